@@ -1,0 +1,50 @@
+"""fastperceptron: one sigmoid neuron, the fastest and most trustworthy trainer of sigmoid classifiers on a CPU.
+
+Names load where they are first used (PEP 562): `import fastperceptron` loads neither numba nor anything optional.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastperceptron.data.flowers import load_flowers as load_flowers
+    from fastperceptron.functional import (
+        log_loss as log_loss,
+        log_loss_derivative as log_loss_derivative,
+        sigmoid as sigmoid,
+        sigmoid_derivative as sigmoid_derivative,
+        slope as slope,
+        squared_error as squared_error,
+        squared_error_derivative as squared_error_derivative,
+    )
+    from fastperceptron.model import Perceptron as Perceptron, load as load
+    from fastperceptron.training.train import train as train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Perceptron": "model",
+    "load": "model",
+    "load_flowers": "data.flowers",
+    "log_loss": "functional",
+    "log_loss_derivative": "functional",
+    "sigmoid": "functional",
+    "sigmoid_derivative": "functional",
+    "slope": "functional",
+    "squared_error": "functional",
+    "squared_error_derivative": "functional",
+    "train": "training.train",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

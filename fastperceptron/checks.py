@@ -1,0 +1,114 @@
+"""Checks of what users hand in, shared by the model and the data floor: each error names what, where and what to do."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def as_matrix(X: Any, n_features: int | None = None, name: str = "X") -> Array:
+    """Return X as a numeric 2-d array without copying it where NumPy can; 1-d input is one feature.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_features) or (n_rows,)
+    n_features : int, optional
+        The number of columns that X must have.
+    name : str
+        What the errors call it.
+
+    Raises
+    ------
+    ValueError
+        If X is empty, has more than two dimensions or another number of columns.
+    TypeError
+        If X holds something other than real numbers or booleans.
+    """
+    matrix = as_numbers(X, name)
+    if matrix.ndim == 1:
+        matrix = matrix.reshape(-1, 1)
+    if matrix.ndim != 2:
+        raise ValueError(f"{name} must have one or two dimensions (rows, features), but has {matrix.ndim}.")
+    if matrix.size == 0:
+        raise ValueError(f"{name} is empty: its shape is {matrix.shape}. At least one row and one feature are needed.")
+    if n_features is not None and matrix.shape[1] != n_features:
+        raise ValueError(f"{name} has {matrix.shape[1]} features, but the model was trained on {n_features}.")
+    return matrix
+
+
+def as_numbers(values: Any, name: str) -> Array:
+    """Return the values as an array of real numbers or booleans, or raise TypeError with the first that is neither."""
+    if hasattr(values, "toarray") and hasattr(values, "nnz"):
+        raise TypeError(f"{name} is a sparse matrix, which is not supported: pass {name}.toarray() if that fits.")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} is not a rectangular array: {error}") from error
+    if array.dtype == object:
+        array = _numbers_of_objects(array, name)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, but its dtype is {array.dtype}{_first_text(array)}.")
+    # Wider than float64 has no kernels; other byte orders are converted block by block.
+    return array.astype(np.float64) if array.dtype.itemsize > 8 else array
+
+
+def _numbers_of_objects(array: Array, name: str) -> Array:
+    for position, value in np.ndenumerate(array):
+        if isinstance(value, bool | int | float | np.bool | np.integer | np.floating):
+            continue
+        row, *column = position
+        place = f"row {row}, column {column[0]}" if column else f"row {row}"
+        raise TypeError(f"{name} must hold real numbers, but {place} holds {value!r}. Encode or drop such values first.")
+    return array.astype(np.float64)
+
+
+def _first_text(array: Array) -> str:
+    return f" (its first value is {array.flat[0]!r})" if array.size else ""
+
+
+def check_finite(block: Array, first_row: int, name: str = "X") -> None:
+    """Raise ValueError naming row and column of the first NaN or infinity; `first_row` is the number of row 0."""
+    if block.dtype.kind != "f" or np.isfinite(block).all():
+        return
+    row, column = np.argwhere(~np.isfinite(block))[0]
+    raise ValueError(
+        f"{name} holds {block[row, column]} in row {first_row + row}, column {column}. "
+        "Drop or impute such rows first (for example with sklearn.impute.SimpleImputer)."
+    )
+
+
+def choice(value: Any, choices: Any, name: str) -> str:
+    """Return the value if it is one of the choices, else raise ValueError that lists them."""
+    if not isinstance(value, str) or value not in choices:
+        listed = ", ".join(repr(known) for known in choices)
+        raise ValueError(f"{name} must be one of {listed}, but is {value!r}.")
+    return value
+
+
+def whole_number(value: Any, name: str, minimum: int = 1) -> int:
+    """Return the value as an int if it is a whole number of at least `minimum`, else raise."""
+    if isinstance(value, bool | np.bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be a whole number, but is {value!r}.")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, but is {value}.")
+    return int(value)
+
+
+def positive(value: Any, name: str) -> float:
+    """Return the value as a float if it is a finite number above 0, else raise."""
+    if isinstance(value, bool | np.bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, but is {value!r}.")
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be a finite number above 0, but is {value}.")
+    return float(value)
+
+
+def column_names(X: Any) -> tuple[str, ...] | None:
+    """Return the column names of a frame (pandas, polars, ...), or None where X has none or not all are strings."""
+    names = getattr(X, "columns", None)
+    if names is None or callable(names):
+        return None
+    names = tuple(names)
+    return names if names and all(isinstance(name, str) for name in names) else None

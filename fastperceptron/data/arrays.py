@@ -1,0 +1,72 @@
+"""Rows in memory: any dtype, layout or memory map, handed to the kernels as C-ordered float32 or float64 blocks.
+
+float32 stays float32 and nothing is copied where the rows are so already; anything else is converted block by block.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fastperceptron.checks import Array, check_finite
+
+# Elements of a block: 1 MB of float32, small enough for the second-level cache and a few ms at most in any kernel.
+BLOCK_ELEMENTS = 1 << 18
+
+
+def read_only(array: Array) -> Array:
+    """Return a view that cannot be written: Numba would compile a second kernel for arrays that can."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def kernel_dtype(dtype: np.dtype) -> type[np.float32] | type[np.float64]:
+    """Return the precision in which rows of a dtype are read: float16 and float32 are exact in float32."""
+    return np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64
+
+
+class ArrayRows:
+    """The rows of a numeric array, as blocks that kernels take.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+        Any real or boolean dtype and any layout.
+    """
+
+    def __init__(self, X: Array) -> None:
+        self.n_rows, self.n_features = X.shape
+        self.dtype = np.dtype(kernel_dtype(X.dtype))
+        self._block_rows = max(1, BLOCK_ELEMENTS // self.n_features)
+        if self.n_rows <= self._block_rows:
+            X = self._converted(X)
+        self._X = read_only(X)
+
+    @property
+    def is_one_block(self) -> bool:
+        """Whether all rows are one block, so that a kernel may go over all of them in one call."""
+        return self.n_rows <= self._block_rows
+
+    def _converted(self, rows: Array) -> Array:
+        return np.require(rows, dtype=self.dtype, requirements=["C", "A"])
+
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Yield (place, rows) from the first row to the last."""
+        for start in range(0, self.n_rows, self._block_rows):
+            place = slice(start, min(start + self._block_rows, self.n_rows))
+            yield place, read_only(self._converted(self._X[place]))
+
+    def check_finite(self) -> None:
+        """Raise ValueError at the first NaN or infinity."""
+        for start in range(0, self.n_rows, self._block_rows):
+            check_finite(self._X[start : start + self._block_rows], start)
+
+    def take(self, order: Array, codes: Array) -> tuple[Array, Array, Array]:
+        """Return (rows, their codes, places) such that rows[places[k]] is row order[k].
+
+        They are all rows where kernels can read those in place, else a converted copy of the ones in `order`.
+        """
+        X = self._X
+        if X.dtype == self.dtype and X.flags.c_contiguous and X.flags.aligned:
+            return X, read_only(codes), read_only(order)
+        return read_only(self._converted(X[order])), read_only(codes[order]), read_only(np.arange(order.size))

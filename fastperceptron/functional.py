@@ -1,0 +1,155 @@
+"""Array functions of the neuron's mathematics: any shape, float32 stays float32, everything else is float64.
+
+Each names its variable: z = w . x + b is the decision value, p = sigmoid(z) the prediction, y the target in [0, 1].
+"""
+
+from typing import Any
+
+import numpy as np
+
+from fastperceptron.checks import Array, as_numbers, choice
+from fastperceptron.data.arrays import kernel_dtype, read_only
+from fastperceptron.kernels import activation, log_loss as log_loss_kernels, squared_error as squared_error_kernels
+from fastperceptron.kernels.loops import loop_over_one, loop_over_two
+from fastperceptron.kernels.losses import LOSSES
+
+
+def sigmoid(z: Any, out: Array | None = None) -> Array:
+    """Return 1 / (1 + exp(-z)) within 2 ulp, without overflow or warnings; NaN stays NaN.
+
+    Parameters
+    ----------
+    z : array-like
+    out : ndarray, optional
+        Where to write the result; its shape must be that of the result.
+
+    Returns
+    -------
+    ndarray of z's shape, float32 if z is float32 or float16, else float64
+
+    Raises
+    ------
+    TypeError
+        If z is not numeric, or `out` cannot take the result's dtype.
+    ValueError
+        If `out` has another shape.
+
+    Examples
+    --------
+    >>> sigmoid([-1000.0, 0.0, 1000.0])
+    array([0. , 0.5, 1. ])
+    """
+    return _apply(loop_over_one(activation.sigmoid), {"z": z}, out)
+
+
+def sigmoid_derivative(z: Any, out: Array | None = None) -> Array:
+    """Return dp/dz = p (1 - p), with its relative accuracy kept in both tails. Parameters as for `sigmoid`.
+
+    Examples
+    --------
+    >>> float(sigmoid_derivative(0.0))
+    0.25
+    """
+    return _apply(loop_over_one(activation.sigmoid_derivative), {"z": z}, out)
+
+
+def squared_error(p: Any, y: Any, out: Array | None = None) -> Array:
+    """Return the tutorial's cost (p - y)^2 of the predictions p, which broadcast against the targets y.
+
+    Examples
+    --------
+    >>> squared_error([0.5, 1.0], 1)
+    array([0.25, 0.  ])
+    """
+    return _apply(loop_over_two(squared_error_kernels.of_prediction), {"p": p, "y": y}, out)
+
+
+def squared_error_derivative(p: Any, y: Any, out: Array | None = None) -> Array:
+    """Return the derivative of the squared error with respect to p: 2 (p - y).
+
+    Examples
+    --------
+    >>> squared_error_derivative([0.5, 1.0], 1)
+    array([-1.,  0.])
+    """
+    return _apply(loop_over_two(squared_error_kernels.derivative_of_prediction), {"p": p, "y": y}, out)
+
+
+def log_loss(z: Any, y: Any, out: Array | None = None) -> Array:
+    """Return -y log(p) - (1 - y) log(1 - p) with p = sigmoid(z), computed from z: exact where p rounds to 0 or 1.
+
+    Examples
+    --------
+    >>> log_loss([0.0, -800.0], 1).round(4)
+    array([6.931e-01, 8.000e+02])
+    """
+    return _apply(loop_over_two(log_loss_kernels.cost), {"z": z, "y": y}, out)
+
+
+def log_loss_derivative(z: Any, y: Any, out: Array | None = None) -> Array:
+    """Return the derivative of the log loss with respect to z: p - y, without cancellation where y is 0 or 1.
+
+    Examples
+    --------
+    >>> log_loss_derivative([0.0, 50.0], 1)
+    array([-5.00000000e-01, -1.92874985e-22])
+    """
+    return slope(z, y, "log_loss", out)
+
+
+def slope(z: Any, y: Any, loss: str = "squared_error", out: Array | None = None) -> Array:
+    """Return the derivative of a cost with respect to z, by the chain rule dcost/dz = dcost/dp dp/dz.
+
+    For the squared error it is 2 (p - y) p (1 - p), for the log loss p - y.
+
+    Parameters
+    ----------
+    z, y : array-like
+        Decision values and targets, which broadcast against each other.
+    loss : {"squared_error", "log_loss"}
+    out : ndarray, optional
+
+    Examples
+    --------
+    >>> slope(0.0, [0, 1])
+    array([ 0.25, -0.25])
+    """
+    return _apply(loop_over_two(LOSSES[choice(loss, LOSSES, "loss")].unscaled_slope), {"z": z, "y": y}, out)
+
+
+def _apply(loop: Any, arguments: dict[str, Any], out: Array | None) -> Array:
+    arrays = [as_numbers(values, name) for name, values in arguments.items()]
+    dtype = _common_dtype(arrays)
+    shape = np.broadcast_shapes(*(array.shape for array in arrays))
+    result = np.empty(shape, dtype) if out is None else _checked_out(out, shape, dtype)
+    flat = [read_only(np.ascontiguousarray(np.broadcast_to(array, shape), dtype).reshape(-1)) for array in arrays]
+    direct = result.dtype == dtype and result.flags.c_contiguous and result.flags.aligned
+    # Another part of the same memory could be overwritten before it is read.
+    direct = direct and not any(_overlaps_elsewhere(result, array) for array in flat)
+    target = result.reshape(-1) if direct else np.empty(result.size, dtype)
+    loop(*flat, target)
+    if not direct:
+        np.copyto(result, target.reshape(shape), casting="same_kind")
+    return result[()] if out is None else out
+
+
+def _common_dtype(arrays: list[Array]) -> type[np.float32] | type[np.float64]:
+    # Scalars are weak, as in NumPy: slope(float32 array, 1) is float32.
+    weighty = [array.dtype for array in arrays if array.ndim > 0] or [array.dtype for array in arrays]
+    return np.float32 if all(kernel_dtype(dtype) is np.float32 for dtype in weighty) else np.float64
+
+
+def _checked_out(out: Array, shape: tuple[int, ...], dtype: type) -> Array:
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array, but is a {type(out).__name__}.")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, but the result has {shape}.")
+    if not np.can_cast(dtype, out.dtype, casting="same_kind"):
+        raise TypeError(f"out has dtype {out.dtype}, which cannot take {np.dtype(dtype)} results.")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only.")
+    return out
+
+
+def _overlaps_elsewhere(result: Array, array: Array) -> bool:
+    return np.may_share_memory(result, array) and result.ctypes.data != array.ctypes.data

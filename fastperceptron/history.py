@@ -1,0 +1,79 @@
+"""What training recorded: the cost curve, and what is needed to go on where it stopped."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fastperceptron.checks import Array
+
+
+def _frozen(values: Array, dtype: type) -> Array:
+    array = np.array(values, dtype)
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """The mean costs over all rows that training recorded.
+
+    Attributes
+    ----------
+    costs : ndarray of shape (n_records,), float64
+        The mean cost over all rows after the step of the same position in `steps`.
+    steps : ndarray of shape (n_records,), int64
+        Counted from 1, over all calls of `train` that led to the model.
+    n_steps : int
+        Steps taken so far.
+    n_drawn : int
+        Rows used so far; with sampling in epochs it says how far the present epoch is.
+    epoch_seed : int or None
+        What the order of the present epoch is made from, where sampling is random.
+    pending : ndarray of shape (2, n_features + 1) or None
+        Training by single rows computes each step's z from the weights before the step before it. So that going on
+        gives the same bits as never having stopped, this holds weights and bias before the last step, and the last
+        row with the step's size behind it.
+    """
+
+    costs: Array = field(default_factory=lambda: np.empty(0))
+    steps: Array = field(default_factory=lambda: np.empty(0, np.int64))
+    n_steps: int = 0
+    n_drawn: int = 0
+    epoch_seed: int | None = None
+    pending: Array | None = None
+
+    def __post_init__(self) -> None:
+        for name, dtype in (("costs", np.float64), ("steps", np.int64)):
+            object.__setattr__(self, name, _frozen(getattr(self, name), dtype))
+        if self.pending is not None:
+            object.__setattr__(self, "pending", _frozen(self.pending, np.float64))
+        if self.costs.ndim != 1 or self.costs.shape != self.steps.shape:
+            raise ValueError(f"each cost needs its step, but shapes are {self.costs.shape} and {self.steps.shape}.")
+
+    def __len__(self) -> int:
+        """Return the number of recorded costs."""
+        return self.costs.size
+
+    def __array__(self, dtype: np.typing.DTypeLike = None, copy: bool | None = None) -> Array:
+        """Return the costs, so that NumPy and Matplotlib take a history for its curve."""
+        return np.array(self.costs, dtype=dtype, copy=copy)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether all that was recorded is the same."""
+        if not isinstance(other, History):
+            return NotImplemented
+        return (self.n_steps, self.n_drawn, self.epoch_seed) == (other.n_steps, other.n_drawn, other.epoch_seed) and (
+            np.array_equal(self.costs, other.costs, equal_nan=True)
+            and np.array_equal(self.steps, other.steps)
+            and (self.pending is None) == (other.pending is None)
+            and (self.pending is None or np.array_equal(self.pending, other.pending))
+        )
+
+    def __hash__(self) -> int:
+        """Hash by the counts: equal histories have equal ones."""
+        return hash((self.n_steps, self.n_drawn, self.epoch_seed, len(self)))
+
+    def __repr__(self) -> str:
+        """Show how long the history is and where it ended."""
+        last = f", last cost {self.costs[-1]:.6g}" if len(self) else ""
+        return f"History({self.n_steps} steps, {len(self)} records{last})"

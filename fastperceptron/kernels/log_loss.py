@@ -1,0 +1,27 @@
+"""The log loss -y log(p) - (1 - y) log(1 - p) as a function of z with p = sigmoid(z)."""
+
+from fastperceptron.kernels.activation import error_numerator
+from fastperceptron.kernels.arithmetic import unit_step
+from fastperceptron.kernels.exponential import exp_nonpositive, log1p_unit
+from fastperceptron.kernels.jit import jit
+
+
+@jit
+def cost(z, y):
+    """Return max(z, 0) - y z + log(1 + exp(-|z|)): exact in both tails, where log(p) is not."""
+    share = unit_step(z) - y
+    linear = share * z if share != 0 else type(z)(0)  # 0 * inf would be NaN
+    return linear + log1p_unit(exp_nonpositive(-abs(z))[0])
+
+
+@jit
+def slope(z, y, scale):
+    """Return scale * dcost/dz = scale * (p - y)."""
+    e, one_plus_e = exp_nonpositive(-abs(z))
+    return scale * error_numerator(z, y, e) / one_plus_e
+
+
+@jit
+def unscaled_slope(z, y):
+    """Return dcost/dz."""
+    return slope(z, y, type(z)(1))

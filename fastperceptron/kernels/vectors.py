@@ -1,0 +1,136 @@
+"""Generators of LLVM vector code over rows of a matrix: what the row operations of rows.py are made of.
+
+Strict floating point forbids LLVM to vectorise a sum, so the lanes are written out here. A row x of d values is read as
+(x, 1, 0, ..., 0) in chunks of LANES values, the last by a masked load: the bias is one more weight, and no scalar tail
+is left (it cost 20-50% where d is no multiple of 8). Lane i sums the elements i, i + LANES, ... with fused
+multiply-adds and the lanes are added as a fixed tree, so the bits do not depend on the width of the CPU's vectors.
+"""
+
+from llvmlite import ir
+from numba.core import cgutils
+
+LANES = 8
+CACHE_LINE = 64
+PREFETCHED_LINES = 8
+INDEX = ir.IntType(64)
+INT32 = ir.IntType(32)
+LANE_NUMBERS = ir.Constant(ir.VectorType(INT32, LANES), list(range(LANES)))
+
+
+class RowReader:
+    """Reads rows of a C-ordered 2-d array as (x, 1, 0, ..., 0), chunk by chunk."""
+
+    def __init__(self, context, builder, array_type, array):
+        view = context.make_array(array_type)(context, builder, array)
+        self._builder, self._data = builder, view.data
+        self._element = context.get_value_type(array_type.dtype)
+        self._n_features = cgutils.unpack_tuple(builder, view.shape)[1]
+        remainder = builder.trunc(builder.srem(self._n_features, INDEX(LANES)), INT32)
+        remainder = splat(builder, remainder)
+        self._is_feature = builder.icmp_signed("<", LANE_NUMBERS, remainder)
+        is_bias = builder.icmp_signed("==", LANE_NUMBERS, remainder)
+        self._bias_chunk = builder.select(is_bias, constant(self._element, 1.0), constant(self._element, 0.0))
+
+    def start(self, row):
+        """Return the pointer to the first element of a row."""
+        return self._builder.gep(self._data, [self._builder.mul(row, self._n_features)])
+
+    def prefetch(self, row):
+        """Ask for the first PREFETCHED_LINES cache lines of a row; the hardware sees the rest coming."""
+        builder, pointer_type = self._builder, ir.IntType(8).as_pointer()
+        size = builder.mul(self._n_features, INDEX(_alignment(self._element)))
+        first_byte = builder.bitcast(self.start(row), pointer_type)
+        function_type = ir.FunctionType(ir.VoidType(), [pointer_type, INT32, INT32, INT32])
+        function = _declare(builder.module, "llvm.prefetch.p0", function_type)
+        line_count = builder.sdiv(builder.add(size, INDEX(CACHE_LINE - 1)), INDEX(CACHE_LINE))
+        is_short = builder.icmp_signed("<", line_count, INDEX(PREFETCHED_LINES))
+        with cgutils.for_range(builder, builder.select(is_short, line_count, INDEX(PREFETCHED_LINES))) as loop:
+            line = builder.gep(first_byte, [builder.mul(loop.index, INDEX(CACHE_LINE))])
+            builder.call(function, [line, INT32(0), INT32(3), INT32(1)])  # to read, keep close, data
+
+    def each_chunk(self, body):
+        """Call body(offset, load) for the full chunks, in a loop, and for the last one; load(start) gives a vector."""
+        builder = self._builder
+        count = builder.sdiv(self._n_features, INDEX(LANES))
+        with cgutils.for_range(builder, count) as loop:
+            offset = builder.mul(loop.index, INDEX(LANES))
+            body(offset, lambda start: load(builder, start, offset))
+        end = builder.mul(count, INDEX(LANES))
+        body(end, lambda start: self._load_last(builder.gep(start, [end])))
+
+    def _load_last(self, pointer):
+        alignment = INT32(_alignment(self._element))
+        arguments = [pointer, alignment, self._is_feature, self._bias_chunk]
+        return _call_llvm(self._builder, "llvm.masked.load", ".p0", self._bias_chunk.type, arguments)
+
+
+def constant(element, value):
+    """Return the vector of LANES equal constants."""
+    return ir.Constant(ir.VectorType(element, LANES), [element(value)] * LANES)
+
+
+def splat(builder, scalar):
+    """Return the vector whose lanes all hold the scalar."""
+    vector = ir.Constant(ir.VectorType(scalar.type, LANES), ir.Undefined)
+    vector = builder.insert_element(vector, scalar, INT32(0))
+    return builder.shuffle_vector(vector, vector, constant(INT32, 0))
+
+
+def load(builder, start, offset):
+    """Return the LANES elements from start[offset] on."""
+    element = start.type.pointee
+    pointer = builder.bitcast(builder.gep(start, [offset]), ir.VectorType(element, LANES).as_pointer())
+    return builder.load(pointer, align=_alignment(element))
+
+
+def store(builder, vector, start, offset):
+    """Write a vector to the elements from start[offset] on."""
+    pointer = builder.bitcast(builder.gep(start, [offset]), vector.type.as_pointer())
+    builder.store(vector, pointer, align=_alignment(vector.type.element))
+
+
+def widen(builder, vector, element):
+    """Return the vector in the precision of `element`."""
+    return vector if vector.type.element == element else builder.fpext(vector, ir.VectorType(element, LANES))
+
+
+def fused_multiply_add(builder, a, b, c):
+    """Return a * b + c, each lane rounded once."""
+    return _call_llvm(builder, "llvm.fma", "", c.type, [a, b, c])
+
+
+class Sum:
+    """A vector that chunks are multiplied and added into, and whose lanes are added at the end."""
+
+    def __init__(self, builder, element):
+        self._builder = builder
+        self._place = cgutils.alloca_once_value(builder, constant(element, 0.0))
+
+    def add_product(self, a, b):
+        """Add a * b."""
+        builder = self._builder
+        builder.store(fused_multiply_add(builder, a, b, builder.load(self._place)), self._place)
+
+    def total(self):
+        """Return the sum of the lanes: upper half to lower half, until one is left."""
+        builder, vector, width = self._builder, self._builder.load(self._place), LANES
+        while width > 1:
+            width //= 2
+            halves = (ir.Constant(ir.VectorType(INT32, width), list(range(k, k + width))) for k in (0, width))
+            vector = builder.fadd(*(builder.shuffle_vector(vector, vector, half) for half in halves))
+        return builder.extract_element(vector, INT32(0))
+
+
+def _alignment(element):
+    return 4 if isinstance(element, ir.FloatType) else 8
+
+
+def _call_llvm(builder, name, suffix, vector_type, arguments):
+    # llvmlite's own fma and declare_intrinsic know scalars only.
+    full_name = f"{name}.v{LANES}{vector_type.element.intrinsic_name}{suffix}"
+    function_type = ir.FunctionType(vector_type, [argument.type for argument in arguments])
+    return builder.call(_declare(builder.module, full_name, function_type), arguments)
+
+
+def _declare(module, name, function_type):
+    return module.globals.get(name) or ir.Function(module, function_type, name)

@@ -1,0 +1,31 @@
+"""How to train, checked once and carried through the engine as one frozen value."""
+
+from dataclasses import dataclass
+
+from fastperceptron.checks import choice, positive, whole_number
+from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.training.sampling import SAMPLINGS
+
+
+@dataclass(frozen=True)
+class DescentOptions:
+    """Options of gradient descent; the defaults are the tutorial's procedure. See `fastperceptron.train`."""
+
+    steps: int = 100_000
+    learning_rate: float = 0.2
+    loss: str = "squared_error"
+    batch_size: int = 1
+    sampling: str = "with_replacement"
+    record_every: int | None = 100
+
+    def __post_init__(self) -> None:
+        settled = {
+            "steps": whole_number(self.steps, "steps"),
+            "learning_rate": positive(self.learning_rate, "learning_rate"),
+            "loss": choice(self.loss, LOSSES, "loss"),
+            "batch_size": whole_number(self.batch_size, "batch_size"),
+            "sampling": choice(self.sampling, SAMPLINGS, "sampling"),
+            "record_every": None if self.record_every is None else whole_number(self.record_every, "record_every"),
+        }
+        for name, value in settled.items():
+            object.__setattr__(self, name, value)
