@@ -35,7 +35,7 @@ _HOMES = {
     "squared_error_derivative": "functional",
     "train": "training.train",
 }
-__all__ = sorted(_HOMES)
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

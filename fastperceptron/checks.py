@@ -60,7 +60,9 @@ def _numbers_of_objects(array: Array, name: str) -> Array:
             continue
         row, *column = position
         place = f"row {row}, column {column[0]}" if column else f"row {row}"
-        raise TypeError(f"{name} must hold real numbers, but {place} holds {value!r}. Encode or drop such values first.")
+        raise TypeError(
+            f"{name} must hold real numbers, but {place} holds {value!r}. Encode or drop such values first."
+        )
     return array.astype(np.float64)
 
 

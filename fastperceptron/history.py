@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from fastperceptron.checks import Array
 
 
 def _frozen(values: Array, dtype: type) -> Array:
-    array = np.array(values, dtype)
+    array: Array = np.array(values, dtype)
     array.flags.writeable = False
     return array
 
@@ -54,7 +55,7 @@ class History:
         """Return the number of recorded costs."""
         return self.costs.size
 
-    def __array__(self, dtype: np.typing.DTypeLike = None, copy: bool | None = None) -> Array:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
         """Return the costs, so that NumPy and Matplotlib take a history for its curve."""
         return np.array(self.costs, dtype=dtype, copy=copy)
 
@@ -66,7 +67,7 @@ class History:
             np.array_equal(self.costs, other.costs, equal_nan=True)
             and np.array_equal(self.steps, other.steps)
             and (self.pending is None) == (other.pending is None)
-            and (self.pending is None or np.array_equal(self.pending, other.pending))
+            and (self.pending is None or other.pending is None or np.array_equal(self.pending, other.pending))
         )
 
     def __hash__(self) -> int:

@@ -1,4 +1,4 @@
-"""Perceptron: a trained neuron as an immutable value. It predicts, compares and is stored; it knows nothing of training."""
+"""Perceptron: a trained neuron as an immutable value that predicts, compares and is stored; training is elsewhere."""
 
 import os
 from dataclasses import dataclass, field
@@ -134,7 +134,7 @@ class Perceptron:
         Raises
         ------
         ValueError, TypeError
-            As `decision_function`, or if y has another length, a label that is not in `classes`, or the loss is unknown.
+            As `decision_function`, or if y has another length or a label not in `classes`, or the loss is unknown.
         """
         total_cost = total_cost_kernel(choice(loss, LOSSES, "loss"))
         rows, _ = self._rows(X)
@@ -143,7 +143,7 @@ class Perceptron:
         for place, block in rows.blocks():
             check_finite(block, place.start)
             total += total_cost(block, codes[place], self._padded_weights(), scratch)
-        return total / rows.n_rows
+        return float(total / rows.n_rows)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as a safetensors file; the old file stays whole until the new one is.

@@ -38,10 +38,10 @@ def as_labels(y: Any, name: str = "y") -> Array:
 
 
 def _labels_of_objects(labels: Array, name: str) -> Array:
-    kinds = {}
+    kinds: dict[str, int] = {}
     for row, label in enumerate(labels):
         # pandas' NA has no truth value, so it is known by its type.
-        if label is None or type(label).__name__ in ("NAType", "NaTType") or label != label:
+        if label is None or type(label).__name__ in ("NAType", "NaTType") or label != label:  # noqa: PLR0124  # NaN is not itself
             raise ValueError(f"{name} holds {label!r} in row {row}: drop rows without a label first.")
         kinds.setdefault("strings" if isinstance(label, str) else "others", row)
     if len(kinds) == 2:

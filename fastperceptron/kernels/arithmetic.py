@@ -107,6 +107,6 @@ def by_precision(single, double):
     @overload(choose)
     def type_choose(x):
         chosen = single if x == types.float32 else double
-        return lambda x: chosen(x)
+        return lambda x: chosen(x)  # noqa: PLW0108  # Numba wants a function with this very argument
 
     return choose

@@ -27,8 +27,8 @@ try:
     from numba.core.dispatcher import Dispatcher
     from numba.core.serialize import dumps
 except ImportError:  # pragma: no cover  # a later Numba moved its private names
-    CacheProtocol = object
-    Dispatcher = ()
+    CacheProtocol = object  # type: ignore[assignment,misc]
+    Dispatcher = ()  # type: ignore[assignment,misc]
 
 # Numba settings that change machine code without a trace in the signature, the CPU or the jit options.
 _SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "DISABLE_INTEL_SVML")
@@ -67,7 +67,7 @@ def _describe(function: Any) -> str:
     return f"{function.__module__}.{function.__qualname__}({', '.join(parts)})"
 
 
-class KernelCache(CacheProtocol):  # type: ignore[misc]  # Numba is untyped
+class KernelCache(CacheProtocol):
     """What Numba asks before it compiles a kernel and tells afterwards."""
 
     def __init__(self, kernel: Any) -> None:
@@ -86,7 +86,7 @@ class KernelCache(CacheProtocol):  # type: ignore[misc]  # Numba is untyped
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled kernel, or None where there is none that is whole."""
-        target_context.refresh()
+        target_context.refresh()  # numba loads what cached code links against; without it, a segmentation fault
         try:
             content = self._path(sig, target_context.codegen()).read_bytes()
             payload = content[_CHECKSUM_SIZE:]

@@ -121,6 +121,8 @@ def _log1p_32(e):
 
 
 exp_nonpositive = by_precision(_exp_32, _exp_64)
-exp_nonpositive.__doc__ = "Return exp(x) and 1 + exp(x) of a scalar x <= 0, neither waiting for the other; NaN stays NaN."
+exp_nonpositive.__doc__ = (
+    "Return exp(x) and 1 + exp(x) of a scalar x <= 0, neither waiting for the other; NaN stays NaN."
+)
 log1p_unit = by_precision(_log1p_32, _log1p_64)
 log1p_unit.__doc__ = "Return log(1 + e) of a scalar 0 <= e <= 1; NaN stays NaN."

@@ -23,7 +23,7 @@ def jit(function: Kernel) -> Kernel:
     """
     kernel = njit(nogil=True, error_model="numpy")(function)
     attach_cache(kernel)
-    return kernel  # type: ignore[no-any-return]  # njit is untyped
+    return kernel  # type: ignore[return-value]  # a dispatcher is called as its function is
 
 
 def intrinsic(python_body: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -33,6 +33,7 @@ def intrinsic(python_body: Callable[..., Any]) -> Callable[[Callable[..., Any]],
     """
 
     def decorate(typing_function: Callable[..., Any]) -> Callable[..., Any]:
-        return python_body if config.DISABLE_JIT else numba_intrinsic(typing_function)
+        is_disabled = bool(getattr(config, "DISABLE_JIT", False))  # set by Numba when it reads the environment
+        return python_body if is_disabled else numba_intrinsic(typing_function)
 
     return decorate

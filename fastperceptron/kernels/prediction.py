@@ -43,7 +43,7 @@ def sum_in_order(values):
 
 @functools.cache
 def total_cost_kernel(loss):
-    """Return the kernel total_cost(X, y, weights, scratch) for a loss's name; scratch is float64, of 2 * TILE elements."""
+    """Return the kernel total_cost(X, y, weights, scratch) ; scratch is float64, of 2 * TILE elements."""
     cost = LOSSES[loss].cost
 
     @jit

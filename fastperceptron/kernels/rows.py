@@ -56,7 +56,12 @@ def dot(typing_context, X, i, weights):
 
 
 def _dot_four_in_python(X, rows, weights):
-    return _dot_in_python(X, rows[0], weights), _dot_in_python(X, rows[1], weights), _dot_in_python(X, rows[2], weights), _dot_in_python(X, rows[3], weights)
+    return (
+        _dot_in_python(X, rows[0], weights),
+        _dot_in_python(X, rows[1], weights),
+        _dot_in_python(X, rows[2], weights),
+        _dot_in_python(X, rows[3], weights),
+    )
 
 
 @intrinsic(_dot_four_in_python)

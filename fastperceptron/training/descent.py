@@ -8,9 +8,10 @@ from collections.abc import Callable
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.arrays import ArrayRows
+from fastperceptron.data.arrays import ArrayRows, aligned_zeros
 from fastperceptron.history import History
-from fastperceptron.kernels.descent import descent_kernel, scratch_shape, settle, workspace_size
+from fastperceptron.kernels.descent import descent_kernel, settle
+from fastperceptron.kernels.gradient import scratch_shape, workspace_size
 from fastperceptron.kernels.prediction import TILE, columns_of, total_cost_kernel
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.vectors import LANES
@@ -48,11 +49,11 @@ class Descent:
         rng: np.random.Generator,
     ) -> None:
         self._rows, self._codes, self._options, self._before = rows, codes, options, history
-        self._state = np.zeros((5, workspace_size(rows.n_features)))
+        self._state = aligned_zeros((5, workspace_size(rows.n_features)), np.float64)
         self._state[0, : start.size] = start
         if options.batch_size == 1 and history.pending is not None:
             self._resume(start, history.pending)
-        self._scratch = np.zeros(scratch_shape(rows.n_features), rows.dtype)
+        self._scratch = aligned_zeros(scratch_shape(rows.n_features), rows.dtype)
         self._order = SAMPLINGS[options.sampling](rows.n_rows, rng, history)
         self._descend = descent_kernel(options.loss, options.batch_size == 1, rows.n_features < LANES)
         self._columns = np.empty((0, 0))
@@ -93,11 +94,9 @@ class Descent:
         return min(to_next, budget), int(to_next <= budget)
 
     def _mean_cost(self) -> float:
-        total_cost, scratch = total_cost_kernel(self._options.loss), np.empty(2 * TILE)
-        weights = self._settled()
-        return sum(total_cost(X, self._codes[place], weights, scratch) for place, X in self._rows.blocks()) / (
-            self._rows.n_rows
-        )
+        total_cost, scratch, weights = total_cost_kernel(self._options.loss), np.empty(2 * TILE), self._settled()
+        total = sum(total_cost(X, self._codes[place], weights, scratch) for place, X in self._rows.blocks())
+        return float(total / self._rows.n_rows)
 
     def _settled(self) -> Array:
         """Return the weights, padded, with the pending step taken."""

@@ -1,0 +1,159 @@
+"""The three pictures of a neuron: its activation, what it learnt of two features, and its cost curve (matplotlib).
+
+Each function draws on the Axes it is given, or on a new figure, and returns the Axes.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastperceptron.checks import Array, as_matrix
+from fastperceptron.data.labels import codes_of
+from fastperceptron.functional import sigmoid, sigmoid_derivative
+from fastperceptron.model import Perceptron
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Blue and orange of Okabe and Ito (2008): told apart by colour-blind readers too.
+CLASS_COLOURS = ("#0072B2", "#D55E00")
+CLASS_TINTS = ("#8DBFDE", "#F2B98F")
+CLASS_MARKERS = ("o", "^")
+
+
+def plot_activation(*, limit: float = 6.0, ax: "Axes | None" = None) -> "Axes":
+    """Draw the sigmoid and its derivative over -limit <= z <= limit.
+
+    Parameters
+    ----------
+    limit : float
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = _axes(ax)
+    z = np.linspace(-limit, limit, 401)
+    ax.plot(z, sigmoid(z), color=CLASS_COLOURS[0], label="sigmoid(z) = 1 / (1 + exp(-z))")
+    ax.plot(z, sigmoid_derivative(z), color=CLASS_COLOURS[1], linestyle="--", label="its derivative p (1 - p)")
+    ax.set(xlabel="z = w · x + b", ylabel="p", title="The activation", xlim=(-limit, limit), ylim=(-0.02, 1.02))
+    ax.grid(alpha=0.3)
+    ax.legend(loc="upper left", frameon=False)
+    return ax
+
+
+def plot_boundary(model: Perceptron, X: Any, y: Any, *, unknown: Any = None, ax: "Axes | None" = None) -> "Axes":
+    """Draw rows of two features by class, the model's probability as shading, and its boundary at p = 0.5.
+
+    Parameters
+    ----------
+    model : Perceptron
+        Of two features.
+    X : array-like of shape (n_rows, 2)
+    y : array-like of shape (n_rows,)
+    unknown : array-like of shape (2,), optional
+        One more row, which is marked and named by what the model says of it.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the model has not two features, or X and y do not fit it.
+    """
+    if model.n_features != 2:
+        raise ValueError(f"only a model of two features can be drawn, but this one has {model.n_features}.")
+    rows = as_matrix(X, 2)
+    codes = codes_of(y, len(rows), model.classes)
+    ax = _axes(ax)
+    everything = rows if unknown is None else np.vstack([rows, unknown])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    margin = 0.08 * np.where(high > low, high - low, 1.0)
+    _shade(model, low - margin, high + margin, ax)
+    for code, label in enumerate(model.classes.tolist()):
+        x, y_axis = rows[codes == code].T
+        ax.scatter(x, y_axis, c=CLASS_COLOURS[code], marker=CLASS_MARKERS[code], edgecolors="white", label=str(label))
+    if unknown is not None:
+        _mark_unknown(model, np.asarray(unknown, dtype=float), ax)
+    names = model.feature_names or ("first feature", "second feature")
+    ax.set(xlabel=names[0], ylabel=names[1], title="What the neuron learnt")
+    # Below the picture, where it hides no row.
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
+    return ax
+
+
+def plot_cost(model: Perceptron, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw the recorded mean costs of a trained model against its steps, on a logarithmic cost axis.
+
+    Parameters
+    ----------
+    model : Perceptron
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If no costs were recorded.
+    """
+    history = model.history
+    if len(history) == 0:
+        raise ValueError("the model's history holds no costs: train with record_every at most the number of steps.")
+    ax = _axes(ax)
+    ax.plot(history.steps, history.costs, color=CLASS_COLOURS[0], linewidth=1.0)
+    ax.set(xlabel="steps", ylabel="mean cost over all rows", title="The cost curve", yscale="log")
+    ax.set_xlim(0, history.steps[-1])
+    # Plain numbers: powers of ten as formulas take 0.3 s to set.
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def percent(p: float) -> str:
+    """Return a probability as text that never claims certainty."""
+    return ">99.99%" if p > 0.9999 else f"{p:.2%}"
+
+
+def _axes(ax: "Axes | None") -> "Axes":
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "pictures need the package matplotlib: pip install matplotlib", name="matplotlib"
+        ) from error
+    return pyplot.subplots(layout="constrained")[1]
+
+
+def _shade(model: Perceptron, low: Array, high: Array, ax: "Axes") -> None:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    axes = [np.linspace(low[axis], high[axis], 200) for axis in range(2)]
+    grid = np.stack(np.meshgrid(*axes), axis=-1)
+    p = model.predict_proba(grid.reshape(-1, 2))[:, 1].reshape(grid.shape[:2])
+    colours = LinearSegmentedColormap.from_list("classes", [CLASS_TINTS[0], "white", CLASS_TINTS[1]])
+    extent = (low[0], high[0], low[1], high[1])
+    # An image: smooth shading by triangles took a second, and showed its seams.
+    shading = ax.imshow(
+        p, cmap=colours, vmin=0.0, vmax=1.0, extent=extent, origin="lower", aspect="auto", interpolation="bilinear"
+    )
+    ax.figure.colorbar(shading, ax=ax, label=f"p = probability of {model.classes[1]}")
+    if p.min() < 0.5 < p.max():
+        ax.contour(*axes, p, levels=[0.5], colors="black", linewidths=1.2)
+        ax.plot([], [], color="black", linewidth=1.2, label="p = 0.5")
+
+
+def _mark_unknown(model: Perceptron, row: Array, ax: "Axes") -> None:
+    probabilities = model.predict_proba(row)
+    code = int(probabilities[1] >= 0.5)
+    name = f"unknown: {model.classes[code]}, {percent(probabilities[code])}"
+    ax.scatter(row[0], row[1], s=160, marker="*", c="gold", edgecolors="black", zorder=3, label=name)
