@@ -67,7 +67,7 @@ def _numbers_of_objects(array: Array, name: str) -> Array:
 
 
 def _first_text(array: Array) -> str:
-    return f" (its first value is {array.flat[0]!r})" if array.size else ""
+    return f" (its first value is {array.flat[0].item()!r})" if array.size else ""
 
 
 def check_finite(block: Array, first_row: int, name: str = "X") -> None:

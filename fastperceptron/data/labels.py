@@ -19,16 +19,18 @@ def as_labels(y: Any, name: str = "y") -> Array:
         If they are neither numbers nor booleans nor strings, or a mixture of strings and others.
     """
     labels = np.asarray(y)
+    if labels.dtype.kind == "U" and not isinstance(y, np.ndarray):
+        labels = np.asarray(y, dtype=object)  # NumPy has turned numbers among strings into strings
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise ValueError(f"{name} must have one dimension, a label a row, but its shape is {labels.shape}.")
     if labels.size == 0:
         raise ValueError(f"{name} is empty: at least two rows are needed.")
+    if labels.dtype.kind == "T":  # variable-width strings
+        labels = labels.astype(object)
     if labels.dtype == object:
         labels = _labels_of_objects(labels, name)
-    if labels.dtype.kind == "T":  # NumPy's variable-width strings, as recent frames have them
-        labels = labels.astype(np.str_)
     if labels.dtype.kind not in "fiubU":
         raise TypeError(f"{name} must hold numbers, booleans or strings, but its dtype is {labels.dtype}.")
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
@@ -80,7 +82,7 @@ def encode(y: Any, n_rows: int, classes: Array | None = None) -> tuple[Array, Ar
         raise ValueError(f"X has {n_rows} rows, but y has {labels.size} labels: each row needs one.")
     found, codes = np.unique(labels, return_inverse=True)
     if found.size == 1:
-        raise ValueError(f"y holds one class only ({found[0]!r}): rows of two classes are needed to tell them apart.")
+        raise ValueError(f"y holds one class only ({found[0].item()!r}): rows of two classes are needed to tell them apart.")
     if found.size > 2:
         listed = ", ".join(repr(label) for label in found[:5].tolist()) + (", ..." if found.size > 5 else "")
         raise ValueError(f"y holds {found.size} classes ({listed}), but one neuron tells two apart.")
@@ -98,5 +100,5 @@ def codes_of(y: Any, n_rows: int, classes: Array) -> Array:
     unknown = np.flatnonzero((codes == 0) & (labels != classes[0]))
     if unknown.size:
         row = int(unknown[0])
-        raise ValueError(f"y holds {labels[row]!r} in row {row}, but the model knows {classes.tolist()}.")
+        raise ValueError(f"y holds {labels[row].item()!r} in row {row}, but the model knows {classes.tolist()}.")
     return read_only(codes)

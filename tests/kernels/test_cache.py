@@ -1,0 +1,98 @@
+"""The kernel cache: it is used, never stale, and whatever is wrong with it, results are right."""
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import fastperceptron
+
+pytestmark = pytest.mark.compiled
+
+PROGRAM = """
+import numpy as np
+from fastperceptron.kernels.activation import sigmoid_derivative
+from fastperceptron.kernels.loops import loop_over_one
+out = np.empty(3)
+loop = loop_over_one(sigmoid_derivative)
+loop(np.array([0.0, 0.0, 1.0]), out)
+print(out[0], sum(loop.stats.cache_hits.values()))
+"""
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with a copy of the package, which a test may edit, and with its kernels compiled once."""
+    root = tmp_path_factory.mktemp("copy")
+    shutil.copytree(Path(fastperceptron.__file__).parent, root / "fastperceptron")
+    assert run(root) == ("0.25", "0")
+    return root
+
+
+def run(root: Path, cache: Path | str | None = None, **environment: str) -> tuple[str, ...]:
+    """Return what the program prints: a kernel's result, and how many compiled kernels it found in the cache."""
+    settings = {**os.environ, "PYTHONPATH": str(root), "FASTPERCEPTRON_CACHE_DIR": str(cache or root / "cache")}
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(
+        command, env={**settings, **environment}, capture_output=True, text=True, check=True, cwd=root
+    )
+    return tuple(done.stdout.split())
+
+
+def entries(root: Path) -> list[Path]:
+    return sorted((root / "cache").rglob("*.kernel"))
+
+
+def test_a_second_process_loads_what_the_first_compiled(copy: Path) -> None:
+    assert entries(copy)
+    assert run(copy) == ("0.25", "1")
+
+
+def test_an_edit_in_a_helper_file_is_noticed(copy: Path, tmp_path: Path) -> None:
+    root = tmp_path / "edited"
+    shutil.copytree(copy, root)
+    helper = root / "fastperceptron/kernels/exponential.py"
+    source = helper.read_text()
+    helper.write_text(
+        source.replace("return fma(power, tail, power), fma(power, tail, 1.0 + power)", "return 1.0, 4.0")
+    )
+    assert helper.read_text() != source
+    assert run(root) == ("0.0625", "0")
+    helper.write_text(source)
+    assert run(root) == ("0.25", "1")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "emptied", "flipped", "foreign"])
+def test_a_damaged_file_is_compiled_anew_and_mended(copy: Path, tmp_path: Path, damage: str) -> None:
+    root = tmp_path / "damaged"
+    shutil.copytree(copy, root)
+    for entry in entries(root):
+        content = bytearray(entry.read_bytes())
+        content[len(content) // 2] ^= 1
+        kept = {"truncated": len(content) // 2, "emptied": 0, "flipped": len(content), "foreign": 0}[damage]
+        entry.write_bytes(bytes(content[:kept]) + (b"cos\nsystem\n" if damage == "foreign" else b""))
+    assert run(root) == ("0.25", "0")
+    assert run(root) == ("0.25", "1")
+
+
+@pytest.mark.parametrize("cache", ["/proc/nowhere", "/dev/null"])
+def test_an_unusable_directory_only_costs_the_compilation(copy: Path, cache: str) -> None:
+    assert run(copy, cache) == ("0.25", "0")
+
+
+def test_settings_that_change_machine_code_have_entries_of_their_own(copy: Path) -> None:
+    assert run(copy, NUMBA_OPT="1") == ("0.25", "0")
+    assert run(copy, NUMBA_CPU_NAME="generic") == ("0.25", "0")
+    assert run(copy) == ("0.25", "1")
+
+
+def test_eight_processes_may_start_at_once(copy: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: run(copy, tmp_path / "shared"), range(8)))
+    assert {result for result, _ in results} == {"0.25"}
+    assert run(copy, tmp_path / "shared") == ("0.25", "1")
+    assert not [path for path in (tmp_path / "shared").rglob("*") if path.is_file() and path.suffix != ".kernel"]

@@ -1,0 +1,249 @@
+"""Perceptron as a value: what it predicts, that it does not change, and that what is saved is what is loaded."""
+
+import dataclasses
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, strategies as st
+from hypothesis.extra import numpy as hnp
+
+import fastperceptron as fp
+from fastperceptron import reference
+from fastperceptron.history import History
+
+finite = st.floats(-1e6, 1e6)
+
+
+@given(
+    X=hnp.arrays(np.float64, st.tuples(st.integers(1, 20), st.just(3)), elements=st.floats(-30, 30)),
+    weights=hnp.arrays(np.float64, 3, elements=st.floats(-3, 3)),
+    bias=st.floats(-3, 3),
+)
+def test_predictions_agree_with_the_reference(X: np.ndarray, weights: np.ndarray, bias: float) -> None:
+    model = fp.Perceptron(weights, bias, ["no", "yes"])
+    z = [reference.weighted_sum(weights.tolist(), bias, row) for row in X.tolist()]
+    p = [reference.sigmoid(value) for value in z]
+    np.testing.assert_allclose(model.decision_function(X), z, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], p, rtol=1e-9, atol=1e-300)
+    np.testing.assert_allclose(model.predict_proba(X)[:, 0], [reference.sigmoid(-value) for value in z], rtol=1e-9)
+    labels = model.predict_proba(X)[:, 1] >= 0.5
+    assert model.predict(X).tolist() == ["yes" if label else "no" for label in labels]
+    y = np.where(np.arange(len(X)) % 2, "yes", "no")
+    for loss in ("squared_error", "log_loss"):
+        targets = (y == "yes").astype(float).tolist()
+        expected = reference.mean_cost(X.tolist(), targets, weights.tolist(), bias, loss)
+        assert model.cost(X, y, loss) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_features", [1, 2, 8, 30])
+def test_a_row_has_the_same_bits_alone_and_in_any_batch(dtype: type, n_features: int) -> None:
+    rng = np.random.default_rng(0)
+    X, model = rng.normal(size=(11, n_features)).astype(dtype), fp.Perceptron(rng.normal(size=n_features), 0.1, [0, 1])
+    together = model.predict_proba(X)
+    for i in range(len(X)):
+        np.testing.assert_array_equal(model.predict_proba(X[i : i + 1])[0], together[i])
+    np.testing.assert_array_equal(model.predict_proba(np.asfortranarray(X)), together)
+    np.testing.assert_array_equal(model.predict_proba(X[3:]), together[3:])
+
+
+def test_one_row_gives_results_without_a_row_dimension(model: fp.Perceptron, flowers) -> None:
+    X, _ = flowers
+    assert model.decision_function(X[0]) == model.decision_function(X)[0]
+    assert model.predict_proba(X[0].tolist()).shape == (2,)
+    assert model.predict(X[0]) == "setosa"
+    assert model.cost(X[0], "setosa") == model.cost(X[:1], ["setosa"])
+    one_feature = fp.Perceptron([2.0], -1.0, [False, True])
+    assert one_feature.predict([0.0, 3.0]).tolist() == [False, True]
+    assert one_feature.predict(3.0)
+
+
+def test_p_of_one_half_is_the_second_class() -> None:
+    assert fp.Perceptron([1.0], 0.0, ["first", "second"]).predict(0.0) == "second"
+
+
+def test_both_tails_of_the_probabilities_are_accurate() -> None:
+    first, second = fp.Perceptron([1.0], 0.0, [0, 1]).predict_proba(80.0)
+    assert first == pytest.approx(np.exp(-80), rel=1e-13, abs=0)
+    assert second == 1.0
+
+
+def test_it_cannot_be_changed(model: fp.Perceptron) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        model.bias = 0.0  # type: ignore[misc]
+    for array in (model.weights, model.classes, model.history.costs, model.history.steps):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = array[1]
+    weights = np.ones(2)
+    copied = fp.Perceptron(weights, 0.0, [0, 1])
+    weights[0] = 5.0
+    assert copied.weights.tolist() == [1.0, 1.0]
+    assert weights.flags.writeable
+
+
+def test_equality_is_by_value() -> None:
+    make = lambda **changes: fp.Perceptron(**{"weights": [1.0, 2.0], "bias": 0.5, "classes": [0, 1], **changes})  # noqa: E731
+    assert make() == make()
+    assert hash(make()) == hash(make())
+    for change in (
+        {"weights": [1.0, 2.5]},
+        {"bias": 0.0},
+        {"classes": [0, 2]},
+        {"classes": [False, True]},
+        {"feature_names": ["a", "b"]},
+        {"history": History([0.1], [100], 100)},
+    ):
+        assert make() != make(**change)
+    assert make() != "a model"
+    assert History([0.1], [1]) != "a history"
+
+
+def test_repr_shows_the_numbers_by_name() -> None:
+    model = fp.Perceptron([1.25, -3.0], 0.5, ["no", "yes"], ["length", "width"])
+    assert repr(model) == "Perceptron(weights={length: 1.25, width: -3}, bias=0.5, classes=['no', 'yes'])"
+    many = repr(fp.Perceptron(np.ones(100), 0.0, [0, 1]))
+    assert "... 93 more ..." in many
+    assert "x99" in many
+    assert repr(History([0.25], [100], 150)) == "History(150 steps, 1 records, last cost 0.25)"
+
+
+def test_history_is_taken_for_its_costs(model: fp.Perceptron) -> None:
+    np.testing.assert_array_equal(np.asarray(model.history), model.history.costs)
+    assert len(model.history) == 20
+
+
+LABELS = [
+    ["no", "yes"],
+    ["\u00e4 \U0001f33c", "b\n\0c"],
+    [False, True],
+    [-3, 2**62],
+    [0.1, 0.30000000000000004],
+    np.array([1, 255], np.uint8),
+    np.array([0.1, 0.2], np.float32),
+    np.array([0.5, 1.5], np.float16),
+]
+
+
+@pytest.mark.parametrize("labels", LABELS, ids=str)
+@given(weights=hnp.arrays(np.float64, st.integers(1, 9), elements=st.floats(allow_nan=False, allow_infinity=False)))
+def test_what_was_saved_is_what_is_loaded_to_the_bit(tmp_path_factory, labels, weights) -> None:
+    path = tmp_path_factory.mktemp("models") / "model.safetensors"
+    names = [f"feature {j} \u03b1" for j in range(len(weights))]
+    history = History([0.1, 0.05], [100, 200], 250, 500, 2**63 - 1, np.ones((2, len(weights) + 1)))
+    model = fp.Perceptron(weights, -0.0, labels, names, history)
+    model.save(path)
+    loaded = fp.load(path)
+    assert loaded == model
+    assert loaded.classes.dtype == model.classes.dtype
+    assert loaded.weights.tobytes() == model.weights.tobytes()
+
+
+def test_a_trained_model_survives_saving_and_pickling(tmp_path: Path, model: fp.Perceptron, flowers) -> None:
+    model.save(tmp_path / "m.safetensors")
+    assert fp.load(str(tmp_path / "m.safetensors")) == model
+    assert pickle.loads(pickle.dumps(model)) == model
+    assert sorted(os.listdir(tmp_path)) == ["m.safetensors"]
+    assert b"pickle" not in (tmp_path / "m.safetensors").read_bytes()
+
+
+def test_a_truncated_file_is_refused_at_every_length(tmp_path: Path, model: fp.Perceptron) -> None:
+    path = tmp_path / "m.safetensors"
+    model.save(path)
+    content = path.read_bytes()
+    for length in [*range(0, 200, 7), *range(200, len(content), 97), len(content) - 1]:
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError, match="is not a whole fastperceptron model"):
+            fp.load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\0" * 100, b"\x80\x04K\x01."])
+def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="other' is not a whole fastperceptron model"):
+        fp.load(path)
+
+
+def test_safetensors_of_something_else_are_refused(tmp_path: Path) -> None:
+    import safetensors.numpy
+
+    safetensors.numpy.save_file({"weights": np.ones(3)}, tmp_path / "net.safetensors")
+    with pytest.raises(ValueError, match="its format is None, not 'fastperceptron/1'"):
+        fp.load(tmp_path / "net.safetensors")
+    metadata = {"format": "fastperceptron/1", "description": "{}"}
+    safetensors.numpy.save_file({"weights": np.ones(3)}, tmp_path / "part.safetensors", metadata)
+    with pytest.raises(ValueError, match="not a whole fastperceptron model"):
+        fp.load(tmp_path / "part.safetensors")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no model file '.*nowhere'"):
+        fp.load(tmp_path / "nowhere")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no file size limit to stand in for a full disk")
+def test_a_save_that_finds_the_disk_full_leaves_the_old_file_whole(tmp_path: Path, model: fp.Perceptron) -> None:
+    path = tmp_path / "m.safetensors"
+    model.save(path)
+    old = path.read_bytes()
+    program = (
+        "import resource, signal, sys, fastperceptron as fp\n"
+        "model = fp.Perceptron([1.0] * 5000, 0.0, [0, 1])\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n    model.save(sys.argv[1])\nexcept OSError as error:\n    print(type(error).__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
+    assert done.stdout == "OSError\n"
+    assert path.read_bytes() == old
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_saving_where_there_is_no_directory_is_an_error(tmp_path: Path, model: fp.Perceptron) -> None:
+    with pytest.raises(FileNotFoundError):
+        model.save(tmp_path / "missing" / "m.safetensors")
+
+
+@pytest.mark.parametrize("name", ["safetensors", "safetensors.numpy"])
+def test_without_safetensors_the_error_says_what_to_install(monkeypatch, tmp_path, model, name) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ModuleNotFoundError, match="pip install safetensors"):
+        model.save(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m, X: m.predict(X[:, :3]), ValueError, "X has 3 features, but the model was trained on 4"),
+        (lambda m, _: m.predict([1.0, 2.0]), ValueError, "X has 2 features"),
+        (lambda m, _: m.predict(np.full((3, 4), np.nan)), ValueError, "nan in row 0, column 0"),
+        (lambda m, _: m.predict([["a"] * 4]), TypeError, "X must hold real numbers"),
+        (lambda m, _: m.predict(np.empty((0, 4))), ValueError, "X is empty"),
+        (lambda m, X: m.predict(pd.DataFrame(X).astype(str)), TypeError, "X must hold real numbers"),
+        (lambda m, X: m.cost(X, ["setosa"] * 45 + ["rose"]), ValueError, "'rose' in row 45, but the model knows"),
+        (lambda m, X: m.cost(X, ["setosa"] * 45), ValueError, "46 rows, but y has 45 labels"),
+        (lambda m, X: m.cost(X, ["setosa"] * 46, "hinge"), ValueError, "loss must be one of"),
+        (lambda _, __: fp.Perceptron([], 0.0, [0, 1]), ValueError, "weights must have shape"),
+        (lambda _, __: fp.Perceptron([1.0], 0.0, [0, 1, 2]), ValueError, "classes must be two labels"),
+        (lambda _, __: fp.Perceptron([np.nan], 0.0, [0, 1]), ValueError, "weights and bias must be finite"),
+        (lambda _, __: fp.Perceptron([1.0], 0.0, [0, 1], ["a", "b"]), ValueError, "2 names for 1 weights"),
+        (lambda _, __: History([1.0], []), ValueError, "each cost needs its step"),
+    ],
+)
+def test_bad_input_is_named(call, error, message, model: fp.Perceptron, flowers) -> None:
+    with pytest.raises(error, match=message):
+        call(model, flowers[0])
+
+
+def test_row_numbers_in_errors_are_absolute(monkeypatch, model: fp.Perceptron, flowers) -> None:
+    monkeypatch.setattr("fastperceptron.data.arrays.BLOCK_ELEMENTS", 20)
+    rows = flowers[0].copy()
+    rows[33, 2] = np.inf
+    with pytest.raises(ValueError, match="inf in row 33, column 2"):
+        model.predict(rows)

@@ -1,0 +1,94 @@
+"""The pictures say what they show: labels, units, legend, one Axes in and out."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import fastperceptron as fp
+from fastperceptron.plot import percent, plot_activation, plot_boundary, plot_cost
+
+mpl.use("Agg")
+
+pytestmark = pytest.mark.compiled  # its models take a hundred thousand steps
+
+
+@pytest.fixture
+def narrow(flowers) -> fp.Perceptron:
+    X, y = flowers
+    model = fp.train(X[:, :2], y, steps=100_000, rng=0)
+    return fp.Perceptron(
+        model.weights, model.bias, model.classes, ["sepal length (cm)", "sepal width (cm)"], model.history
+    )
+
+
+def legend_of(ax) -> list[str]:
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_each_picture_draws_on_the_axes_it_is_given(narrow: fp.Perceptron, flowers) -> None:
+    X, y = flowers
+    for draw in (
+        lambda ax: plot_activation(ax=ax),
+        lambda ax: plot_boundary(narrow, X[:, :2], y, ax=ax),
+        lambda ax: plot_cost(narrow, ax=ax),
+    ):
+        ax = Figure().subplots()
+        assert draw(ax) is ax
+        assert ax.get_title()
+        assert ax.get_xlabel()
+        assert ax.get_ylabel()
+
+
+def test_without_axes_a_new_figure_is_made() -> None:
+    from matplotlib import pyplot
+
+    first, second = plot_activation(), plot_activation()
+    assert first.figure is not second.figure
+    pyplot.close("all")
+
+
+def test_activation_shows_the_sigmoid_and_its_derivative() -> None:
+    ax = plot_activation(limit=4.0, ax=Figure().subplots())
+    curve, derivative = ax.get_lines()
+    np.testing.assert_allclose(curve.get_ydata(), fp.sigmoid(curve.get_xdata()))
+    np.testing.assert_allclose(derivative.get_ydata(), fp.sigmoid_derivative(derivative.get_xdata()))
+    assert ax.get_xlim() == (-4.0, 4.0)
+
+
+def test_boundary_names_axes_classes_and_the_unknown_flower(narrow: fp.Perceptron, flowers) -> None:
+    X, y = flowers
+    ax = plot_boundary(narrow, X[:, :2], y, unknown=(6.6, 3.0), ax=Figure().subplots())
+    assert ax.get_xlabel() == "sepal length (cm)"
+    assert legend_of(ax) == ["p = 0.5", "setosa", "versicolor", "unknown: versicolor, >99.99%"]
+    low, high = ax.get_xlim()
+    assert low < 4.3
+    assert high > 7.0
+
+
+def test_boundary_is_where_p_is_one_half(narrow: fp.Perceptron, flowers) -> None:
+    X, y = flowers
+    ax = plot_boundary(narrow, X[:, :2], y, ax=Figure().subplots())
+    contour = next(artist for artist in ax.collections if hasattr(artist, "levels"))
+    points = contour.get_paths()[0].vertices
+    np.testing.assert_allclose(narrow.decision_function(points), 0, atol=0.05)
+
+
+def test_cost_curve_is_the_history(narrow: fp.Perceptron) -> None:
+    (curve,) = plot_cost(narrow, ax=Figure().subplots()).get_lines()
+    np.testing.assert_array_equal(curve.get_xdata(), narrow.history.steps)
+    np.testing.assert_array_equal(curve.get_ydata(), narrow.history.costs)
+
+
+@pytest.mark.parametrize(("p", "text"), [(0.5, "50.00%"), (0.99984, "99.98%"), (0.99995, ">99.99%"), (1.0, ">99.99%")])
+def test_percent_never_claims_certainty(p: float, text: str) -> None:
+    assert percent(p) == text
+
+
+def test_bad_input_is_named(model: fp.Perceptron, narrow: fp.Perceptron, flowers) -> None:
+    with pytest.raises(ValueError, match="two features can be drawn, but this one has 4"):
+        plot_boundary(model, *flowers)
+    with pytest.raises(ValueError, match="'rose' in row 0"):
+        plot_boundary(narrow, flowers[0][:1, :2], ["rose"])
+    with pytest.raises(ValueError, match="holds no costs"):
+        plot_cost(fp.Perceptron([1.0], 0.0, [0, 1]))
