@@ -1,23 +1,23 @@
-/* The tutorial's training loop in C, written as one would write it: the yardstick of bench_tutorial.py.
-   The draws are those of numpy.random.Generator(PCG64).random(): one 64-bit word a step (O'Neill 2014, XSL-RR 128/64).
-   Arguments are read from a binary file: n_rows, n_features, steps, record_every, learning_rate, the generator's state
-   and increment, start weights and bias, rows, targets. Prints ns per step, then weights, bias and the last cost. */
+/* The tutorial's training loop in C, written as one would write it: the yardstick of test_tutorial.py.
+   Its draws are those of fastperceptron: 64 random bits a step from a counter (wyrand, Wang Yi's wyhash final version
+   4), of which the upper half of n_rows * word is the row's number. The counter begins anew every 8192 draws.
+   Arguments are read from a binary file: n_rows, n_features, steps, record_every, learning_rate, the counters' seeds,
+   start weights and bias, rows, targets. Prints ns per step, then weights, bias and the last cost. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+enum { DRAWS_PER_SEED = 8192 };
+
 typedef unsigned __int128 uint128;
 
-static uint128 state, increment;
-
-static double next_uniform(void) {
-    state = state * (((uint128)2549297995355413924ULL << 64) + 4865540595714422341ULL) + increment;
-    uint64_t word = (uint64_t)(state >> 64) ^ (uint64_t)state;
-    unsigned rotation = (unsigned)(state >> 122);
-    word = (word >> rotation) | (word << (-rotation & 63));
-    return (word >> 11) * (1.0 / 9007199254740992.0);
+static int64_t draw_row(uint64_t *counter, int64_t n) {
+    *counter += 0xA0761D6478BD642FULL;
+    uint128 product = (uint128)*counter * (*counter ^ 0xE7037ED1A0B428DBULL);
+    uint64_t word = (uint64_t)(product >> 64) ^ (uint64_t)product;
+    return (int64_t)((uint128)word * (uint64_t)n >> 64);
 }
 
 static double weighted_sum(const double *x, const double *weights, double bias, int64_t d) {
@@ -39,7 +39,7 @@ static double mean_cost(const double *X, const double *y, const double *weights,
 
 static void *take(FILE *file, size_t size) {
     void *memory = malloc(size);
-    if (fread(memory, 1, size, file) != size) exit(1);
+    if (!memory || fread(memory, 1, size, file) != size) exit(1);
     return memory;
 }
 
@@ -49,22 +49,21 @@ int main(int argc, char **argv) {
     int64_t *sizes = take(file, 4 * 8);
     int64_t n = sizes[0], d = sizes[1], steps = sizes[2], record_every = sizes[3];
     double learning_rate = *(double *)take(file, 8);
-    uint64_t *words = take(file, 4 * 8);
-    state = ((uint128)words[0] << 64) | words[1];
-    increment = ((uint128)words[2] << 64) | words[3];
+    uint64_t *seeds = take(file, (steps + DRAWS_PER_SEED - 1) / DRAWS_PER_SEED * 8), counter = 0;
     double *weights = take(file, d * 8), bias = *(double *)take(file, 8);
     double *X = take(file, n * d * 8), *y = take(file, n * 8), *costs = malloc(8 * (steps / record_every + 1));
 
     struct timespec begin, end;
     clock_gettime(CLOCK_MONOTONIC, &begin);
-    for (int64_t step = 1; step <= steps; step++) {
-        int64_t row = (int64_t)(next_uniform() * n);
+    for (int64_t step = 0; step < steps; step++) {
+        if (step % DRAWS_PER_SEED == 0) counter = seeds[step / DRAWS_PER_SEED];
+        int64_t row = draw_row(&counter, n);
         const double *x = X + row * d;
         double p = sigmoid(weighted_sum(x, weights, bias, d));
         double slope = 2 * (p - y[row]) * p * (1 - p);
         for (int64_t j = 0; j < d; j++) weights[j] -= learning_rate * slope * x[j];
         bias -= learning_rate * slope;
-        if (step % record_every == 0) costs[step / record_every - 1] = mean_cost(X, y, weights, bias, n, d);
+        if ((step + 1) % record_every == 0) costs[step / record_every] = mean_cost(X, y, weights, bias, n, d);
     }
     clock_gettime(CLOCK_MONOTONIC, &end);
     printf("%.4f\n", ((end.tv_sec - begin.tv_sec) * 1e9 + (end.tv_nsec - begin.tv_nsec)) / steps);

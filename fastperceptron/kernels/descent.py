@@ -9,10 +9,10 @@ as data.
 import functools
 
 from fastperceptron.kernels.arithmetic import fma
-from fastperceptron.kernels.gradient import gradient_kernel, narrow_gradient_kernel
+from fastperceptron.kernels.gradient import TILE, gradient_kernel, narrow_gradient_kernel
 from fastperceptron.kernels.jit import jit
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.kernels.prediction import TILE, column_cost_kernel
+from fastperceptron.kernels.prediction import column_cost_kernel
 from fastperceptron.kernels.rows import add_scaled, dot, look_ahead, padded_size
 
 

@@ -9,14 +9,19 @@ import functools
 from fastperceptron.kernels.arithmetic import fma
 from fastperceptron.kernels.jit import jit
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.kernels.prediction import TILE
+from fastperceptron.kernels.prediction import TILE as COST_TILE
 from fastperceptron.kernels.rows import add_scaled_four, dot_four, padded_size, prefetch, sum_of_products
 from fastperceptron.kernels.vectors import LANES
 
 
+# Rows that are summed in X's precision before float64. Fewer would let Numba's bookkeeping of array views, some 15 a
+# tile, show: at d=2 a row took 7 ns with tiles of 64.
+TILE = 256
+
+
 def workspace_size(n_features):
     """Return the length of the rows of `state` and `scratch`: padded weights, or a tile's values and targets."""
-    return max(2 * TILE, padded_size(n_features))
+    return max(TILE, 2 * COST_TILE, padded_size(n_features))
 
 
 def scratch_shape(n_features):
