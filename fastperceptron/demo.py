@@ -69,7 +69,7 @@ def write_demo(result: DemoResult, directory: Path) -> list[Path]:
     # Fixed margins: constrained layout draws everything twice, half a second here.
     figures = [Figure(figsize=(6.4, 4.8), dpi=110) for _ in range(3)]
     for figure in figures:
-        figure.subplots_adjust(left=0.12, right=0.95, top=0.92, bottom=0.2)
+        figure.subplots_adjust(left=0.12, right=0.95, top=0.92, bottom=0.23)
     plot_activation(ax=figures[0].subplots())
     plot_boundary(result.model, result.X, result.y, unknown=UNKNOWN_FLOWER, ax=figures[1].subplots())
     plot_cost(result.model, ax=figures[2].subplots())
