@@ -80,10 +80,15 @@ def encode(y: Any, n_rows: int, classes: Array | None = None) -> tuple[Array, Ar
     labels = as_labels(y)
     if labels.size != n_rows:
         raise ValueError(f"X has {n_rows} rows, but y has {labels.size} labels: each row needs one.")
-    found, codes = np.unique(labels, return_inverse=True)
-    if found.size == 1:
-        raise ValueError(f"y holds one class only ({found[0].item()!r}): rows of two classes are needed to tell them apart.")
-    if found.size > 2:
+    # Three comparisons of all labels; np.unique sorts them, at 16 to 37 ns each.
+    differs = labels != labels[0]
+    if not differs.any():
+        one = labels[0].item()
+        raise ValueError(f"y holds one class only ({one!r}): rows of two classes are needed to tell them apart.")
+    found = np.sort(labels[[0, np.argmax(differs)]])
+    codes = labels == found[1]
+    if not np.array_equal(codes, differs if found[0] == labels[0] else ~differs):
+        found = np.unique(labels)
         listed = ", ".join(repr(label) for label in found[:5].tolist()) + (", ..." if found.size > 5 else "")
         raise ValueError(f"y holds {found.size} classes ({listed}), but one neuron tells two apart.")
     if classes is not None and not np.array_equal(found, classes):

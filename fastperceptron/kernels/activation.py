@@ -11,15 +11,14 @@ from fastperceptron.kernels.jit import jit
 
 @jit
 def sigmoid(z):
-    """Return sigmoid(z) within 2 ulp (1.52 measured, for float32 over all its values)."""
+    """Return sigmoid(z) within 2 ulp (1.71 measured, for float32 over all its values)."""
     one = type(z)(1)
     e, one_plus_e = exp_nonpositive(-abs(z))
     step = unit_step(z)
     numerator = fma(one - step, e, step)
-    reciprocal = one / one_plus_e
-    p = numerator * reciprocal
-    # One Newton step removes the rounding of 1 + e; without it the worst error is above 3 ulp.
-    return fma(fma(-p, e, numerator - p), reciprocal, p)
+    p = numerator / one_plus_e
+    # One Newton step takes back the rounding of 1 + e, else 3 ulp; its factor 1 / (1 + e) is p or 1 - p.
+    return fma(fma(-p, e, numerator - p), fma(step + step - one, p, one - step), p)
 
 
 @jit

@@ -12,21 +12,21 @@ from fastperceptron.kernels.arithmetic import by_precision, fma, from_bits, to_b
 from fastperceptron.kernels.jit import jit
 
 LOG2_E = 1.4426950408889634
-# Adding 1.5 * 2^52 leaves the nearest integer in the low bits of the sum: rounding and conversion at once.
-ROUND_64 = 6755399441055744.0
-ROUND_32 = np.float32(12582912.0)
+# Adding 1.5 * 2^52 leaves the nearest integer k in the low bits of the sum. What is added beside it is the exponent's
+# bias and 64 more, so that those bits, shifted, are 2^(k + 64): never subnormal, and 2^-64 times it is 2^k or, too
+# small even for that, 0. No case needs a branch or a choice.
+SHIFT_64 = 6755399441055744.0 + 1023 + 64
+SHIFT_32 = np.float32(12582912.0 + 127 + 64)
 # ln 2 in two parts; the upper one has so many trailing zeros that k times it is exact.
 LN2_UPPER_64, LN2_LOWER_64 = float.fromhex("0x1.62e42fefa3800p-1"), float.fromhex("0x1.ef35793c76730p-45")
 LN2_UPPER_32, LN2_LOWER_32 = (np.float32(float.fromhex(part)) for part in ("0x1.62e4p-1", "0x1.7f7d1cp-20"))
 LOG2_E_32 = np.float32(LOG2_E)
-# Below these exp(x) is 0; below those it is subnormal, and is scaled in two steps: 2^(k + 64), then 2^-64.
-ZERO_64, SUBNORMAL_64 = -746.0, -708.0
-ZERO_32, SUBNORMAL_32 = np.float32(-105.0), np.float32(-87.0)
+# exp(x) is 0 from here on down.
+ZERO_64, ZERO_32 = -746.0, np.float32(-105.0)
 TWO_TO_MINUS_64 = 5.421010862427522e-20
 TWO_TO_MINUS_64_32 = np.float32(TWO_TO_MINUS_64)
-ONE_32 = np.float32(1.0)
-TWO_32 = np.float32(2.0)
-MANTISSA_BITS_32, EXTRA_32, NO_EXTRA_32 = np.int32(23), np.int32(127 + 64), np.int32(127)
+ONE_32, TWO_32 = np.float32(1.0), np.float32(2.0)
+MANTISSA_BITS_32 = np.int32(23)
 
 EXP_64 = (
     0.5000000000000001,
@@ -62,7 +62,7 @@ LOG1P_32 = tuple(
 
 @jit
 def _polynomial_10(c, x, x2, x4):
-    # Returns two parts, to be joined as low + x^4 high. Estrin's scheme has a third of Horner's latency, which is what
+    # Two parts, to be joined as low + x^4 high. Estrin's scheme has a third of Horner's latency, which is what
     # the step by single rows waits for.
     low = fma(fma(c[3], x, c[2]), x2, fma(c[1], x, c[0]))
     middle = fma(fma(c[7], x, c[6]), x2, fma(c[5], x, c[4]))
@@ -70,37 +70,35 @@ def _polynomial_10(c, x, x2, x4):
 
 
 @jit
-def _polynomial_5(c, x):
-    x2 = x * x
-    return fma(fma(c[4], x2, fma(c[3], x, c[2])), x2, fma(c[1], x, c[0]))
+def _polynomial_5(c, x, x2):
+    # Two parts, to be joined as low + x^2 high.
+    return fma(c[1], x, c[0]), fma(c[4], x2, fma(c[3], x, c[2]))
 
 
 @jit
 def _exp_64(x):
     x = ZERO_64 if x < ZERO_64 else x  # written so that NaN stays
-    rounded = fma(x, LOG2_E, ROUND_64)
-    k = rounded - ROUND_64
+    shifted = fma(x, LOG2_E, SHIFT_64)
+    k = shifted - SHIFT_64
     r = fma(k, -LN2_UPPER_64, x) - k * LN2_LOWER_64
     r2 = r * r
     low, high = _polynomial_10(EXP_64, r, r2, r2 * r2)
     tail = fma(r2 * (r2 * r2), high, fma(r2, low, r))
-    subnormal = x < SUBNORMAL_64
-    exponent = to_bits(rounded) + (1087 if subnormal else 1023)
-    power = from_bits(exponent << 52) * (TWO_TO_MINUS_64 if subnormal else 1.0)
+    power = from_bits(to_bits(shifted) << 52) * TWO_TO_MINUS_64
     return fma(power, tail, power), fma(power, tail, 1.0 + power)
 
 
 @jit
 def _exp_32(x):
     x = ZERO_32 if x < ZERO_32 else x
-    rounded = fma(x, LOG2_E_32, ROUND_32)
-    k = rounded - ROUND_32
+    shifted = fma(x, LOG2_E_32, SHIFT_32)
+    k = shifted - SHIFT_32
     r = fma(k, -LN2_UPPER_32, x) - k * LN2_LOWER_32
-    tail = fma(r * r, _polynomial_5(EXP_32, r), r)
-    subnormal = x < SUBNORMAL_32
-    # int32 at every step: Numba widens int32 sums to int64, which halves the lanes.
-    exponent = np.int32(to_bits(rounded) + (EXTRA_32 if subnormal else NO_EXTRA_32))
-    power = from_bits(np.int32(exponent << MANTISSA_BITS_32)) * (TWO_TO_MINUS_64_32 if subnormal else ONE_32)
+    r2 = r * r
+    low, high = _polynomial_5(EXP_32, r, r2)
+    tail = fma(r2 * r2, high, fma(r2, low, r))
+    # Numba widens a shifted int32 to int64, which would halve the lanes.
+    power = from_bits(np.int32(to_bits(shifted) << MANTISSA_BITS_32)) * TWO_TO_MINUS_64_32
     return fma(power, tail, power), fma(power, tail, ONE_32 + power)
 
 
@@ -117,7 +115,8 @@ def _log1p_64(e):
 def _log1p_32(e):
     s = e / (e + TWO_32)
     s2 = s * s
-    return fma(s * s2, _polynomial_5(LOG1P_32, s2), s + s)
+    low, high = _polynomial_5(LOG1P_32, s2, s2 * s2)
+    return fma(s * s2, fma(high, s2 * s2, low), s + s)
 
 
 exp_nonpositive = by_precision(_exp_32, _exp_64)

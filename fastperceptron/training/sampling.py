@@ -18,10 +18,14 @@ class InOrder:
 
     def __init__(self, n_rows: int, rng: np.random.Generator, history: History) -> None:  # noqa: ARG002  # nothing is drawn
         self._n_rows, self._position = n_rows, history.n_drawn % n_rows
+        self._counter = self._order = np.empty(0, np.intp)
 
     def take(self, count: int) -> Array:
         """Return the next `count` row numbers, in memory that the next call may use again."""
-        order = np.arange(self._position, self._position + count)
+        if self._counter.size < count:
+            self._counter = np.arange(count)
+            self._order = np.empty(count, np.intp)
+        order = np.add(self._counter[:count], self._position, out=self._order[:count])
         self._position = (self._position + count) % self._n_rows
         return order if order[-1] < self._n_rows else order % self._n_rows
 
