@@ -85,7 +85,7 @@ def encode(y: Any, n_rows: int, classes: Array | None = None) -> tuple[Array, Ar
     if not differs.any():
         one = labels[0].item()
         raise ValueError(f"y holds one class only ({one!r}): rows of two classes are needed to tell them apart.")
-    found = np.sort(labels[[0, np.argmax(differs)]])
+    found = np.sort(labels[np.array([0, np.argmax(differs)])])
     codes = labels == found[1]
     if not np.array_equal(codes, differs if found[0] == labels[0] else ~differs):
         found = np.unique(labels)

@@ -13,7 +13,6 @@ from fastperceptron.kernels.prediction import TILE as COST_TILE
 from fastperceptron.kernels.rows import add_scaled_four, dot_four, padded_size, prefetch, sum_of_products
 from fastperceptron.kernels.vectors import LANES
 
-
 # Rows that are summed in X's precision before float64. Fewer would let Numba's bookkeeping of array views, some 15 a
 # tile, show: at d=2 a row took 7 ns with tiles of 64.
 TILE = 256
