@@ -247,3 +247,10 @@ def test_row_numbers_in_errors_are_absolute(monkeypatch, model: fp.Perceptron, f
     rows[33, 2] = np.inf
     with pytest.raises(ValueError, match="inf in row 33, column 2"):
         model.predict(rows)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no umask")
+def test_a_saved_model_has_the_usual_permissions(tmp_path: Path, model: fp.Perceptron) -> None:
+    (tmp_path / "other").write_text("")
+    model.save(tmp_path / "m.safetensors")
+    assert (tmp_path / "m.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
