@@ -1,5 +1,6 @@
 """The command `fastperceptron`: results on stdout, progress on stderr; exit codes 0, 1 for a failure, 2 for usage."""
 
+import gc
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -49,3 +50,6 @@ def main() -> None:
     except (OSError, ValueError, TypeError, ModuleNotFoundError) as error:
         typer.echo(f"fastperceptron: {error}", err=True)
         raise SystemExit(1) from None
+    finally:
+        # Else the interpreter's last collections walk over all that Numba and Matplotlib loaded: 0.6 of 2.5 s.
+        gc.freeze()

@@ -53,8 +53,8 @@ VIOLATIONS = [
     Violation(
         "3-ulp sigmoid",
         "kernels/activation.py",
-        "    return fma(fma(-p, e, numerator - p), fma(step + step - one, p, one - step), p)",
-        "    return p",
+        "    return fma(fma(-p, e, numerator - p), ",
+        "    p = p * (type(z)(1) + type(z)(7e-16))\n    return p + type(z)(0) * fma(fma(-p, e, numerator - p), ",
         SIGMOID,
         is_compiled=True,
     ),
