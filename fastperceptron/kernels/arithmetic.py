@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import overload
 
+from fastperceptron.kernels.cache import name_by_closure
 from fastperceptron.kernels.jit import intrinsic, jit
 
 _INTEGER_OF = {types.float32: types.int32, types.float64: types.int64}
@@ -107,6 +108,11 @@ def by_precision(single, double):
     @overload(choose)
     def type_choose(x):
         chosen = single if x == types.float32 else double
-        return lambda x: chosen(x)  # noqa: PLW0108  # Numba wants a function with this very argument
+
+        def call_chosen(x):
+            return chosen(x)
+
+        name_by_closure(call_chosen)
+        return call_chosen
 
     return choose

@@ -60,11 +60,17 @@ def _generation() -> str:
     return digest.hexdigest()[:20]
 
 
-def _describe(function: Any) -> str:
-    """Name a kernel with all that its closure captured: other kernels and plain constants."""
+def name_by_closure(function: Any) -> None:
+    """Add to a function's qualified name what its closure captured: other kernels, by name, and plain constants.
+
+    Numba names machine code by qualified name and a number that counts from 0 in each process. So kernels of one name,
+    compiled for two losses in two processes, could have one symbol; a third process, loading both, ran one for both.
+    """
     captured = [cell.cell_contents for cell in function.__closure__ or ()]
-    parts = [_describe(value.py_func) if isinstance(value, Dispatcher) else repr(value) for value in captured]
-    return f"{function.__module__}.{function.__qualname__}({', '.join(parts)})"
+    if captured:
+        names = [getattr(value, "py_func", value) for value in captured]
+        parts = [f"{name.__module__}.{name.__qualname__}" if callable(name) else repr(name) for name in names]
+        function.__qualname__ += "_" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 class KernelCache(CacheProtocol):
@@ -80,7 +86,8 @@ class KernelCache(CacheProtocol):
 
     def _path(self, signature: Any, codegen: Any) -> Path:
         settings = [getattr(config, name, None) for name in _SETTINGS]
-        name = _describe(self._kernel.py_func)
+        function = self._kernel.py_func
+        name = f"{function.__module__}.{function.__qualname__}"
         key = repr((name, str(signature), codegen.magic_tuple(), sorted(self._kernel.targetoptions.items()), settings))
         return cache_directory() / f"{self._kernel.__name__}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.kernel"
 

@@ -10,7 +10,7 @@ from numba import njit
 from numba.core import config
 from numba.extending import intrinsic as numba_intrinsic
 
-from fastperceptron.kernels.cache import attach_cache
+from fastperceptron.kernels.cache import attach_cache, name_by_closure
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
@@ -21,6 +21,7 @@ def jit(function: Kernel) -> Kernel:
     No fastmath flag: each lets LLVM choose the rounding by CPU ('contract') or undo exact steps ('reassoc').
     error_model="numpy" because Python's keeps every division scalar: 4.2 against 0.9 ns a sigmoid.
     """
+    name_by_closure(function)
     kernel = njit(nogil=True, error_model="numpy")(function)
     attach_cache(kernel)
     return kernel  # type: ignore[return-value]  # a dispatcher is called as its function is

@@ -96,3 +96,31 @@ def test_eight_processes_may_start_at_once(copy: Path, tmp_path: Path) -> None:
     assert {result for result, _ in results} == {"0.25"}
     assert run(copy, tmp_path / "shared") == ("0.25", "1")
     assert not [path for path in (tmp_path / "shared").rglob("*") if path.is_file() and path.suffix != ".kernel"]
+
+
+BOTH_LOSSES = """
+import sys
+import numpy as np, fastperceptron as fp
+X = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+for loss in sys.argv[1:]:
+    model = fp.train(X, X[:, 0] > 0, steps=20, batch_size=8, loss=loss, record_every=None, rng=0)
+    print(loss, model.weights.tobytes().hex())
+"""
+
+
+def train(root: Path, cache: Path, *losses: str) -> set[str]:
+    settings = {**os.environ, "PYTHONPATH": str(root), "FASTPERCEPTRON_CACHE_DIR": str(cache)}
+    command = [sys.executable, "-c", BOTH_LOSSES, *losses]
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=True, cwd=root)
+    return set(done.stdout.splitlines())
+
+
+@pytest.mark.slow
+def test_kernels_compiled_in_two_processes_do_not_mix_in_a_third(copy: Path, tmp_path: Path) -> None:
+    # Both processes count Numba's names from 0, as they do when they start at once, and differ in the loss only.
+    apart = train(copy, tmp_path / "one", "squared_error") | train(copy, tmp_path / "other", "log_loss")
+    assert len(apart) == 2
+    shutil.copytree(tmp_path / "one", tmp_path / "both")
+    shutil.copytree(tmp_path / "other", tmp_path / "both", dirs_exist_ok=True)
+    assert train(copy, tmp_path / "both", "squared_error", "log_loss") == apart
+    assert train(copy, tmp_path / "both", "log_loss", "squared_error") == apart
