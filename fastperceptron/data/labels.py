@@ -54,6 +54,13 @@ def _labels_of_objects(labels: Array, name: str) -> Array:
     return converted if converted.ndim == 1 else labels
 
 
+def _a_label_a_row(y: Any, n_rows: int) -> Array:
+    labels = as_labels(y)
+    if labels.size != n_rows:
+        raise ValueError(f"X has {n_rows} rows, but y has {labels.size} labels: each row needs one.")
+    return labels
+
+
 def encode(y: Any, n_rows: int, classes: Array | None = None) -> tuple[Array, Array]:
     """Return the two classes, sorted, and the class number 0 or 1 of each row.
 
@@ -77,9 +84,7 @@ def encode(y: Any, n_rows: int, classes: Array | None = None) -> tuple[Array, Ar
     TypeError
         As `as_labels` does.
     """
-    labels = as_labels(y)
-    if labels.size != n_rows:
-        raise ValueError(f"X has {n_rows} rows, but y has {labels.size} labels: each row needs one.")
+    labels = _a_label_a_row(y, n_rows)
     # Three comparisons of all labels; np.unique sorts them, at 16 to 37 ns each.
     differs = labels != labels[0]
     if not differs.any():
@@ -98,9 +103,7 @@ def encode(y: Any, n_rows: int, classes: Array | None = None) -> tuple[Array, Ar
 
 def codes_of(y: Any, n_rows: int, classes: Array) -> Array:
     """Return the class number of each label, all of which must be among the two classes of a model."""
-    labels = as_labels(y)
-    if labels.size != n_rows:
-        raise ValueError(f"X has {n_rows} rows, but y has {labels.size} labels: each row needs one.")
+    labels = _a_label_a_row(y, n_rows)
     codes = (labels == classes[1]).astype(np.uint8)
     unknown = np.flatnonzero((codes == 0) & (labels != classes[0]))
     if unknown.size:
