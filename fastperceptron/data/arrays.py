@@ -65,6 +65,20 @@ class ArrayRows:
             place = slice(start, min(start + self._block_rows, self.n_rows))
             yield place, read_only(self._converted(self._X[place]))
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether kernels read the rows where they are."""
+        X = self._X
+        return bool(X.dtype == self.dtype and X.flags.c_contiguous and X.flags.aligned)
+
+    def read(self, start: int, stop: int) -> Array:
+        """Return the rows from start to stop as a kernel takes them, copied only where they must be converted."""
+        return read_only(self._converted(self._X[start:stop]))
+
+    def rows_at(self, places: Array) -> Array:
+        """Return a copy of the rows of these numbers, converted."""
+        return np.ascontiguousarray(self._X[places], self.dtype)
+
     def check_finite(self) -> None:
         """Raise ValueError at the first NaN or infinity."""
         for start in range(0, self.n_rows, self._block_rows):
@@ -75,7 +89,6 @@ class ArrayRows:
 
         They are all rows where kernels can read those in place, else a converted copy of the ones in `order`.
         """
-        X = self._X
-        if X.dtype == self.dtype and X.flags.c_contiguous and X.flags.aligned:
-            return X, read_only(codes), read_only(order)
-        return read_only(self._converted(X[order])), read_only(codes[order]), read_only(np.arange(order.size))
+        if self.is_in_place:
+            return self._X, read_only(codes), read_only(order)
+        return read_only(self._converted(self._X[order])), read_only(codes[order]), read_only(np.arange(order.size))

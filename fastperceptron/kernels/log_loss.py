@@ -22,6 +22,23 @@ def slope(z, y, scale):
 
 
 @jit
+def cost_and_slope(z, y):
+    """Return the cost and dcost/dz, which share their exponential."""
+    e, one_plus_e = exp_nonpositive(-abs(z))
+    share = unit_step(z) - y
+    linear = share * z if share != 0 else type(z)(0)
+    return linear + log1p_unit(e), error_numerator(z, y, e) / one_plus_e
+
+
+@jit
+def curvature(z, y, exactness):
+    """Return d2cost/dz2 = p (1 - p): it is never negative, so that `exactness` has nothing to choose here."""
+    e, one_plus_e = exp_nonpositive(-abs(z))
+    reciprocal = type(z)(1) / one_plus_e
+    return e * reciprocal * reciprocal
+
+
+@jit
 def unscaled_slope(z, y):
     """Return dcost/dz."""
     return slope(z, y, type(z)(1))

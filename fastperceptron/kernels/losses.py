@@ -1,4 +1,7 @@
-"""The losses by name. A loss is a module of scalar kernels: cost(z, y), slope(z, y, scale) and unscaled_slope(z, y)."""
+"""The losses by name. A loss is a module of scalar kernels.
+
+They are cost(z, y), slope(z, y, scale), unscaled_slope(z, y), cost_and_slope(z, y) and curvature(z, y, exactness).
+"""
 
 from types import ModuleType
 

@@ -1,6 +1,7 @@
 """The tutorial's loss: the squared error (p - y)^2, as a function of the prediction p and of z with p = sigmoid(z)."""
 
 from fastperceptron.kernels.activation import error_numerator
+from fastperceptron.kernels.arithmetic import fma, unit_step
 from fastperceptron.kernels.exponential import exp_nonpositive
 from fastperceptron.kernels.jit import jit
 
@@ -35,6 +36,28 @@ def slope(z, y, scale):
     reciprocal = type(z)(1) / one_plus_e
     numerator = (scale + scale) * error_numerator(z, y, e) * e
     return (numerator * reciprocal) * (reciprocal * reciprocal)
+
+
+@jit
+def cost_and_slope(z, y):
+    """Return the cost and dcost/dz, which share their exponential."""
+    e, one_plus_e = exp_nonpositive(-abs(z))
+    reciprocal = type(z)(1) / one_plus_e
+    error = error_numerator(z, y, e) * reciprocal
+    return error * error, (error + error) * e * (reciprocal * reciprocal)
+
+
+@jit
+def curvature(z, y, exactness):
+    """Return d2cost/dz2 = 2 p' (p' + (p - y) (1 - 2 p)) with p' = p (1 - p), where `exactness` is 1.
+
+    Where it is 0, return the Gauss-Newton part 2 p'^2, which is never negative.
+    """
+    e, one_plus_e = exp_nonpositive(-abs(z))
+    reciprocal = type(z)(1) / one_plus_e
+    derivative, step = e * reciprocal * reciprocal, unit_step(z)
+    bend = error_numerator(z, y, e) * (type(z)(1) - e) * (type(z)(1) - step - step) * reciprocal * reciprocal
+    return (derivative + derivative) * fma(exactness, bend, derivative)
 
 
 @jit

@@ -94,6 +94,12 @@ def widen(builder, vector, element):
     return vector if vector.type.element == element else builder.fpext(vector, ir.VectorType(element, LANES))
 
 
+def shifted(builder, vector, element, shift):
+    """Return the vector less `shift`, or as it is where that is None, in the precision of `element`."""
+    wide = widen(builder, vector, element)
+    return wide if shift is None else builder.fsub(wide, shift)
+
+
 def fused_multiply_add(builder, a, b, c):
     """Return a * b + c, each lane rounded once."""
     return _call_llvm(builder, "llvm.fma", "", c.type, [a, b, c])

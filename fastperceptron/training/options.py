@@ -1,5 +1,6 @@
 """How to train, checked once and carried through the engine as one frozen value."""
 
+import math
 from dataclasses import dataclass
 
 from fastperceptron.checks import choice, positive, whole_number
@@ -29,3 +30,21 @@ class DescentOptions:
         }
         for name, value in settled.items():
             object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True)
+class NewtonOptions:
+    """Options of the newton solver, checked by the estimator. See `fastperceptron.PerceptronClassifier`."""
+
+    loss: str = "squared_error"
+    C: float = 1.0
+    fit_intercept: bool = True
+    standardize: bool = True
+    tol: float = 0.01
+    max_iter: int = 100
+    n_threads: int = 1
+
+    @property
+    def penalty(self) -> float:
+        """The factor of |w|^2 / 2 in the objective."""
+        return 0.0 if math.isinf(self.C) else 1.0 / self.C

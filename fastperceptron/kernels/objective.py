@@ -1,0 +1,289 @@
+"""The pass: one read of rows gives the sums of loss and gradient of every neuron, and on request the columns' moments.
+
+Rows are cut into tiles at absolute row numbers, and each tile's sums are float64: whoever adds them in row order gets
+the same bits however the tiles were shared out. Inside a tile, SUB_TILE rows at a time are summed in the precision of
+the arithmetic, which is that of `weights`, `centre` and `scratch`: float32 on float32 rows, or float64.
+
+All rows are read less a centre c, so that columns far from zero lose no digits: z = w . (x - c) + b.
+"""
+
+import functools
+
+from fastperceptron.kernels.arithmetic import fma
+from fastperceptron.kernels.jit import jit
+from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.kernels.prediction import sum_in_order
+from fastperceptron.kernels.rows import (
+    add_scaled_four_centred,
+    add_squares_four_centred,
+    dot_four_centred,
+    padded_size,
+    prefetch,
+    sum_of_products,
+)
+from fastperceptron.kernels.vectors import LANES
+
+SUB_TILE = 256
+TILE_ELEMENTS = 1 << 16
+# Rows of `scratch` before the sums of a sub-tile.
+Z, TARGETS, ROW_WEIGHTS, LOSS_WEIGHTS, COSTS, CURVATURES, SUMS = range(7)
+
+
+@jit
+def rows_per_tile(n_features):
+    """Return the number of rows of a tile: a quarter of a megabyte of float32, in whole sub-tiles."""
+    return max(1, TILE_ELEMENTS // n_features // SUB_TILE) * SUB_TILE
+
+
+def sums_shape(n_tiles, n_neurons, n_features):
+    """Return the shape of `sums`: per tile and neuron the padded gradient, then the loss and zeros."""
+    return n_tiles, n_neurons, padded_size(n_features) + LANES
+
+
+def moments_shape(n_tiles, n_neurons, n_features):
+    """Return the shape of `moments`: per tile the columns' sums and sums of squares, then Hessian diagonals."""
+    return n_tiles, 2 + n_neurons, padded_size(n_features)
+
+
+def scratch_shape(n_neurons, n_features):
+    """Return the shape of `scratch`; for narrow rows its end holds a sub-tile's columns."""
+    width = max(SUB_TILE, padded_size(n_features))
+    return SUMS + (LANES if n_features < LANES else 2 + 2 * n_neurons), width
+
+
+@functools.cache
+def evaluation_kernel(loss):
+    """Return the kernel that turns a group's z into slopes, in place, and gives its costs; see `objective_kernel`."""
+    cost_and_slope = LOSSES[loss].cost_and_slope
+    curvature = LOSSES[loss].curvature
+
+    @jit
+    def evaluate(size, scratch, has_weights, has_moments, exactness):
+        # Whole vectors, whatever the size: a remainder of scalar code takes ten times as long a row.
+        padded = (size + 15) // 16 * 16
+        z, targets, costs = scratch[Z, :padded], scratch[TARGETS, :padded], scratch[COSTS, :padded]
+        weights, curvatures = scratch[LOSS_WEIGHTS, :padded], scratch[CURVATURES, :padded]
+        if has_moments:
+            for k in range(z.size):
+                curvatures[k] = curvature(z[k], targets[k], type(z[0])(exactness)) * weights[k]
+            curvatures[size:] = 0
+        for k in range(z.size):
+            costs[k], z[k] = cost_and_slope(z[k], targets[k])
+        if has_weights:
+            for k in range(z.size):
+                costs[k] *= weights[k]
+                z[k] *= weights[k]
+        z[size:] = 0
+        return sum_in_order(costs[:size])
+
+    return evaluate
+
+
+@jit
+def set_weights(codes, row_weights, class_weights, scratch):
+    """Write the rows' own weights, or 1, and what these are in the loss: times the weight of the row's class."""
+    padded = (codes.size + 15) // 16 * 16
+    own, in_loss = scratch[ROW_WEIGHTS, :padded], scratch[LOSS_WEIGHTS, :padded]
+    own[:] = 1
+    for k in range(row_weights.size):
+        own[k] = row_weights[k]
+    own[codes.size :] = 0
+    in_loss[:] = own
+    if class_weights.size > 0:
+        for k in range(codes.size):
+            in_loss[k] *= class_weights[codes[k]]
+
+
+@jit
+def set_targets(codes, positive, scratch):
+    """Write 1 for the rows of the class `positive`, 0 for the others."""
+    targets = scratch[TARGETS, : codes.size]
+    for k in range(codes.size):
+        targets[k] = codes[k] == positive
+
+
+@jit
+def group_of(n_features):
+    """Return how many rows are worked on together: 16 KB of float32, half of the first-level cache."""
+    return max(4, min(SUB_TILE, 4096 // n_features // 16 * 16))
+
+
+@jit
+def four_of(start, last):
+    """Return four row numbers from `start` on, with the last row again where the rows end."""
+    return start, min(start + 1, last), min(start + 2, last), min(start + 3, last)
+
+
+@functools.cache
+def wide_kernel(loss):
+    """Return the kernel that adds the sums of at most SUB_TILE rows to a tile's `sums` and, unless empty, `moments`.
+
+    Rows come in groups that stay in the first-level cache between the dot products and the sums of all neurons.
+    """
+    evaluate = evaluation_kernel(loss)
+
+    @jit
+    def add_sub_tile(X, labels, neurons, centre, sums, moments, scratch, exactness):
+        codes, row_weights, class_weights = labels
+        weights, positives = neurons
+        n_neurons, size = weights.shape
+        has_weights = row_weights.size + class_weights.size > 0
+        has_moments = moments.size > 0
+        in_sub_tile = scratch[SUMS:]
+        in_sub_tile[:, :size] = 0
+        group_size = group_of(X.shape[1])
+        for start in range(0, X.shape[0], group_size):
+            stop = min(start + group_size, X.shape[0])
+            if has_weights or has_moments:
+                set_weights(codes[start:stop], row_weights[start:stop], class_weights, scratch)
+            for neuron in range(n_neurons):
+                set_targets(codes[start:stop], positives[neuron], scratch)
+                set_z(X, start, stop, weights[neuron], centre, scratch[Z])
+                cost = evaluate(stop - start, scratch, has_weights, has_moments, exactness)
+                sums[neuron, size] += cost
+                add_rows(in_sub_tile[neuron, :size], X, start, stop, scratch[Z], centre)
+                if has_moments:
+                    add_squares(in_sub_tile[n_neurons + 2 + neuron, :size], X, start, stop, scratch[CURVATURES], centre)
+            if has_moments:
+                add_rows(in_sub_tile[n_neurons, :size], X, start, stop, scratch[ROW_WEIGHTS], centre)
+                add_squares(in_sub_tile[n_neurons + 1, :size], X, start, stop, scratch[ROW_WEIGHTS], centre)
+        sums[:, :size] += in_sub_tile[:n_neurons, :size]
+        for k in range(moments.shape[0]):
+            moments[k] += in_sub_tile[n_neurons + k, :size]
+
+    return add_sub_tile
+
+
+@jit
+def set_z(X, start, stop, weights, centre, z):
+    """Write weights . (X[i] - centre, 1) of the rows from start to stop to `z`, and more up to a multiple of 4."""
+    for i in range(start, stop, 4):
+        k = i - start
+        z[k], z[k + 1], z[k + 2], z[k + 3] = dot_four_centred(X, four_of(i, stop - 1), weights, centre)
+
+
+@jit
+def add_rows(total, X, start, stop, scales, centre):
+    """Add scales[k] * (X[start + k] - centre, 1) of the rows from start to stop; scales go on with zeros."""
+    for i in range(start, stop, 4):
+        k = i - start
+        for ahead in range(i + stop - start, min(i + stop - start + 4, X.shape[0])):
+            prefetch(X, ahead)
+        four = (scales[k], scales[k + 1], scales[k + 2], scales[k + 3])
+        add_scaled_four_centred(total, X, four_of(i, stop - 1), four, centre)
+
+
+@jit
+def add_squares(total, X, start, stop, scales, centre):
+    """Add scales[k] * (X[start + k] - centre, 1)^2, likewise."""
+    for i in range(start, stop, 4):
+        k = i - start
+        four = (scales[k], scales[k + 1], scales[k + 2], scales[k + 3])
+        add_squares_four_centred(total, X, four_of(i, stop - 1), four, centre)
+
+
+@functools.cache
+def narrow_kernel(loss):
+    """Return `add_sub_tile` for rows of fewer than LANES values, which are transposed in cache.
+
+    Vectors then run along the rows; the bias is a column of ones.
+    """
+    evaluate = evaluation_kernel(loss)
+
+    @jit
+    def add_sub_tile(X, labels, neurons, centre, sums, moments, scratch, exactness):
+        codes, row_weights, class_weights = labels
+        weights, positives = neurons
+        n_columns, n_rows, size = X.shape[1] + 1, X.shape[0], weights.shape[1]
+        has_weights = row_weights.size + class_weights.size > 0
+        has_moments = moments.size > 0
+        # Rows of a contiguous array: LLVM makes slower code for those of a slice, 4.0 against 2.6 ns a row at d=2.
+        columns = scratch[SUMS:].reshape(scratch[SUMS:].size)[: n_columns * SUB_TILE].reshape((n_columns, SUB_TILE))
+        transpose(X.reshape(X.size), n_rows, centre, columns)
+        if has_weights or has_moments:
+            set_weights(codes, row_weights, class_weights, scratch)
+            scratch[ROW_WEIGHTS, n_rows:SUB_TILE] = 0
+        for neuron in range(weights.shape[0]):
+            set_targets(codes, positives[neuron], scratch)
+            z = scratch[Z, :SUB_TILE]
+            z[:] = 0
+            for j in range(n_columns):
+                column, weight = columns[j], weights[neuron, j]
+                for k in range(SUB_TILE):
+                    z[k] = fma(weight, column[k], z[k])
+            sums[neuron, size] += evaluate(n_rows, scratch, has_weights, has_moments, exactness)
+            z[n_rows:] = 0
+            scratch[CURVATURES, n_rows:SUB_TILE] = 0
+            for j in range(n_columns):
+                sums[neuron, j] += sum_of_products(z, columns[j])
+            if has_moments:
+                add_column_squares(moments[2 + neuron], columns, scratch[CURVATURES, :SUB_TILE], scratch[COSTS])
+        if has_moments:
+            own = scratch[ROW_WEIGHTS, :SUB_TILE]
+            for j in range(n_columns):
+                moments[0, j] += sum_of_products(own, columns[j])
+            add_column_squares(moments[1], columns, own, scratch[COSTS])
+
+    return add_sub_tile
+
+
+@jit
+def add_column_squares(total, columns, scales, scaled):
+    """Add the sums of scales * column^2; `scaled` is room for a column."""
+    for j in range(columns.shape[0]):
+        column = columns[j]
+        for k in range(SUB_TILE):
+            scaled[k] = scales[k] * column[k]
+        total[j] += sum_of_products(scaled[:SUB_TILE], column)
+
+
+@jit
+def transpose(values, n_rows, centre, columns):
+    """Write values, which come row after row, less the centre as columns, and a column of ones below."""
+    n_features = columns.shape[0] - 1
+    # A stride that LLVM knows makes vector code: 1.3 against 1.9 ns a row at d=2.
+    if n_features == 2:
+        copy_columns(values, 2, n_rows, centre, columns)
+    elif n_features == 4:
+        copy_columns(values, 4, n_rows, centre, columns)
+    else:
+        copy_columns(values, n_features, n_rows, centre, columns)
+    columns[:n_features, n_rows:] = 0
+    columns[n_features, :] = 1
+
+
+@jit
+def copy_columns(values, n_features, n_rows, centre, columns):
+    """Write values[k * n_features + j] - centre[j] to columns[j, k]."""
+    for j in range(n_features):
+        column, shift = columns[j], centre[j]
+        for k in range(n_rows):
+            column[k] = column.dtype.type(values[k * n_features + j]) - shift
+
+
+@functools.cache
+def objective_kernel(loss, is_narrow):
+    """Return the kernel add_tiles(X, labels, neurons, centre, sums, moments, scratch, exactness).
+
+    Parameters of the kernel
+    ------------------------
+    X : whole tiles of rows, C-ordered; only the last may be short
+    labels : (codes, row_weights, class_weights), of which the two float64 arrays may be empty
+    neurons : (weights of shape (n_neurons, padded_size(d)), the class each stands for)
+    sums, moments : float64, zeros; see `sums_shape` and `moments_shape`; `moments` may have no tiles
+    exactness : of the curvature in the Hessian diagonals; see the losses
+    """
+    add_sub_tile = narrow_kernel(loss) if is_narrow else wide_kernel(loss)
+
+    @jit
+    def add_tiles(X, labels, neurons, centre, sums, moments, scratch, exactness):
+        codes, row_weights, class_weights = labels
+        tile_size = rows_per_tile(X.shape[1])
+        for start in range(0, X.shape[0], SUB_TILE):
+            tile, stop = start // tile_size, min(start + SUB_TILE, X.shape[0])
+            tile_labels = (codes[start:stop], row_weights[start:stop], class_weights)
+            tile_moments = moments[min(tile, moments.shape[0]) : tile + 1]
+            tile_moments = tile_moments.reshape((tile_moments.size // moments.shape[2], moments.shape[2]))
+            add_sub_tile(X[start:stop], tile_labels, neurons, centre, sums[tile], tile_moments, scratch, exactness)
+
+    return add_tiles

@@ -1,0 +1,163 @@
+"""Newton's method for one neuron on a sample that is held in memory: each step from the exact Hessian of that sample.
+
+Where the squared error bends the wrong way, the Hessian is replaced by its Gauss-Newton part; where even that is
+singular, its diagonal is raised until it is not.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.kernels.hessian import newton_kernel, scratch_shapes
+from fastperceptron.kernels.linear_algebra import factorise, inner_product, solve
+from fastperceptron.training.passes import MapInOrder
+
+# Multiply-adds of a Hessian below which handing parts of it to threads costs more than it saves.
+PARALLEL_WORK = 1 << 24
+PARTS = 4
+MAXIMUM_HALVINGS = 40
+# Once the goal is reached, two more steps take a quadratically converging method to rounding: on few rows, for little.
+POLISHING_STEPS = 2
+ROUNDING = 1e-15
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A point with all that Newton's method asks of it; the penalty is in the value and gradient, not in the Hessian."""
+
+    point: Array
+    value: float
+    gradient: Array
+    hessian: Array
+    exactness: float
+    curvature: float
+    squared_slopes: float
+
+
+class SampleObjective:
+    """The penalised loss of one neuron over the rows of a panel (see `Sample`).
+
+    Parameters
+    ----------
+    panel, targets, weights : float64 arrays
+    loss : str
+    penalty : ndarray of padded size
+        The objective has penalty . point^2 / 2.
+    map_in_order : callable
+        As `pool_of` gives it.
+    """
+
+    def __init__(
+        self,
+        panel: Array,
+        targets: Array,
+        weights: Array,
+        loss: str,
+        penalty: Array,
+        map_in_order: MapInOrder[tuple[int, int], tuple[Array, Array]],
+    ) -> None:
+        self._panel, self._targets, self._weights, self.penalty = panel, targets, weights, penalty
+        self._kernel, self._map = newton_kernel(loss), map_in_order
+        n_rows, size = panel.shape
+        n_parts = PARTS if n_rows * size * size >= PARALLEL_WORK else 1
+        edges = [n_rows * part // n_parts for part in range(n_parts + 1)]
+        self._parts = list(zip(edges[:-1], edges[1:], strict=True))
+
+    def at(self, point: Array, exactness: float) -> State:
+        """Return loss, gradient and Hessian at a point."""
+        size = point.size
+
+        def add_up(part: tuple[int, int]) -> tuple[Array, Array]:
+            rows = slice(*part)
+            sums, hessian = np.zeros(size + 3), np.zeros((size, size))
+            values, scaled = (np.zeros(shape) for shape in scratch_shapes(size))
+            labels = self._targets[rows], self._weights[rows]
+            self._kernel(self._panel[rows], labels, point, exactness, sums, hessian, (values, scaled))
+            return sums, hessian
+
+        results = self._map(add_up, self._parts) if len(self._parts) > 1 else map(add_up, self._parts)
+        sums, hessian = next(results)
+        for more_sums, more_hessian in results:
+            sums += more_sums
+            hessian += more_hessian
+        value = sums[size] + inner_product(self.penalty * point, point) / 2
+        gradient = sums[:size] + self.penalty * point
+        return State(point, float(value), gradient, hessian, exactness, float(sums[size + 1]), float(sums[size + 2]))
+
+
+def factor_of(hessian: Array, penalty: Array) -> Array | None:
+    """Return the Cholesky factor of the penalised Hessian, or None where it is not positive definite."""
+    matrix, factor = hessian.copy(), np.zeros_like(hessian)
+    matrix[np.diag_indices_from(matrix)] += penalty
+    return factor if factorise(matrix, factor) else None
+
+
+def raised_factor_of(hessian: Array, penalty: Array) -> Array:
+    """Return the factor of the Hessian with its diagonal raised as little as it takes."""
+    diagonal = np.abs(np.diag(hessian)) + penalty
+    smallest = diagonal.max() * ROUNDING
+    raised = 0.0
+    while (factor := factor_of(hessian, penalty + raised * np.maximum(diagonal, smallest) * (diagonal > 0))) is None:
+        raised = max(1e-10, raised * 100)
+    return factor
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """Where Newton's method ended: the state, the Hessian's factor there, half the decrement, and evaluations so far."""
+
+    state: State
+    factor: Array
+    gap: float
+    n_evaluations: int
+    values: tuple[float, ...]
+
+
+def minimise(
+    objective: SampleObjective, start: Array, goal: Callable[[State], float], exactness: float, max_evaluations: int, is_polished: bool
+) -> Optimum:
+    """Return the point where half the Newton decrement is at most goal(state), or the best one found."""
+    state, n_evaluations, polished = objective.at(start, exactness), 1, 0
+    values = [state.value]
+    while True:
+        factor = factor_of(state.hessian, objective.penalty)
+        if factor is None and state.exactness > 0 and n_evaluations < max_evaluations:
+            state, n_evaluations = objective.at(state.point, 0.0), n_evaluations + 1
+            factor = factor_of(state.hessian, objective.penalty)
+        if factor is None:
+            factor = raised_factor_of(state.hessian, objective.penalty)
+        step = -state.gradient
+        solve(factor, step)
+        decrement = -float(inner_product(step, state.gradient))
+        is_rounding = not decrement > ROUNDING * abs(state.value)
+        if decrement / 2 <= goal(state):
+            polished += 1
+        if is_rounding or polished > (POLISHING_STEPS if is_polished else 0) or n_evaluations >= max_evaluations:
+            break
+        better, used = _line_search(objective, state, step, exactness, max_evaluations - n_evaluations)
+        n_evaluations += used
+        if better is None:
+            break
+        state = better
+        values.append(state.value)
+    return Optimum(state, factor, decrement / 2, n_evaluations, tuple(values))
+
+
+def _line_search(
+    objective: SampleObjective, state: State, step: Array, exactness: float, budget: int
+) -> tuple[State | None, int]:
+    """Return the first of step, step / 2, step / 4, ... that lowers the objective as it promises, and the evaluations."""
+    slope = float(inner_product(step, state.gradient))
+    length = 1.0
+    for used in range(1, min(MAXIMUM_HALVINGS, budget) + 1):
+        trial = objective.at(state.point + length * step, exactness)
+        if trial.value <= state.value + 1e-4 * length * slope:
+            return trial, used
+        # Where the values drown in rounding, a slope that went down most of the way tells.
+        is_flat = trial.value <= state.value + ROUNDING * 10 * abs(state.value)
+        if is_flat and abs(float(inner_product(step, trial.gradient))) <= 0.5 * abs(slope):
+            return trial, used
+        length /= 2
+    return None, min(MAXIMUM_HALVINGS, budget)

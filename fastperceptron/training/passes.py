@@ -1,0 +1,113 @@
+"""Exact sums over all rows, on any number of threads: tiles are shared out to a pool, and added in the rows' order.
+
+The pool belongs to one fit. Numba's own threading layers abort on concurrent entry or die after a fork; a pool of Python
+threads that run kernels without the GIL does neither.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.data.arrays import aligned_zeros, read_only
+from fastperceptron.kernels.linear_algebra import add_in_order
+from fastperceptron.kernels.objective import (
+    moments_shape,
+    objective_kernel,
+    rows_per_tile,
+    scratch_shape,
+    sums_shape,
+)
+from fastperceptron.kernels.vectors import LANES
+from fastperceptron.training.problem import Problem
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+MapInOrder = Callable[[Callable[[Task], Result], Iterable[Task]], Iterator[Result]]
+
+# Tiles of one task: at 65,536 elements each about 2 ms of work, so that handing it over costs nothing.
+TILES_PER_TASK = 32
+_NONE = read_only(np.empty(0))
+
+
+@contextmanager
+def pool_of(n_threads: int) -> Iterator[MapInOrder[Any, Any]]:
+    """Give a `map` whose results come in order, run by so many threads."""
+    if n_threads == 1:
+        yield map
+        return
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class ExactSums:
+    """The sums of loss and gradient of some neurons over all rows of a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    loss : str
+    centre : ndarray of padded size, float64
+        What is taken off all rows; exact in the rows' precision.
+    exactness : float
+        Of the curvature in the Hessian diagonals.
+    map_in_order : callable
+        As `pool_of` gives it.
+    """
+
+    def __init__(
+        self, problem: Problem, loss: str, centre: Array, exactness: float, map_in_order: MapInOrder[Any, Any]
+    ) -> None:
+        self._rows, self._codes, self._centre, self._map = problem.rows, problem.codes, centre, map_in_order
+        self._row_weights = _NONE if problem.row_weights is None else read_only(problem.row_weights)
+        self._class_weights = _NONE if problem.class_weights is None else read_only(problem.class_weights)
+        self._exactness = exactness
+        self._kernel = objective_kernel(loss, problem.rows.n_features < LANES)
+
+    def __call__(self, weights: Array, positives: Array, has_moments: bool) -> tuple[Array, Array]:
+        """Return the neurons' sums and, if asked for, the moments; see kernels/objective.py for their places.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_neurons, padded size)
+            Of the rows less the centre. Their dtype is the precision of the arithmetic.
+        positives : ndarray of shape (n_neurons,)
+            The class each neuron stands for.
+        has_moments : bool
+        """
+        shape = len(positives), self._rows.n_features
+        tile_size, precision = rows_per_tile(self._rows.n_features), weights.dtype
+        centre = np.ascontiguousarray(self._centre, precision)
+
+        def add_up(places: range) -> tuple[Array, Array]:
+            n_tiles = -(-len(places) // tile_size)
+            sums = np.zeros(sums_shape(n_tiles, *shape))
+            moments = np.zeros(moments_shape(n_tiles if has_moments else 0, *shape))
+            scratch = aligned_zeros(scratch_shape(*shape), precision)
+            # What must be converted is converted tile by tile, in cache.
+            step = max(len(places), 1) if self._rows.is_in_place else tile_size
+            for number, start in enumerate(range(places.start, places.stop, step)):
+                part = slice(start, min(start + step, places.stop))
+                row_weights = self._row_weights[part]
+                labels = self._codes[part], row_weights, self._class_weights
+                tiles = slice(number, None)
+                X = self._rows.read(part.start, part.stop)
+                self._kernel(
+                    X, labels, (weights, positives), centre, sums[tiles], moments[tiles], scratch, self._exactness
+                )
+            return sums, moments
+
+        total, moments = (part[0] for part in (np.zeros(sums_shape(1, *shape)), np.zeros(moments_shape(1, *shape))))
+        size = tile_size * TILES_PER_TASK
+        add_up(range(0))  # compiles before threads meet
+        tasks = [range(start, min(start + size, self._rows.n_rows)) for start in range(0, self._rows.n_rows, size)]
+        for tile_sums, tile_moments in self._map(add_up, tasks):
+            add_in_order(tile_sums, total)
+            add_in_order(tile_moments, moments)
+        return total, moments

@@ -1,0 +1,63 @@
+"""What every solver is given, and what it returns: rows with class numbers and weights; neurons with how they came."""
+
+from dataclasses import dataclass
+
+from fastperceptron.checks import Array
+from fastperceptron.data.arrays import ArrayRows
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Rows to be told apart. Nothing in it is checked: that happened at the border.
+
+    Attributes
+    ----------
+    rows : ArrayRows
+    codes : ndarray of shape (n_rows,), unsigned integers
+        The class number of each row.
+    n_classes : int
+        Two classes are one neuron's task; more are one neuron each, against all others.
+    row_weights : ndarray of shape (n_rows,), float64, optional
+        Finite, none negative, not all zero. A row of weight 2 counts as two equal rows.
+    class_weights : ndarray of shape (n_classes,), float64, optional
+        Multiplied with the row weights in the loss, not in the columns' deviations: so does scikit-learn's pipeline.
+    """
+
+    rows: ArrayRows
+    codes: Array
+    n_classes: int
+    row_weights: Array | None = None
+    class_weights: Array | None = None
+
+    @property
+    def n_neurons(self) -> int:
+        """How many neurons it takes."""
+        return 1 if self.n_classes == 2 else self.n_classes
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What a solver found.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_neurons, n_features), float64
+    bias : ndarray of shape (n_neurons,), float64
+    n_iter : int
+        Reads of the data.
+    loss_curve : ndarray, float64
+        The objective over the sum of the rows' weights, summed over neurons, after each read.
+    optimality_gap : float
+        The estimated excess of the objective, in the same unit, over its minimum; NaN where that is not known.
+    is_converged : bool
+    distance : float
+        From the optimum, in standard errors: what `tol` bounds; NaN where that is not known.
+    """
+
+    weights: Array
+    bias: Array
+    n_iter: int
+    loss_curve: Array
+    optimality_gap: float
+    is_converged: bool
+    distance: float
