@@ -8,8 +8,9 @@ import functools
 
 from fastperceptron.kernels.jit import jit
 from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.kernels.outer_products import add_outer
 from fastperceptron.kernels.prediction import sum_in_order
-from fastperceptron.kernels.rows import add_outer, sum_of_products
+from fastperceptron.kernels.rows import sum_of_products
 
 # Rows whose scaled copies stay in the second-level cache beside themselves, up to 500 columns.
 BLOCK_ROWS = 64

@@ -10,17 +10,10 @@ All rows are read less a centre c, so that columns far from zero lose no digits:
 import functools
 
 from fastperceptron.kernels.arithmetic import fma
+from fastperceptron.kernels.centred_rows import add_moments, add_rows, add_squares, set_dots, sum_wide
 from fastperceptron.kernels.jit import jit
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.kernels.prediction import sum_in_order
-from fastperceptron.kernels.rows import (
-    add_scaled_four_centred,
-    add_squares_four_centred,
-    dot_four_centred,
-    padded_size,
-    prefetch,
-    sum_of_products,
-)
+from fastperceptron.kernels.rows import padded_size, sum_of_products
 from fastperceptron.kernels.vectors import LANES
 
 SUB_TILE = 256
@@ -74,24 +67,39 @@ def evaluation_kernel(loss):
                 costs[k] *= weights[k]
                 z[k] *= weights[k]
         z[size:] = 0
-        return sum_in_order(costs[:size])
+        costs[size:] = 0
+        return sum_wide(costs)
 
     return evaluate
 
 
 @jit
-def set_weights(codes, row_weights, class_weights, scratch):
-    """Write the rows' own weights, or 1, and what these are in the loss: times the weight of the row's class."""
-    padded = (codes.size + 15) // 16 * 16
-    own, in_loss = scratch[ROW_WEIGHTS, :padded], scratch[LOSS_WEIGHTS, :padded]
-    own[:] = 1
-    for k in range(row_weights.size):
-        own[k] = row_weights[k]
-    own[codes.size :] = 0
-    in_loss[:] = own
-    if class_weights.size > 0:
-        for k in range(codes.size):
-            in_loss[k] *= class_weights[codes[k]]
+def set_weights(labels, start, stop, are_needed, scratch):
+    """Write the rows' own weights, or 1, and what these are in the loss; return whether there are any.
+
+    In the loss the weight of the row's class is a factor more.
+    """
+    codes, row_weights, class_weights = labels
+    has_weights = row_weights.size + class_weights.size > 0
+    if has_weights or are_needed:
+        size = stop - start
+        padded = (size + 15) // 16 * 16
+        own, in_loss = scratch[ROW_WEIGHTS, :padded], scratch[LOSS_WEIGHTS, :padded]
+        own[:] = 1
+        for k in range(size if row_weights.size > 0 else 0):
+            own[k] = row_weights[start + k]
+        own[size:] = 0
+        in_loss[:] = own
+        for k in range(size if class_weights.size > 0 else 0):
+            in_loss[k] *= class_weights[codes[start + k]]
+    return has_weights
+
+
+@jit
+def add_to(total, added, size):
+    """Add the first elements of one array to another's."""
+    for j in range(size):
+        total[j] += added[j]
 
 
 @jit
@@ -104,14 +112,11 @@ def set_targets(codes, positive, scratch):
 
 @jit
 def group_of(n_features):
-    """Return how many rows are worked on together: 16 KB of float32, half of the first-level cache."""
-    return max(4, min(SUB_TILE, 4096 // n_features // 16 * 16))
-
-
-@jit
-def four_of(start, last):
-    """Return four row numbers from `start` on, with the last row again where the rows end."""
-    return start, min(start + 1, last), min(start + 2, last), min(start + 3, last)
+    """Return how many rows are worked on together, a power of 2: 8 to 16 KB of float32, in the first-level cache."""
+    size = SUB_TILE
+    while size > 4 and size * n_features > 4096:
+        size //= 2
+    return size
 
 
 @functools.cache
@@ -123,63 +128,32 @@ def wide_kernel(loss):
     evaluate = evaluation_kernel(loss)
 
     @jit
-    def add_sub_tile(X, labels, neurons, centre, sums, moments, scratch, exactness):
-        codes, row_weights, class_weights = labels
-        weights, positives = neurons
+    def add_sub_tile(X, place, labels, neurons, centre, totals, scratch, exactness):
+        (weights, positives), (sums, moments) = neurons, totals
         n_neurons, size = weights.shape
-        has_weights = row_weights.size + class_weights.size > 0
         has_moments = moments.size > 0
         in_sub_tile = scratch[SUMS:]
         in_sub_tile[:, :size] = 0
         group_size = group_of(X.shape[1])
-        for start in range(0, X.shape[0], group_size):
-            stop = min(start + group_size, X.shape[0])
-            if has_weights or has_moments:
-                set_weights(codes[start:stop], row_weights[start:stop], class_weights, scratch)
+        for start in range(place[0], place[1], group_size):
+            stop = min(start + group_size, place[1])
+            has_weights = set_weights(labels, start, stop, has_moments, scratch)
             for neuron in range(n_neurons):
-                set_targets(codes[start:stop], positives[neuron], scratch)
-                set_z(X, start, stop, weights[neuron], centre, scratch[Z])
-                cost = evaluate(stop - start, scratch, has_weights, has_moments, exactness)
-                sums[neuron, size] += cost
-                add_rows(in_sub_tile[neuron, :size], X, start, stop, scratch[Z], centre)
+                set_targets(labels[0][start:stop], positives[neuron], scratch)
+                set_dots(scratch[Z], X, start, stop, weights[neuron], centre, start + group_size)
+                sums[neuron, size] += evaluate(stop - start, scratch, has_weights, has_moments, exactness)
+                add_rows(in_sub_tile[neuron], X, start, stop, scratch[Z], centre, start + group_size)
                 if has_moments:
-                    add_squares(in_sub_tile[n_neurons + 2 + neuron, :size], X, start, stop, scratch[CURVATURES], centre)
+                    add_squares(in_sub_tile[n_neurons + 2 + neuron], X, start, stop, scratch[CURVATURES], centre)
             if has_moments:
-                add_rows(in_sub_tile[n_neurons, :size], X, start, stop, scratch[ROW_WEIGHTS], centre)
-                add_squares(in_sub_tile[n_neurons + 1, :size], X, start, stop, scratch[ROW_WEIGHTS], centre)
-        sums[:, :size] += in_sub_tile[:n_neurons, :size]
+                column_sums, squares = in_sub_tile[n_neurons], in_sub_tile[n_neurons + 1]
+                add_moments(column_sums, squares, X, start, stop, scratch[ROW_WEIGHTS], centre)
+        for neuron in range(n_neurons):
+            add_to(sums[neuron], in_sub_tile[neuron], size)
         for k in range(moments.shape[0]):
-            moments[k] += in_sub_tile[n_neurons + k, :size]
+            add_to(moments[k], in_sub_tile[n_neurons + k], size)
 
     return add_sub_tile
-
-
-@jit
-def set_z(X, start, stop, weights, centre, z):
-    """Write weights . (X[i] - centre, 1) of the rows from start to stop to `z`, and more up to a multiple of 4."""
-    for i in range(start, stop, 4):
-        k = i - start
-        z[k], z[k + 1], z[k + 2], z[k + 3] = dot_four_centred(X, four_of(i, stop - 1), weights, centre)
-
-
-@jit
-def add_rows(total, X, start, stop, scales, centre):
-    """Add scales[k] * (X[start + k] - centre, 1) of the rows from start to stop; scales go on with zeros."""
-    for i in range(start, stop, 4):
-        k = i - start
-        for ahead in range(i + stop - start, min(i + stop - start + 4, X.shape[0])):
-            prefetch(X, ahead)
-        four = (scales[k], scales[k + 1], scales[k + 2], scales[k + 3])
-        add_scaled_four_centred(total, X, four_of(i, stop - 1), four, centre)
-
-
-@jit
-def add_squares(total, X, start, stop, scales, centre):
-    """Add scales[k] * (X[start + k] - centre, 1)^2, likewise."""
-    for i in range(start, stop, 4):
-        k = i - start
-        four = (scales[k], scales[k + 1], scales[k + 2], scales[k + 3])
-        add_squares_four_centred(total, X, four_of(i, stop - 1), four, centre)
 
 
 @functools.cache
@@ -191,20 +165,17 @@ def narrow_kernel(loss):
     evaluate = evaluation_kernel(loss)
 
     @jit
-    def add_sub_tile(X, labels, neurons, centre, sums, moments, scratch, exactness):
-        codes, row_weights, class_weights = labels
-        weights, positives = neurons
-        n_columns, n_rows, size = X.shape[1] + 1, X.shape[0], weights.shape[1]
-        has_weights = row_weights.size + class_weights.size > 0
+    def add_sub_tile(X, place, labels, neurons, centre, totals, scratch, exactness):
+        (weights, positives), (sums, moments), (start, stop) = neurons, totals, place
+        n_columns, n_rows, size = X.shape[1] + 1, stop - start, weights.shape[1]
         has_moments = moments.size > 0
         # Rows of a contiguous array: LLVM makes slower code for those of a slice, 4.0 against 2.6 ns a row at d=2.
         columns = scratch[SUMS:].reshape(scratch[SUMS:].size)[: n_columns * SUB_TILE].reshape((n_columns, SUB_TILE))
-        transpose(X.reshape(X.size), n_rows, centre, columns)
-        if has_weights or has_moments:
-            set_weights(codes, row_weights, class_weights, scratch)
-            scratch[ROW_WEIGHTS, n_rows:SUB_TILE] = 0
+        transpose(X[start:stop].reshape(n_rows * X.shape[1]), n_rows, centre, columns)
+        has_weights = set_weights(labels, start, stop, has_moments, scratch)
+        scratch[ROW_WEIGHTS, n_rows:SUB_TILE] = 0
         for neuron in range(weights.shape[0]):
-            set_targets(codes, positives[neuron], scratch)
+            set_targets(labels[0][start:stop], positives[neuron], scratch)
             z = scratch[Z, :SUB_TILE]
             z[:] = 0
             for j in range(n_columns):
@@ -277,13 +248,12 @@ def objective_kernel(loss, is_narrow):
 
     @jit
     def add_tiles(X, labels, neurons, centre, sums, moments, scratch, exactness):
-        codes, row_weights, class_weights = labels
         tile_size = rows_per_tile(X.shape[1])
         for start in range(0, X.shape[0], SUB_TILE):
-            tile, stop = start // tile_size, min(start + SUB_TILE, X.shape[0])
-            tile_labels = (codes[start:stop], row_weights[start:stop], class_weights)
+            tile = start // tile_size
+            place = (start, min(start + SUB_TILE, X.shape[0]))
             tile_moments = moments[min(tile, moments.shape[0]) : tile + 1]
-            tile_moments = tile_moments.reshape((tile_moments.size // moments.shape[2], moments.shape[2]))
-            add_sub_tile(X[start:stop], tile_labels, neurons, centre, sums[tile], tile_moments, scratch, exactness)
+            totals = sums[tile], tile_moments.reshape((tile_moments.size // moments.shape[2], moments.shape[2]))
+            add_sub_tile(X, place, labels, neurons, centre, totals, scratch, exactness)
 
     return add_tiles

@@ -18,22 +18,22 @@ def padded_size(n_features):
     return vectors.LANES * (n_features // vectors.LANES + 1)
 
 
-def _weights_of(context, builder, array_type, array):
+def elements_of(context, builder, array_type, array):
+    """Return the pointer to an array's first element, and the element's LLVM type."""
     view = context.make_array(array_type)(context, builder, array)
     return view.data, context.get_value_type(array_type.dtype)
 
 
-def _generate_dots(context, builder, X_type, X, rows, weights_type, weights, centre=None):
+def _generate_dots(context, builder, X_type, X, rows, weights_type, weights):
     reader = vectors.RowReader(context, builder, X_type, X)
-    first_weight, element = _weights_of(context, builder, weights_type, weights)
+    first_weight, element = elements_of(context, builder, weights_type, weights)
     starts = [reader.start(row) for row in rows]
     sums = [vectors.Sum(builder, element) for _ in rows]
 
     def add_chunk(offset, load):
         chunk = vectors.load(builder, first_weight, offset)
-        shift = None if centre is None else vectors.load(builder, centre, offset)
         for start, total in zip(starts, sums, strict=True):
-            total.add_product(vectors.shifted(builder, load(start), element, shift), chunk)
+            total.add_product(vectors.widen(builder, load(start), element), chunk)
 
     reader.each_chunk(add_chunk)
     return [total.total() for total in sums]
@@ -77,29 +77,6 @@ def dot_four(typing_context, X, rows, weights):
     return types.UniTuple(weights.dtype, 4)(X, types.UniTuple(types.int64, 4), weights), generate
 
 
-def _dot_four_centred_in_python(X, rows, weights, centre):
-    real = type(weights[0])
-    return tuple(
-        [  # noqa: C409  # Numba's own tuple takes lists
-            sum((real(X[i, j]) - centre[j]) * weights[j] for j in range(X.shape[1])) + weights[X.shape[1]]
-            for i in rows
-        ]
-    )
-
-
-@intrinsic(_dot_four_centred_in_python)
-def dot_four_centred(typing_context, X, rows, weights, centre):
-    """Return weights . (X[i] - centre, 1) of four rows, in the precision of `weights` and `centre`."""
-
-    def generate(context, builder, signature, arguments):
-        indices = cgutils.unpack_tuple(builder, arguments[1], 4)
-        first_centre, _ = _weights_of(context, builder, centre, arguments[3])
-        dots = _generate_dots(context, builder, X, arguments[0], indices, weights, arguments[2], first_centre)
-        return context.make_tuple(builder, signature.return_type, dots)
-
-    return types.UniTuple(weights.dtype, 4)(X, types.UniTuple(types.int64, 4), weights, centre), generate
-
-
 def _look_ahead_in_python(X, i, k, weights):
     overlap = type(weights[0])(1)
     for j in range(X.shape[1]):
@@ -113,7 +90,7 @@ def look_ahead(typing_context, X, i, k, weights):
 
     def generate(context, builder, signature, arguments):
         reader = vectors.RowReader(context, builder, X, arguments[0])
-        first_weight, element = _weights_of(context, builder, weights, arguments[3])
+        first_weight, element = elements_of(context, builder, weights, arguments[3])
         this, ahead = reader.start(arguments[1]), reader.start(arguments[2])
         z, overlap = vectors.Sum(builder, element), vectors.Sum(builder, element)
 
@@ -140,7 +117,7 @@ def add_scaled(typing_context, total, X, i, scale):
 
     def generate(context, builder, signature, arguments):
         reader = vectors.RowReader(context, builder, X, arguments[1])
-        first, element = _weights_of(context, builder, total, arguments[0])
+        first, element = elements_of(context, builder, total, arguments[0])
         start, factor = reader.start(arguments[2]), vectors.splat(builder, arguments[3])
 
         def add_chunk(offset, load):
@@ -165,7 +142,7 @@ def add_scaled_four(typing_context, total, X, rows, scales):
 
     def generate(context, builder, signature, arguments):
         reader = vectors.RowReader(context, builder, X, arguments[1])
-        first, element = _weights_of(context, builder, total, arguments[0])
+        first, element = elements_of(context, builder, total, arguments[0])
         starts = [reader.start(row) for row in cgutils.unpack_tuple(builder, arguments[2], 4)]
         factors = [vectors.splat(builder, scale) for scale in cgutils.unpack_tuple(builder, arguments[3], 4)]
 
@@ -182,56 +159,6 @@ def add_scaled_four(typing_context, total, X, rows, scales):
     return types.none(total, X, types.UniTuple(types.int64, 4), types.UniTuple(X.dtype, 4)), generate
 
 
-def _add_centred_in_python(total, X, rows, scales, centre, power):
-    for j in range(X.shape[1]):
-        for i, scale in zip(rows, scales):  # noqa: B905  # Numba's own zip has no `strict`
-            total[j] += scale * (type(scale)(X[i, j]) - centre[j]) ** power
-    for scale in scales:
-        total[X.shape[1]] += scale
-
-
-def _add_scaled_four_centred_in_python(total, X, rows, scales, centre):
-    _add_centred_in_python(total, X, rows, scales, centre, 1)
-
-
-def _add_squares_four_centred_in_python(total, X, rows, scales, centre):
-    _add_centred_in_python(total, X, rows, scales, centre, 2)
-
-
-def _add_four_centred(total, X, centre, is_squared):
-    def generate(context, builder, signature, arguments):
-        reader = vectors.RowReader(context, builder, X, arguments[1])
-        first, element = _weights_of(context, builder, total, arguments[0])
-        first_centre, _ = _weights_of(context, builder, centre, arguments[4])
-        starts = [reader.start(row) for row in cgutils.unpack_tuple(builder, arguments[2], 4)]
-        factors = [vectors.splat(builder, scale) for scale in cgutils.unpack_tuple(builder, arguments[3], 4)]
-
-        def add_chunk(offset, load):
-            chunk, shift = vectors.load(builder, first, offset), vectors.load(builder, first_centre, offset)
-            for start, factor in zip(starts, factors, strict=True):
-                x = vectors.shifted(builder, load(start), element, shift)
-                scaled = builder.fmul(x, factor) if is_squared else factor
-                chunk = vectors.fused_multiply_add(builder, x, scaled, chunk)
-            vectors.store(builder, chunk, first, offset)
-
-        reader.each_chunk(add_chunk)
-        return context.get_dummy_value()
-
-    return types.none(total, X, types.UniTuple(types.int64, 4), types.UniTuple(total.dtype, 4), centre), generate
-
-
-@intrinsic(_add_scaled_four_centred_in_python)
-def add_scaled_four_centred(typing_context, total, X, rows, scales, centre):
-    """Add scale * (X[i] - centre, 1) of four rows to `total`, in its precision, which `centre` shares."""
-    return _add_four_centred(total, X, centre, is_squared=False)
-
-
-@intrinsic(_add_squares_four_centred_in_python)
-def add_squares_four_centred(typing_context, total, X, rows, scales, centre):
-    """Add scale * (X[i] - centre, 1)^2 of four rows to `total`, likewise."""
-    return _add_four_centred(total, X, centre, is_squared=True)
-
-
 def _sum_of_products_in_python(a, b):
     total = type(a[0])(0)
     for i in range(a.size):
@@ -244,8 +171,8 @@ def sum_of_products(typing_context, a, b):
     """Return the sum of a * b over two arrays whose equal size is a multiple of LANES."""
 
     def generate(context, builder, signature, arguments):
-        first_a, element = _weights_of(context, builder, a, arguments[0])
-        first_b, _ = _weights_of(context, builder, b, arguments[1])
+        first_a, element = elements_of(context, builder, a, arguments[0])
+        first_b, _ = elements_of(context, builder, b, arguments[1])
         (size,) = cgutils.unpack_tuple(builder, context.make_array(a)(context, builder, arguments[0]).shape)
         total = vectors.Sum(builder, element)
         with cgutils.for_range(builder, builder.sdiv(size, vectors.INDEX(vectors.LANES))) as loop:
@@ -254,44 +181,6 @@ def sum_of_products(typing_context, a, b):
         return total.total()
 
     return a.dtype(a, b), generate
-
-
-def _add_outer_in_python(total, left, right, i, j, n_rows):
-    for k in range(n_rows):
-        for row in range(i, i + 4):
-            for column in range(j, j + vectors.LANES):
-                total[row, column] = fma(left[k, row], right[k, column], total[row, column])
-
-
-@intrinsic(_add_outer_in_python)
-def add_outer(typing_context, total, left, right, i, j, n_rows):
-    """Add the sum of left[k, i:i+4] x right[k, j:j+LANES] over k < n_rows to total[i:i+4, j:j+LANES].
-
-    All three have rows of one length, a multiple of LANES. The block stays in registers while k runs.
-    """
-
-    def generate(context, builder, signature, arguments):
-        (first_total, element), (first_left, _), (first_right, _) = (
-            _weights_of(context, builder, array_type, array)
-            for array_type, array in zip((total, left, right), arguments[:3], strict=True)
-        )
-        width = cgutils.unpack_tuple(builder, context.make_array(total)(context, builder, arguments[0]).shape)[1]
-        rows = [builder.add(arguments[3], vectors.INDEX(k)) for k in range(4)]
-        places = [builder.add(builder.mul(row, width), arguments[4]) for row in rows]
-        sums = [
-            cgutils.alloca_once_value(builder, vectors.load(builder, first_total, place)) for place in places
-        ]
-        with cgutils.for_range(builder, arguments[5]) as loop:
-            start = builder.mul(loop.index, width)
-            chunk = vectors.load(builder, first_right, builder.add(start, arguments[4]))
-            for row, place in zip(rows, sums, strict=True):
-                factor = vectors.splat(builder, builder.load(builder.gep(first_left, [builder.add(start, row)])))
-                builder.store(vectors.fused_multiply_add(builder, factor, chunk, builder.load(place)), place)
-        for place, kept in zip(places, sums, strict=True):
-            vectors.store(builder, builder.load(kept), first_total, place)
-        return context.get_dummy_value()
-
-    return types.none(total, left, right, types.int64, types.int64, types.int64), generate
 
 
 def _prefetch_in_python(X, i):

@@ -35,18 +35,33 @@ class RowReader:
         """Return the pointer to the first element of a row."""
         return self._builder.gep(self._data, [self._builder.mul(row, self._n_features)])
 
+    def prefetch_line(self, row, strip, chunk_offset, parity):
+        """Ask for a cache line of the rows from `row` on, for each strip of rows and each of its chunks one of two.
+
+        A chunk of a strip has the size of two lines of float32; lines of both parities are as many bytes as are read.
+        Rows of float64 are twice that, and the hardware's own prefetching must see to the rest. No address is a fault.
+        """
+        builder = self._builder
+        first_byte = builder.bitcast(self.start(row), ir.IntType(8).as_pointer())
+        chunks_before = builder.mul(strip, builder.sdiv(self._n_features, INDEX(LANES)))
+        chunk = builder.add(chunks_before, builder.sdiv(chunk_offset, INDEX(LANES)))
+        offset = builder.add(builder.mul(chunk, INDEX(2 * CACHE_LINE)), INDEX(parity * CACHE_LINE))
+        self._ask(builder.gep(first_byte, [offset]))
+
     def prefetch(self, row):
         """Ask for the first PREFETCHED_LINES cache lines of a row; the hardware sees the rest coming."""
-        builder, pointer_type = self._builder, ir.IntType(8).as_pointer()
+        builder = self._builder
         size = builder.mul(self._n_features, INDEX(_alignment(self._element)))
-        first_byte = builder.bitcast(self.start(row), pointer_type)
-        function_type = ir.FunctionType(ir.VoidType(), [pointer_type, INT32, INT32, INT32])
-        function = _declare(builder.module, "llvm.prefetch.p0", function_type)
+        first_byte = builder.bitcast(self.start(row), ir.IntType(8).as_pointer())
         line_count = builder.sdiv(builder.add(size, INDEX(CACHE_LINE - 1)), INDEX(CACHE_LINE))
         is_short = builder.icmp_signed("<", line_count, INDEX(PREFETCHED_LINES))
         with cgutils.for_range(builder, builder.select(is_short, line_count, INDEX(PREFETCHED_LINES))) as loop:
-            line = builder.gep(first_byte, [builder.mul(loop.index, INDEX(CACHE_LINE))])
-            builder.call(function, [line, INT32(0), INT32(3), INT32(1)])  # to read, keep close, data
+            self._ask(builder.gep(first_byte, [builder.mul(loop.index, INDEX(CACHE_LINE))]))
+
+    def _ask(self, line):
+        function_type = ir.FunctionType(ir.VoidType(), [line.type, INT32, INT32, INT32])
+        function = _declare(self._builder.module, "llvm.prefetch.p0", function_type)
+        self._builder.call(function, [line, INT32(0), INT32(3), INT32(1)])  # to read, keep close, data
 
     def each_chunk(self, body):
         """Call body(offset, load) for the full chunks, in a loop, and for the last one; load(start) gives a vector."""
@@ -94,12 +109,6 @@ def widen(builder, vector, element):
     return vector if vector.type.element == element else builder.fpext(vector, ir.VectorType(element, LANES))
 
 
-def shifted(builder, vector, element, shift):
-    """Return the vector less `shift`, or as it is where that is None, in the precision of `element`."""
-    wide = widen(builder, vector, element)
-    return wide if shift is None else builder.fsub(wide, shift)
-
-
 def fused_multiply_add(builder, a, b, c):
     """Return a * b + c, each lane rounded once."""
     return _call_llvm(builder, "llvm.fma", "", c.type, [a, b, c])
@@ -117,6 +126,10 @@ class Sum:
         builder = self._builder
         builder.store(fused_multiply_add(builder, a, b, builder.load(self._place)), self._place)
 
+    def add(self, a):
+        """Add a."""
+        self._builder.store(self._builder.fadd(a, self._builder.load(self._place)), self._place)
+
     def total(self):
         """Return the sum of the lanes: upper half to lower half, until one is left."""
         builder, vector, width = self._builder, self._builder.load(self._place), LANES
@@ -125,6 +138,26 @@ class Sum:
             halves = (ir.Constant(ir.VectorType(INT32, width), list(range(k, k + width))) for k in (0, width))
             vector = builder.fadd(*(builder.shuffle_vector(vector, vector, half) for half in halves))
         return builder.extract_element(vector, INT32(0))
+
+    @property
+    def lanes(self):
+        """The vector."""
+        return self._builder.load(self._place)
+
+
+def totals_of_four(builder, sums):
+    """Return the vector of the totals of four sums: to the bit what `total` gives, at half the instructions."""
+    halves = [_halves_added(builder, total.lanes, total.lanes, range(4), range(4, 8)) for total in sums]
+    pairs = [
+        _halves_added(builder, first, second, (0, 1, 4, 5), (2, 3, 6, 7))
+        for first, second in (halves[:2], halves[2:])
+    ]
+    return _halves_added(builder, pairs[0], pairs[1], (0, 2, 4, 6), (1, 3, 5, 7))
+
+
+def _halves_added(builder, a, b, lower, upper):
+    masks = (ir.Constant(ir.VectorType(INT32, 4), list(lanes)) for lanes in (lower, upper))
+    return builder.fadd(*(builder.shuffle_vector(a, b, mask) for mask in masks))
 
 
 def _alignment(element):

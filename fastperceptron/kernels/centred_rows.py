@@ -1,0 +1,217 @@
+"""What a pass does with a group of rows, each less the centre of the columns: dot products, sums, sums of squares.
+
+Arrays are as in rows.py; the precision of the arithmetic is that of `centre` and of what is written to. Each operation
+walks its group by itself: with four rows a call, Numba's bookkeeping between calls took two thirds of the time.
+While a group is worked on, memory is asked for the rows `ahead` of it: one cache line of two by the dot products, the
+other by the sums, so that memory is never idle.
+"""
+
+from numba.core import cgutils, types
+
+from fastperceptron.kernels import vectors
+from fastperceptron.kernels.arithmetic import fma
+from fastperceptron.kernels.jit import intrinsic
+from fastperceptron.kernels.rows import elements_of
+
+# Rows worked on side by side.
+STRIP = 4
+
+
+class _Group:
+    """The rows from start to stop, in strips of four; a last strip repeats the last row."""
+
+    def __init__(self, context, builder, X, place, centre):
+        self._builder, (self._centre, self.element) = builder, elements_of(context, builder, *centre)
+        self.reader = vectors.RowReader(context, builder, *X)
+        self._start, self._stop = place
+        count = builder.sub(self._stop, self._start)
+        self._whole = builder.sdiv(count, vectors.INDEX(STRIP))
+        self._has_rest = builder.icmp_signed("!=", builder.srem(count, vectors.INDEX(STRIP)), vectors.INDEX(0))
+        self.n_strips = builder.sdiv(builder.add(count, vectors.INDEX(STRIP - 1)), vectors.INDEX(STRIP))
+
+    def each_strip(self, body):
+        """Call body(strip number, pointers to its rows) in a loop, and once more for a last short strip."""
+        builder = self._builder
+
+        def rows_of(strip, is_last):
+            first = builder.add(self._start, builder.mul(strip, vectors.INDEX(STRIP)))
+            rows, last = [builder.add(first, vectors.INDEX(k)) for k in range(STRIP)], builder.sub(self._stop, ONE)
+            if is_last:
+                rows = [builder.select(builder.icmp_signed("<", row, last), row, last) for row in rows]
+            return [self.reader.start(row) for row in rows]
+
+        with cgutils.for_range(builder, self._whole) as loop:
+            body(loop.index, rows_of(loop.index, is_last=False))
+        with builder.if_then(self._has_rest):
+            body(self._whole, rows_of(self._whole, is_last=True))
+
+    def centred(self, pointer, load, offset):
+        """Return the chunk at `offset` of the row at the pointer, less the centre."""
+        shift = vectors.load(self._builder, self._centre, offset)
+        return self._builder.fsub(vectors.widen(self._builder, load(pointer), self.element), shift)
+
+
+ONE = vectors.INDEX(1)
+
+
+def _set_dots_in_python(out, X, start, stop, weights, centre, ahead):
+    n_features = X.shape[1]
+    for i in range(start, stop):
+        z = weights[n_features]
+        for j in range(n_features):
+            z = fma(type(z)(X[i, j]) - centre[j], weights[j], z)
+        out[i - start] = z
+
+
+@intrinsic(_set_dots_in_python)
+def set_dots(typing_context, out, X, start, stop, weights, centre, ahead):
+    """Write weights . (X[i] - centre, 1) of the rows from start to stop to `out`, and more up to a multiple of 4."""
+
+    def generate(context, builder, signature, arguments):
+        first, element = elements_of(context, builder, out, arguments[0])
+        first_weight, _ = elements_of(context, builder, weights, arguments[4])
+        group = _Group(context, builder, (X, arguments[1]), arguments[2:4], (centre, arguments[5]))
+
+        def dot_strip(strip, pointers):
+            sums = [vectors.Sum(builder, element) for _ in range(STRIP)]
+
+            def add_chunk(offset, load):
+                weight = vectors.load(builder, first_weight, offset)
+                group.reader.prefetch_line(arguments[6], strip, offset, 0)
+                for pointer, total in zip(pointers, sums, strict=True):
+                    total.add_product(group.centred(pointer, load, offset), weight)
+
+            group.reader.each_chunk(add_chunk)
+            place = builder.mul(strip, vectors.INDEX(STRIP))
+            vectors.store(builder, vectors.totals_of_four(builder, sums), first, place)
+
+        group.each_strip(dot_strip)
+        return context.get_dummy_value()
+
+    return types.none(out, X, types.int64, types.int64, weights, centre, types.int64), generate
+
+
+def _add_powers_in_python(totals, X, start, stop, scales, centre, powers):
+    n_features = X.shape[1]
+    for i in range(start, stop):
+        scale = scales[i - start]
+        for total, power in zip(totals, powers):  # noqa: B905  # as Numba's own zip, it has no `strict`
+            for j in range(n_features):
+                x = type(scale)(X[i, j]) - centre[j]
+                total[j] += scale * x if power == 1 else (scale * x) * x
+            total[n_features] += scale
+
+
+def _add_powers(context, builder, totals, X, place, scales, centre, ahead, powers):
+    """Add scale * (x - centre, 1)^power of a group's rows to each total, column by column.
+
+    The columns' sums stay in registers while all rows of the group go by. Four rows have a sum each: one sum would wait
+    for each addition.
+    """
+    group = _Group(context, builder, X, place, centre)
+    firsts = [elements_of(context, builder, *total)[0] for total in totals]
+    first_scale, element = elements_of(context, builder, *scales)
+
+    def add_columns(offset, load):
+        sums = [[vectors.Sum(builder, element) for _ in range(STRIP)] for _ in powers]
+
+        def add_strip(strip, pointers):
+            if ahead is not None:
+                group.reader.prefetch_line(ahead, strip, offset, 1)
+            for k, pointer in enumerate(pointers):
+                index = builder.add(builder.mul(strip, vectors.INDEX(STRIP)), vectors.INDEX(k))
+                scale = vectors.splat(builder, builder.load(builder.gep(first_scale, [index])))
+                x = group.centred(pointer, load, offset)
+                scaled = scale if powers == (1,) else builder.fmul(scale, x)
+                for power, power_sums in zip(powers, sums, strict=True):
+                    if powers == (1,) or power == 2:
+                        power_sums[k].add_product(x, scaled)
+                    else:
+                        power_sums[k].add(scaled)
+
+        group.each_strip(add_strip)
+        for first, power_sums in zip(firsts, sums, strict=True):
+            lanes = [total.lanes for total in power_sums]
+            added = builder.fadd(builder.fadd(lanes[0], lanes[2]), builder.fadd(lanes[1], lanes[3]))
+            vectors.store(builder, builder.fadd(vectors.load(builder, first, offset), added), first, offset)
+
+    group.reader.each_chunk(add_columns)
+
+
+def _add_rows_in_python(total, X, start, stop, scales, centre, ahead):
+    _add_powers_in_python((total,), X, start, stop, scales, centre, (1,))
+
+
+@intrinsic(_add_rows_in_python)
+def add_rows(typing_context, total, X, start, stop, scales, centre, ahead):
+    """Add scales[k] * (X[start + k] - centre, 1) of the rows from start to stop to `total`.
+
+    Where their number is no multiple of 4, scales go on with zeros.
+    """
+
+    def generate(context, builder, signature, arguments):
+        total_, X_, start_, stop_, scales_, centre_, ahead_ = arguments
+        totals, place = [(total, total_)], (start_, stop_)
+        _add_powers(
+            context, builder, totals, (X, X_), place, (scales, scales_), (centre, centre_), ahead_, powers=(1,)
+        )
+        return context.get_dummy_value()
+
+    return types.none(total, X, types.int64, types.int64, scales, centre, types.int64), generate
+
+
+def _add_squares_in_python(total, X, start, stop, scales, centre):
+    _add_powers_in_python((total,), X, start, stop, scales, centre, (2,))
+
+
+@intrinsic(_add_squares_in_python)
+def add_squares(typing_context, total, X, start, stop, scales, centre):
+    """Add scales[k] * (X[start + k] - centre, 1)^2, likewise."""
+
+    def generate(context, builder, signature, arguments):
+        total_, X_, start_, stop_, scales_, centre_ = arguments
+        totals, place = [(total, total_)], (start_, stop_)
+        _add_powers(context, builder, totals, (X, X_), place, (scales, scales_), (centre, centre_), None, powers=(2,))
+        return context.get_dummy_value()
+
+    return types.none(total, X, types.int64, types.int64, scales, centre), generate
+
+
+def _add_moments_in_python(sums, squares, X, start, stop, scales, centre):
+    _add_powers_in_python((sums, squares), X, start, stop, scales, centre, (1, 2))
+
+
+@intrinsic(_add_moments_in_python)
+def add_moments(typing_context, sums, squares, X, start, stop, scales, centre):
+    """Add both, likewise, to `sums` and to `squares`."""
+
+    def generate(context, builder, signature, arguments):
+        sums_, squares_, X_, start_, stop_, scales_, centre_ = arguments
+        totals, place = [(sums, sums_), (squares, squares_)], (start_, stop_)
+        _add_powers(
+            context, builder, totals, (X, X_), place, (scales, scales_), (centre, centre_), None, powers=(1, 2)
+        )
+        return context.get_dummy_value()
+
+    return types.none(sums, squares, X, types.int64, types.int64, scales, centre), generate
+
+
+def _sum_wide_in_python(values):
+    return float(sum(float(value) for value in values))
+
+
+@intrinsic(_sum_wide_in_python)
+def sum_wide(typing_context, values):
+    """Return the float64 sum of an array whose size is a multiple of LANES."""
+
+    def generate(context, builder, signature, arguments):
+        first, _ = elements_of(context, builder, values, arguments[0])
+        element = context.get_value_type(types.float64)
+        (size,) = cgutils.unpack_tuple(builder, context.make_array(values)(context, builder, arguments[0]).shape)
+        total, ones = vectors.Sum(builder, element), vectors.constant(element, 1.0)
+        with cgutils.for_range(builder, builder.sdiv(size, vectors.INDEX(vectors.LANES))) as loop:
+            offset = builder.mul(loop.index, vectors.INDEX(vectors.LANES))
+            total.add_product(vectors.widen(builder, vectors.load(builder, first, offset), element), ones)
+        return total.total()
+
+    return types.float64(values), generate
