@@ -149,9 +149,13 @@ class Newton:
             budget = options.max_iter if sample.is_all else 100
             used = 0 if optimum is None else optimum.n_evaluations
 
-            def goal(state: State, loss: str = loss, is_last: bool = is_last) -> float:
-                share = options.tol**2 if sample.is_all and is_last else 0.1 * self._expansion
-                return self._goal(self._sampling_error(state, loss), share)
+            def goal(state: State, loss: str = loss) -> float:
+                if sample.is_all:
+                    return self._goal(self._sampling_error(state, loss), options.tol**2)
+                # A tenth of the sample's own sampling error; of the squared error's, at its typical size, since that
+                # vanishes where the sample, but not all rows, can be separated.
+                typical = 1.0 if loss == "log_loss" else 0.2
+                return self._goal((self._n_features + 1) / 2 * typical, 0.1 * self._expansion)
 
             optimum = minimise(
                 objective, point, goal, float(loss != "log_loss"), max(budget - used, 1), sample.is_all and is_last

@@ -18,14 +18,21 @@ from fastperceptron.training.problem import Problem
 
 # Elements of a sample at most: 32 MB standardised, whatever the number of rows.
 MAXIMUM_ELEMENTS = 1 << 22
+# Multiply-adds of a Hessian over all rows that are cheaper than sampling, and what else a row takes, in multiply-adds.
+SMALL_WORK, WORK_PER_ROW = 1 << 23, 350
 # A class has at least this share of the sample (over the number of classes), or all its rows.
 LEAST_SHARE = 0.125
 SEED = 0x5EED
 
 
 def sample_size(n_rows: int, n_features: int, growth: int = 1) -> int:
-    """Return how many rows to sample: enough that the Hessian is right to a few percent, at the cost of half a read."""
+    """Return how many rows to sample: enough that the Hessian is right to a few percent, at the cost of half a read.
+
+    Where Newton's method on all rows takes a few milliseconds, it is all rows.
+    """
     n_parameters = n_features + 1
+    if n_rows * (WORK_PER_ROW + n_parameters**2) <= SMALL_WORK:
+        return n_rows
     wanted = max(20 * n_parameters, 4 * int((n_rows * n_parameters) ** 0.5)) * growth
     return min(n_rows, max(wanted, 1), max(MAXIMUM_ELEMENTS // n_parameters, 20 * n_parameters))
 
