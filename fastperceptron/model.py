@@ -6,15 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from fastperceptron.checks import Array, as_matrix, check_finite, choice
-from fastperceptron.data.arrays import ArrayRows, read_only
+from fastperceptron import prediction
+from fastperceptron.checks import Array, as_matrix, choice
+from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.labels import codes_of
 from fastperceptron.history import History
-from fastperceptron.kernels.activation import sigmoid
-from fastperceptron.kernels.loops import loop_over_one
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.kernels.prediction import TILE, decision_values, total_cost_kernel
-from fastperceptron.kernels.rows import padded_size
 from fastperceptron.storage import load_tensors, not_a_model, save_tensors
 
 _HISTORY_NUMBERS = ("n_steps", "n_drawn", "epoch_seed")
@@ -24,15 +21,18 @@ _HISTORY_NUMBERS = ("n_steps", "n_drawn", "epoch_seed")
 class Perceptron:
     """One sigmoid neuron: p = sigmoid(weights . x + bias) is the probability of the second class.
 
+    For three or more classes, one neuron a class, each of which tells its class from the rest; a row's probabilities
+    are their sigmoids divided by the sum.
+
     Rows are given as an array-like of shape (n_rows, n_features), or as one row of shape (n_features,); a model of a
     single feature takes 1-d input for many rows. Results for one row have no row dimension.
 
     Parameters
     ----------
-    weights : array-like of shape (n_features,)
-    bias : float
-    classes : array-like of shape (2,)
-        The labels that p near 0 and p near 1 stand for: numbers, booleans or strings.
+    weights : array-like of shape (n_features,), or (n_classes, n_features) for three or more classes
+    bias : float, or array-like of shape (n_classes,)
+    classes : array-like of shape (2,) or (n_classes,)
+        The labels that p near 0 and p near 1 stand for, or the label of each neuron: numbers, booleans or strings.
     feature_names : sequence of str, optional
     history : History
         What training recorded.
@@ -49,73 +49,74 @@ class Perceptron:
     array(['tall', 'short'], dtype='<U5')
     >>> model.predict_proba([3.0, 0.0]).round(3)
     array([0.029, 0.971])
+    >>> three = Perceptron([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]], [0.0, 0.0, 0.0], ["long", "wide", "small"])
+    >>> three.predict_proba([2.0, 1.0]).round(3)
+    array([0.531, 0.441, 0.029])
     """
 
     weights: Array
-    bias: float
+    bias: Any  # a float, or an array for three or more classes
     classes: Array
     feature_names: tuple[str, ...] | None = None
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
         weights, classes = np.array(self.weights, dtype=np.float64), np.array(self.classes)
-        if weights.ndim != 1 or weights.size == 0:
-            raise ValueError(f"weights must have shape (n_features,), but have {weights.shape}.")
-        if classes.shape != (2,):
-            raise ValueError(f"classes must be two labels, but have shape {classes.shape}.")
-        if not (np.isfinite(weights).all() and np.isfinite(self.bias)):
+        bias = np.array(self.bias, dtype=np.float64)
+        _check_shapes(weights, bias, classes)
+        if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
             raise ValueError(f"weights and bias must be finite, but are {weights} and {self.bias}.")
         names = None if self.feature_names is None else tuple(self.feature_names)
-        if names is not None and len(names) != weights.size:
-            raise ValueError(f"feature_names has {len(names)} names for {weights.size} weights.")
-        weights.flags.writeable = classes.flags.writeable = False
-        settled = {"weights": weights, "bias": float(self.bias), "classes": classes, "feature_names": names}
-        for name, value in settled.items():
+        if names is not None and len(names) != weights.shape[-1]:
+            raise ValueError(f"feature_names has {len(names)} names for {weights.shape[-1]} weights.")
+        weights.flags.writeable = classes.flags.writeable = bias.flags.writeable = False
+        settled = {"weights": weights, "bias": bias if bias.ndim else float(bias), "classes": classes}
+        for name, value in {**settled, "feature_names": names}.items():
             object.__setattr__(self, name, value)
 
     @property
     def n_features(self) -> int:
         """The number of features of a row."""
-        return self.weights.size
+        return int(self.weights.shape[-1])
 
     def decision_function(self, X: Any) -> Array:
         """Return z = weights . x + bias, computed in float64.
 
         Returns
         -------
-        ndarray of shape (n_rows,), float64
+        ndarray of shape (n_rows,), or (n_rows, n_classes) for three or more classes, float64
 
         Raises
         ------
         ValueError, TypeError
-            If X is empty, not numeric, not finite or has another number of features.
+            If X is empty, not numeric, not finite or has another number of features; or if a row is so large that the
+            terms of its z overflow in both directions.
         """
-        z, is_one = self._decision_values(X)
+        rows, is_one = self._rows(X)
+        z = prediction.decision_values(rows, self._padded_weights())
         return z[0] if is_one else z
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the probabilities of the two classes.
+        """Return the probabilities of the classes, which sum to 1 in each row.
 
-        The first is computed as sigmoid(-z), which is accurate where the second rounds to 1.
+        Of two classes the first is computed as sigmoid(-z), which is accurate where the second rounds to 1. Of more,
+        the ratios are right even where all sigmoids underflow.
 
         Returns
         -------
-        ndarray of shape (n_rows, 2), float64
+        ndarray of shape (n_rows, n_classes), float64
 
         Raises
         ------
         ValueError, TypeError
             As `decision_function`.
         """
-        z, is_one = self._decision_values(X)
-        columns = np.empty((2, z.size))
-        for sign, column in ((-1.0, columns[0]), (1.0, columns[1])):
-            loop_over_one(sigmoid)(read_only(sign * z), column)
-        probabilities = np.ascontiguousarray(columns.T)
+        rows, is_one = self._rows(X)
+        probabilities = prediction.probabilities(rows, self._padded_weights())
         return probabilities[0] if is_one else probabilities
 
     def predict(self, X: Any) -> Any:
-        """Return the class of each row: the first where its p < 0.5, as in the tutorial, else the second.
+        """Return the class of each row: of two the first where its p < 0.5, as in the tutorial; of more the largest z.
 
         Returns
         -------
@@ -126,24 +127,27 @@ class Perceptron:
         ValueError, TypeError
             As `decision_function`.
         """
-        return self.classes[(self.predict_proba(X)[..., 1] >= 0.5).astype(np.intp)]
+        if self._is_binary:
+            return self.classes[(self.predict_proba(X)[..., 1] >= 0.5).astype(np.intp)]
+        rows, is_one = self._rows(X)
+        numbers = prediction.largest(prediction.decision_values(rows, self._padded_weights()))
+        return self.classes[numbers[0] if is_one else numbers]
 
     def cost(self, X: Any, y: Any, loss: str = "squared_error") -> float:
         """Return the mean cost of the rows; that of the squared error is the Brier score.
+
+        A row's cost for three or more classes is the sum of the costs of all neurons, whose targets are 1 for the row's
+        own class and 0 for the others.
 
         Raises
         ------
         ValueError, TypeError
             As `decision_function`, or if y has another length or a label not in `classes`, or the loss is unknown.
         """
-        total_cost = total_cost_kernel(choice(loss, LOSSES, "loss"))
+        choice(loss, LOSSES, "loss")
         rows, _ = self._rows(X)
         codes = codes_of(np.atleast_1d(np.asarray(y)), rows.n_rows, self.classes)
-        total, scratch = 0.0, np.empty(2 * TILE)
-        for place, block in rows.blocks():
-            check_finite(block, place.start)
-            total += total_cost(block, codes[place], self._padded_weights(), scratch)
-        return float(total / rows.n_rows)
+        return prediction.mean_cost(rows, codes, self._padded_weights(), loss)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as a safetensors file; the old file stays whole until the new one is.
@@ -155,7 +159,7 @@ class Perceptron:
         ModuleNotFoundError
             If safetensors is not installed.
         """
-        tensors = {"weights": self.weights, "bias": np.array([self.bias])}
+        tensors = {"weights": self.weights, "bias": np.atleast_1d(self.bias)}
         tensors |= {"history.costs": self.history.costs, "history.steps": self.history.steps}
         if self.history.pending is not None:
             tensors["history.pending"] = self.history.pending
@@ -167,23 +171,16 @@ class Perceptron:
             tensors["classes"] = self.classes
         save_tensors(path, tensors, described)
 
-    def _decision_values(self, X: Any) -> tuple[Array, bool]:
-        rows, is_one = self._rows(X)
-        z = np.empty(rows.n_rows)
-        for place, block in rows.blocks():
-            check_finite(block, place.start)
-            decision_values(block, self._padded_weights(), z[place])
-        return z, is_one
+    @property
+    def _is_binary(self) -> bool:
+        return self.weights.ndim == 1
 
     def _rows(self, X: Any) -> tuple[ArrayRows, bool]:
         is_one = np.ndim(X) == 0 or (np.ndim(X) == 1 and self.n_features > 1)
         return ArrayRows(as_matrix(np.reshape(X, (1, -1)) if is_one else X, self.n_features)), is_one
 
     def _padded_weights(self) -> Array:
-        padded = np.zeros(padded_size(self.n_features))
-        padded[: self.n_features] = self.weights
-        padded[self.n_features] = self.bias
-        return padded
+        return prediction.padded(self.weights, self.bias)
 
     def __eq__(self, other: object) -> bool:
         """Return whether the other is the same model to the bit, its history included."""
@@ -191,7 +188,7 @@ class Perceptron:
             return NotImplemented
         return (
             self.weights.tobytes() == other.weights.tobytes()
-            and self.bias == other.bias
+            and np.array_equal(self.bias, other.bias)
             and self.classes.dtype == other.classes.dtype
             and np.array_equal(self.classes, other.classes)
             and self.feature_names == other.feature_names
@@ -200,16 +197,45 @@ class Perceptron:
 
     def __hash__(self) -> int:
         """Hash by the weights: equal models have equal ones."""
-        return hash((self.weights.tobytes(), self.bias))
+        return hash((self.weights.tobytes(), *np.atleast_1d(self.bias).tolist()))
 
     def __repr__(self) -> str:
-        """Show the neuron as its formula's numbers, by name where the features have names."""
+        """Show the neurons as their formulas' numbers, by name where the features have names."""
         names = self.feature_names or [f"x{number}" for number in range(self.n_features)]
-        shown = [f"{name}: {weight:.4g}" for name, weight in zip(names, self.weights, strict=True)]
-        if len(shown) > 8:
-            shown[6:-1] = [f"... {len(shown) - 7} more ..."]
-        first, second = self.classes.tolist()
-        return f"Perceptron(weights={{{', '.join(shown)}}}, bias={self.bias:.4g}, classes=[{first!r}, {second!r}])"
+        classes = [repr(label) for label in self.classes.tolist()]
+        if self._is_binary:
+            weights, bias = _shown(names, self.weights.tolist()), f"{self.bias:.4g}"
+        else:
+            each = [f"{label}: {_shown(names, row)}" for label, row in zip(classes, self.weights.tolist(), strict=True)]
+            weights = f"{{{_shortened(each)}}}"
+            bias = f"[{_shortened([f'{value:.4g}' for value in self.bias])}]"
+        return f"Perceptron(weights={weights}, bias={bias}, classes=[{_shortened(classes)}])"
+
+
+def _shown(names: Any, weights: list[float]) -> str:
+    return f"{{{_shortened([f'{name}: {weight:.4g}' for name, weight in zip(names, weights, strict=True)])}}}"
+
+
+def _shortened(items: list[str]) -> str:
+    if len(items) > 8:
+        items = [*items[:6], f"... {len(items) - 7} more ...", items[-1]]
+    return ", ".join(items)
+
+
+def _check_shapes(weights: Array, bias: Array, classes: Array) -> None:
+    n_classes = 2 if weights.ndim == 1 else len(weights)
+    if weights.ndim not in (1, 2) or weights.size == 0 or (weights.ndim == 2 and n_classes < 3):
+        raise ValueError(
+            "weights must have shape (n_features,), or (n_classes, n_features) for three or more classes, "
+            f"but have {weights.shape}."
+        )
+    if classes.shape != (n_classes,):
+        number = "two" if weights.ndim == 1 else n_classes
+        raise ValueError(f"classes must be {number} labels, but have shape {classes.shape}.")
+    expected = weights.shape[:-1]
+    if bias.shape != expected:
+        shape = "a single number" if weights.ndim == 1 else f"of shape {expected}"
+        raise ValueError(f"bias must be {shape}, but has shape {bias.shape}.")
 
 
 def load(path: str | os.PathLike[str]) -> Perceptron:
@@ -230,7 +256,9 @@ def load(path: str | os.PathLike[str]) -> Perceptron:
         numbers = {name: described[name] for name in _HISTORY_NUMBERS}
         pending = tensors.get("history.pending")
         history = History(tensors["history.costs"], tensors["history.steps"], pending=pending, **numbers)
-        (bias,) = tensors["bias"]
-        return Perceptron(tensors["weights"], bias, classes, described["feature_names"], history)
+        weights, bias = tensors["weights"], tensors["bias"]
+        # The one bias of two classes is stored as an array of one.
+        bias = bias if weights.ndim == 2 else bias.reshape(())
+        return Perceptron(weights, bias, classes, described["feature_names"], history)
     except (KeyError, ValueError, TypeError) as error:
         raise not_a_model(path, error) from error

@@ -41,14 +41,24 @@ def test_predictions_agree_with_the_reference(X: np.ndarray, weights: np.ndarray
         assert model.cost(X, y, loss) == pytest.approx(expected, rel=1e-9, abs=1e-300)
 
 
+def random_model(n_classes: int, n_features: int) -> fp.Perceptron:
+    rng = np.random.default_rng(n_classes)
+    if n_classes == 2:
+        return fp.Perceptron(rng.normal(size=n_features), 0.1, [0, 1])
+    return fp.Perceptron(rng.normal(size=(n_classes, n_features)), rng.normal(size=n_classes), np.arange(n_classes))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_features", [1, 2, 8, 30])
-def test_a_row_has_the_same_bits_alone_and_in_any_batch(dtype: type, n_features: int) -> None:
-    rng = np.random.default_rng(0)
-    X, model = rng.normal(size=(11, n_features)).astype(dtype), fp.Perceptron(rng.normal(size=n_features), 0.1, [0, 1])
+@pytest.mark.parametrize("n_classes", [2, 3, 7])
+def test_a_row_has_the_same_bits_alone_and_in_any_batch(dtype: type, n_features: int, n_classes: int) -> None:
+    X = np.random.default_rng(0).normal(size=(75, n_features)).astype(dtype)
+    model = random_model(n_classes, n_features)
     together = model.predict_proba(X)
+    z = model.decision_function(X)
     for i in range(len(X)):
         np.testing.assert_array_equal(model.predict_proba(X[i : i + 1])[0], together[i])
+        np.testing.assert_array_equal(model.decision_function(X[i : i + 1])[0], z[i])
     np.testing.assert_array_equal(model.predict_proba(np.asfortranarray(X)), together)
     np.testing.assert_array_equal(model.predict_proba(X[3:]), together[3:])
 
@@ -74,10 +84,94 @@ def test_both_tails_of_the_probabilities_are_accurate() -> None:
     assert second == 1.0
 
 
+@given(z=hnp.arrays(np.float64, 70, elements=st.floats(allow_nan=False)))
+def test_both_probabilities_have_the_bits_of_the_public_sigmoid(z: np.ndarray) -> None:
+    z = np.append(z, [0.0, -0.0, 1e-300, -1e-300, -1.2e-16, -745.2, 37.0])
+    z = z[np.isfinite(z)]
+    model = fp.Perceptron([1.0], 0.0, [0, 1])
+    np.testing.assert_array_equal(model.predict_proba(z)[:, 1], fp.sigmoid(model.decision_function(z)))
+    np.testing.assert_array_equal(model.predict_proba(z)[:, 0], fp.sigmoid(-model.decision_function(z)))
+
+
+@given(
+    X=hnp.arrays(np.float64, st.tuples(st.integers(1, 80), st.just(3)), elements=st.floats(-30, 30)),
+    weights=hnp.arrays(np.float64, (4, 3), elements=st.floats(-3, 3)),
+    bias=hnp.arrays(np.float64, 4, elements=st.floats(-3, 3)),
+)
+def test_several_neurons_are_one_neuron_a_class(X: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> None:
+    classes = np.array(["a", "b", "c", "d"])
+    model = fp.Perceptron(weights, bias, classes)
+    ones = [fp.Perceptron(row, value, [False, True]) for row, value in zip(weights, bias, strict=True)]
+    z = np.stack([one.decision_function(X) for one in ones], axis=1)
+    np.testing.assert_array_equal(model.decision_function(X), z)
+    p = np.stack([one.predict_proba(X)[:, 1] for one in ones], axis=1)
+    np.testing.assert_allclose(model.predict_proba(X), p / p.sum(axis=1, keepdims=True), rtol=1e-12)
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1.0, rtol=1e-15)
+    assert model.predict(X).tolist() == classes[z.argmax(axis=1)].tolist()
+    y = classes[np.arange(len(X)) % 4]
+    for loss in ("squared_error", "log_loss"):
+        costs = [one.cost(X, y == label, loss) for one, label in zip(ones, classes, strict=True)]
+        assert model.cost(X, y, loss) == pytest.approx(sum(costs), rel=1e-12)
+
+
+@pytest.mark.parametrize("level", [0.0, -39.0, -41.0, -700.0, -750.0, -1e5])
+def test_probabilities_keep_their_ratios_where_all_sigmoids_underflow(level: float) -> None:
+    p = fp.Perceptron([[1.0], [1.0], [1.0]], [0.0, -np.log(3), -600.0], [0, 1, 2]).predict_proba([level, -1e308])
+    # For large negative z the sigmoid is the exponential.
+    expected = [reference.sigmoid(max(level, -60.0) - shift) for shift in (0.0, np.log(3), 600.0)]
+    np.testing.assert_allclose(p[0], np.array(expected) / sum(expected), rtol=1e-11 if level > -1e4 else 1e-9)
+    np.testing.assert_allclose(p[1], 1 / 3)
+
+
+def test_overflow_of_finite_rows_is_no_fault_of_theirs() -> None:
+    model = fp.Perceptron([1e300, 1e300], 0.0, [0, 1])
+    assert model.predict_proba([1e300, 1e300]).tolist() == [0.0, 1.0]
+    assert model.predict_proba([-1e300, -1e300]).tolist() == [1.0, 0.0]
+    three = fp.Perceptron([[1e300, 0], [0, 1], [0, 0]], [0, 0, 0], [0, 1, 2])
+    assert three.predict_proba([1e300, 0.0])[0] == pytest.approx(1 / 2)
+    assert three.predict([1e300, 0.0]) == 0
+    lowest = fp.Perceptron(np.full((3, 1), 1e300), [0, 0, 0], [0, 1, 2])
+    np.testing.assert_allclose(lowest.predict_proba([0.0, -1e300])[1], 1 / 3)
+
+
+@pytest.mark.compiled  # interpreted dot products have one lane, whose infinity stays
+def test_rows_that_overflow_in_both_directions_are_named() -> None:
+    model = fp.Perceptron([1e300, 1e300], 0.0, [0, 1])
+    with pytest.raises(ValueError, match="X is finite, but so large in row 1 that"):
+        model.predict([[0.0, 0.0], [1e300, -1e300]])
+    with pytest.raises(ValueError, match="X is finite, but so large in row 0 that"):
+        fp.Perceptron([[1e300, 1e300]] * 3, [0, 0, 0], [0, 1, 2]).predict([1e300, -1e300])
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_row_that_is_not_finite_is_named_by_every_method(n_classes: int, value: float) -> None:
+    X = np.zeros((200, 5), np.float32)
+    X[137, 3] = value
+    model = random_model(n_classes, 5)
+    for method in (model.predict, model.predict_proba, model.decision_function, lambda X: model.cost(X, np.zeros(200))):
+        with pytest.raises(ValueError, match=f"X holds {value} in row 137, column 3"):
+            method(X)
+
+
+def test_one_row_of_a_model_of_three_classes_has_no_row_dimension() -> None:
+    model = fp.Perceptron(np.eye(3), [0.0, 0.0, 0.0], ["a", "b", "c"])
+    assert model.n_features == 3
+    assert model.decision_function([1, 2, 3]).tolist() == [1.0, 2.0, 3.0]
+    assert model.predict_proba([1, 2, 3]).shape == (3,)
+    assert model.predict([1, 2, 3]) == "c"
+    assert model.predict([2, 2, 1]) == "a"
+    assert model.cost([1, 2, 3], "b") == model.cost([[1, 2, 3]], ["b"])
+
+
 def test_it_cannot_be_changed(model: fp.Perceptron) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         model.bias = 0.0  # type: ignore[misc]
     for array in (model.weights, model.classes, model.history.costs, model.history.steps):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = array[1]
+    three = random_model(3, 2)
+    for array in (three.weights, three.bias):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = array[1]
     weights = np.ones(2)
@@ -100,6 +194,12 @@ def test_equality_is_by_value() -> None:
         {"history": History([0.1], [100], 100)},
     ):
         assert make() != make(**change)
+    three = {"weights": np.ones((3, 2)), "bias": [0.0, 1.0, 2.0], "classes": [0, 1, 2]}
+    assert make(**three) == make(**three)
+    assert hash(make(**three)) == hash(make(**three))
+    for change in ({"weights": np.zeros((3, 2))}, {"bias": [0.0, 1.0, 3.0]}, {"classes": [0, 1, 3]}):
+        assert make(**three) != make(**{**three, **change})
+    assert make(**three) != make()
     assert make() != "a model"
     assert History([0.1], [1]) != "a history"
 
@@ -107,6 +207,10 @@ def test_equality_is_by_value() -> None:
 def test_repr_shows_the_numbers_by_name() -> None:
     model = fp.Perceptron([1.25, -3.0], 0.5, ["no", "yes"], ["length", "width"])
     assert repr(model) == "Perceptron(weights={length: 1.25, width: -3}, bias=0.5, classes=['no', 'yes'])"
+    three = fp.Perceptron([[1.25], [-3], [0]], [0.5, 1, 2], ["a", "b", "c"], ["length"])
+    shown = "weights={'a': {length: 1.25}, 'b': {length: -3}, 'c': {length: 0}}"
+    assert repr(three) == f"Perceptron({shown}, bias=[0.5, 1, 2], classes=['a', 'b', 'c'])"
+    assert len(repr(random_model(1000, 1000))) < 2000
     many = repr(fp.Perceptron(np.ones(100), 0.0, [0, 1]))
     assert "... 93 more ..." in many
     assert "x99" in many
@@ -142,6 +246,19 @@ def test_what_was_saved_is_what_is_loaded_to_the_bit(tmp_path_factory, labels, w
     assert loaded == model
     assert loaded.classes.dtype == model.classes.dtype
     assert loaded.weights.tobytes() == model.weights.tobytes()
+
+
+@pytest.mark.parametrize("labels", [["a", "b", "c"], [1, 2, 3], np.array([0.5, 1, 2], np.float32)], ids=str)
+def test_a_model_of_three_classes_is_loaded_to_the_bit(tmp_path: Path, labels) -> None:
+    weights = np.random.default_rng(0).normal(size=(3, 2)) * [1e-310, 1e300]
+    model = fp.Perceptron(weights, [-0.0, 1e-320, 3.0], labels, ["length", "width"])
+    model.save(tmp_path / "m.safetensors")
+    loaded = fp.load(tmp_path / "m.safetensors")
+    assert loaded == model
+    assert loaded.weights.tobytes() == model.weights.tobytes()
+    assert loaded.bias.tobytes() == model.bias.tobytes()
+    assert loaded.classes.dtype == model.classes.dtype
+    assert pickle.loads(pickle.dumps(model)) == model
 
 
 def test_a_trained_model_survives_saving_and_pickling(tmp_path: Path, model: fp.Perceptron, flowers) -> None:
@@ -231,6 +348,11 @@ def test_without_safetensors_the_error_says_what_to_install(monkeypatch, tmp_pat
         (lambda m, X: m.cost(X, ["setosa"] * 46, "hinge"), ValueError, "loss must be one of"),
         (lambda _, __: fp.Perceptron([], 0.0, [0, 1]), ValueError, "weights must have shape"),
         (lambda _, __: fp.Perceptron([1.0], 0.0, [0, 1, 2]), ValueError, "classes must be two labels"),
+        (lambda _, __: fp.Perceptron(np.ones((2, 3)), [0, 0], [0, 1]), ValueError, "for three or more classes"),
+        (lambda _, __: fp.Perceptron(np.ones((3, 2)), [0, 0, 0], [0, 1]), ValueError, "classes must be 3 labels"),
+        (lambda _, __: fp.Perceptron(np.ones((3, 2)), 0.0, [0, 1, 2]), ValueError, r"bias must be of shape \(3,\)"),
+        (lambda _, __: fp.Perceptron([1.0], [0.0], [0, 1]), ValueError, "bias must be a single number"),
+        (lambda _, __: fp.Perceptron(np.ones((3, 1)), [0, 0, np.inf], [0, 1, 2]), ValueError, "must be finite"),
         (lambda _, __: fp.Perceptron([np.nan], 0.0, [0, 1]), ValueError, "weights and bias must be finite"),
         (lambda _, __: fp.Perceptron([1.0], 0.0, [0, 1], ["a", "b"]), ValueError, "2 names for 1 weights"),
         (lambda _, __: History([1.0], []), ValueError, "each cost needs its step"),
