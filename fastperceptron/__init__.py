@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastperceptron.data.flowers import load_flowers as load_flowers
+    from fastperceptron.estimator import PerceptronClassifier as PerceptronClassifier
     from fastperceptron.functional import (
         log_loss as log_loss,
         log_loss_derivative as log_loss_derivative,
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Perceptron": "model",
+    "PerceptronClassifier": "estimator",
     "load": "model",
     "load_flowers": "data.flowers",
     "log_loss": "functional",

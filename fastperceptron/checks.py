@@ -79,8 +79,9 @@ def check_finite(block: Array, first_row: int, name: str = "X") -> None:
         if np.isfinite(block.sum()) or np.isfinite(block).all():
             return
     row, column = np.argwhere(~np.isfinite(block))[0]
+    kind = "NaN" if np.isnan(block[row, column]) else str(block[row, column])
     raise ValueError(
-        f"{name} holds {block[row, column]} in row {first_row + row}, column {column}. "
+        f"{name} holds {kind} in row {first_row + row}, column {column}. "
         "Drop or impute such rows first (for example with sklearn.impute.SimpleImputer)."
     )
 

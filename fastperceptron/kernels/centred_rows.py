@@ -152,9 +152,7 @@ def add_rows(typing_context, total, X, start, stop, scales, centre, ahead):
     def generate(context, builder, signature, arguments):
         total_, X_, start_, stop_, scales_, centre_, ahead_ = arguments
         totals, place = [(total, total_)], (start_, stop_)
-        _add_powers(
-            context, builder, totals, (X, X_), place, (scales, scales_), (centre, centre_), ahead_, powers=(1,)
-        )
+        _add_powers(context, builder, totals, (X, X_), place, (scales, scales_), (centre, centre_), ahead_, powers=(1,))
         return context.get_dummy_value()
 
     return types.none(total, X, types.int64, types.int64, scales, centre, types.int64), generate
@@ -188,9 +186,7 @@ def add_moments(typing_context, sums, squares, X, start, stop, scales, centre):
     def generate(context, builder, signature, arguments):
         sums_, squares_, X_, start_, stop_, scales_, centre_ = arguments
         totals, place = [(sums, sums_), (squares, squares_)], (start_, stop_)
-        _add_powers(
-            context, builder, totals, (X, X_), place, (scales, scales_), (centre, centre_), None, powers=(1, 2)
-        )
+        _add_powers(context, builder, totals, (X, X_), place, (scales, scales_), (centre, centre_), None, powers=(1, 2))
         return context.get_dummy_value()
 
     return types.none(sums, squares, X, types.int64, types.int64, scales, centre), generate

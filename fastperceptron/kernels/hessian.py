@@ -29,7 +29,7 @@ def newton_kernel(loss):
 
     labels : (targets, row weights), float64
     sums : the gradient in weights.size places, then loss, sum of curvatures, sum of squared weighted slopes
-    hessian : (size, size); blocks on and above the diagonal are added to
+    hessian : (size, size); blocks on and above the diagonal are added to. With no columns it is not asked for
     """
     cost_and_slope, curvature = LOSSES[loss].cost_and_slope, LOSSES[loss].curvature
 
@@ -52,7 +52,8 @@ def newton_kernel(loss):
             sums[weights.size + 1] += sum_in_order(curvatures[: rows.shape[0]])
             sums[weights.size + 2] += sum_in_order(squares[: rows.shape[0]])
             add_gradient(rows, slopes, sums[: weights.size])
-            add_hessian(rows, curvatures, scaled, hessian)
+            if hessian.size > 0:
+                add_hessian(rows, curvatures, scaled, hessian)
 
     return add_newton_sums
 

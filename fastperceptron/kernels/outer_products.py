@@ -30,9 +30,7 @@ def add_outer(typing_context, total, left, right, i, j, n_rows):
         width = cgutils.unpack_tuple(builder, context.make_array(total)(context, builder, arguments[0]).shape)[1]
         rows = [builder.add(arguments[3], vectors.INDEX(k)) for k in range(4)]
         places = [builder.add(builder.mul(row, width), arguments[4]) for row in rows]
-        sums = [
-            cgutils.alloca_once_value(builder, vectors.load(builder, first_total, place)) for place in places
-        ]
+        sums = [cgutils.alloca_once_value(builder, vectors.load(builder, first_total, place)) for place in places]
         with cgutils.for_range(builder, arguments[5]) as loop:
             start = builder.mul(loop.index, width)
             chunk = vectors.load(builder, first_right, builder.add(start, arguments[4]))

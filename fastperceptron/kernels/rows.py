@@ -160,7 +160,7 @@ def add_scaled_four(typing_context, total, X, rows, scales):
 
 
 def _sum_of_products_in_python(a, b):
-    total = type(a[0])(0)
+    total = a.dtype.type(0)
     for i in range(a.size):
         total = fma(a[i], b[i], total)
     return total

@@ -149,8 +149,7 @@ def totals_of_four(builder, sums):
     """Return the vector of the totals of four sums: to the bit what `total` gives, at half the instructions."""
     halves = [_halves_added(builder, total.lanes, total.lanes, range(4), range(4, 8)) for total in sums]
     pairs = [
-        _halves_added(builder, first, second, (0, 1, 4, 5), (2, 3, 6, 7))
-        for first, second in (halves[:2], halves[2:])
+        _halves_added(builder, first, second, (0, 1, 4, 5), (2, 3, 6, 7)) for first, second in (halves[:2], halves[2:])
     ]
     return _halves_added(builder, pairs[0], pairs[1], (0, 2, 4, 6), (1, 3, 5, 7))
 

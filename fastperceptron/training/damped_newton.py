@@ -4,6 +4,7 @@ Where the squared error bends the wrong way, the Hessian is replaced by its Gaus
 singular, its diagonal is raised until it is not.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,8 +12,10 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.kernels.hessian import newton_kernel, scratch_shapes
-from fastperceptron.kernels.linear_algebra import factorise, inner_product, solve
+from fastperceptron.kernels.linear_algebra import inner_product, solve
 from fastperceptron.training.passes import MapInOrder
+from fastperceptron.training.preconditioner import ROUNDING, factor_of, inverse_hessian, raised_factor_of
+from fastperceptron.training.quasi_newton import QuasiNewton
 
 # Multiply-adds of a Hessian below which handing parts of it to threads costs more than it saves.
 PARALLEL_WORK = 1 << 24
@@ -20,7 +23,7 @@ PARTS = 4
 MAXIMUM_HALVINGS = 40
 # Once the goal is reached, two more steps take a quadratically converging method to rounding: on few rows, for little.
 POLISHING_STEPS = 2
-ROUNDING = 1e-15
+MAXIMUM_GRADIENTS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +68,23 @@ class SampleObjective:
         edges = [n_rows * part // n_parts for part in range(n_parts + 1)]
         self._parts = list(zip(edges[:-1], edges[1:], strict=True))
 
-    def at(self, point: Array, exactness: float) -> State:
-        """Return loss, gradient and Hessian at a point."""
+    @property
+    def n_rows(self) -> int:
+        """How many rows it is a sum over."""
+        return int(self._targets.size)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a Hessian takes so long that gradients should do most of the way."""
+        return len(self._parts) > 1
+
+    def at(self, point: Array, exactness: float, has_hessian: bool = True) -> State:
+        """Return loss, gradient and (unless not asked for) Hessian at a point."""
         size = point.size
 
         def add_up(part: tuple[int, int]) -> tuple[Array, Array]:
             rows = slice(*part)
-            sums, hessian = np.zeros(size + 3), np.zeros((size, size))
+            sums, hessian = np.zeros(size + 3), np.zeros((size, size if has_hessian else 0))
             values, scaled = (np.zeros(shape) for shape in scratch_shapes(size))
             labels = self._targets[rows], self._weights[rows]
             self._kernel(self._panel[rows], labels, point, exactness, sums, hessian, (values, scaled))
@@ -87,41 +100,44 @@ class SampleObjective:
         return State(point, float(value), gradient, hessian, exactness, float(sums[size + 1]), float(sums[size + 2]))
 
 
-def factor_of(hessian: Array, penalty: Array) -> Array | None:
-    """Return the Cholesky factor of the penalised Hessian, or None where it is not positive definite."""
-    matrix, factor = hessian.copy(), np.zeros_like(hessian)
-    matrix[np.diag_indices_from(matrix)] += penalty
-    return factor if factorise(matrix, factor) else None
-
-
-def raised_factor_of(hessian: Array, penalty: Array) -> Array:
-    """Return the factor of the Hessian with its diagonal raised as little as it takes."""
-    diagonal = np.abs(np.diag(hessian)) + penalty
-    smallest = diagonal.max() * ROUNDING
-    raised = 0.0
-    while (factor := factor_of(hessian, penalty + raised * np.maximum(diagonal, smallest) * (diagonal > 0))) is None:
-        raised = max(1e-10, raised * 100)
-    return factor
-
-
 @dataclass(frozen=True, eq=False)
 class Optimum:
-    """Where Newton's method ended: the state, the Hessian's factor there, half the decrement, and evaluations so far."""
+    """Where a minimisation over a sample ended.
+
+    Attributes
+    ----------
+    state : State
+        With the Hessian.
+    gap : float
+        Half the Newton decrement there.
+    n_evaluations : int
+        Reads of the sample.
+    values : tuple of float
+        The objective at each point on the way.
+    n_rows : int
+        Of the sample.
+    """
 
     state: State
-    factor: Array
     gap: float
     n_evaluations: int
     values: tuple[float, ...]
+    n_rows: int
 
 
 def minimise(
-    objective: SampleObjective, start: Array, goal: Callable[[State], float], exactness: float, max_evaluations: int, is_polished: bool
+    objective: SampleObjective,
+    start: Array,
+    goal: Callable[[State], float],
+    exactness: float,
+    max_evaluations: int,
+    is_polished: bool,
 ) -> Optimum:
     """Return the point where half the Newton decrement is at most goal(state), or the best one found."""
     state, n_evaluations, polished = objective.at(start, exactness), 1, 0
     values = [state.value]
-    while True:
+    gap = math.inf
+    while math.isfinite(state.value):
         factor = factor_of(state.hessian, objective.penalty)
         if factor is None and state.exactness > 0 and n_evaluations < max_evaluations:
             state, n_evaluations = objective.at(state.point, 0.0), n_evaluations + 1
@@ -131,8 +147,9 @@ def minimise(
         step = -state.gradient
         solve(factor, step)
         decrement = -float(inner_product(step, state.gradient))
+        gap = decrement / 2
         is_rounding = not decrement > ROUNDING * abs(state.value)
-        if decrement / 2 <= goal(state):
+        if gap <= goal(state):
             polished += 1
         if is_rounding or polished > (POLISHING_STEPS if is_polished else 0) or n_evaluations >= max_evaluations:
             break
@@ -142,7 +159,7 @@ def minimise(
             break
         state = better
         values.append(state.value)
-    return Optimum(state, factor, decrement / 2, n_evaluations, tuple(values))
+    return Optimum(state, gap, n_evaluations, tuple(values), objective.n_rows)
 
 
 def _line_search(
@@ -161,3 +178,23 @@ def _line_search(
             return trial, used
         length /= 2
     return None, min(MAXIMUM_HALVINGS, budget)
+
+
+def minimise_by_gradients(
+    objective: SampleObjective, start: Array, goal: Callable[[State], float], exactness: float
+) -> Optimum:
+    """Do as `minimise` does, with one Hessian at the start and one at the end, and L-BFGS steps between them."""
+    state = objective.at(start, 0.0)
+    if not math.isfinite(state.value):
+        return Optimum(state, math.inf, 1, (state.value,), objective.n_rows)
+    search = QuasiNewton(start, state.value, state.gradient, inverse_hessian(state.hessian, objective.penalty))
+    n_evaluations = 1
+    while search.gap > goal(state) and not search.is_stuck and n_evaluations < MAXIMUM_GRADIENTS:
+        trial = objective.at(search.trial, 0.0, has_hessian=False)
+        n_evaluations += 1
+        if search.observe(trial.point, trial.value, trial.gradient):
+            state = trial
+    end = objective.at(search.point, exactness)
+    if exactness > 0 and factor_of(end.hessian, objective.penalty) is None:
+        end = objective.at(search.point, 0.0)
+    return Optimum(end, search.gap, n_evaluations, (end.value,), objective.n_rows)

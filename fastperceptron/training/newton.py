@@ -5,61 +5,41 @@
    exact deviations, since the penalty must not depend on the sample, and the Hessian's exact diagonal.
 3. L-BFGS steps from pass to pass (quasi_newton.py), until half the Newton decrement certifies the optimum.
 
-Everything happens in standardised coordinates v = scale * w around the centre; the objective is in sums over rows.
+Where all rows are few, the sample is all of them, and 1 is all there is. Where a Hessian costs too much, there is no 1,
+and 3 starts from the exact diagonal. The objective is in sums over rows, points are in standardised coordinates.
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
-from fastperceptron.kernels.linear_algebra import inner_product, solve
+from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.sample import deviations_of
-from fastperceptron.training.damped_newton import (
-    Optimum,
-    SampleObjective,
-    State,
-    factor_of,
-    minimise,
-    raised_factor_of,
-)
+from fastperceptron.training.certificate import Certificate, certificate_of, rough_goal
+from fastperceptron.training.damped_newton import Optimum, SampleObjective, State, minimise, minimise_by_gradients
 from fastperceptron.training.options import NewtonOptions
 from fastperceptron.training.passes import ExactSums, MapInOrder, pool_of
+from fastperceptron.training.plan import hessian_rows, sample_size
+from fastperceptron.training.preconditioner import (
+    Precondition,
+    corrected_hessian,
+    inverse_diagonal,
+    inverse_hessian,
+)
 from fastperceptron.training.problem import Problem, Solution
 from fastperceptron.training.quasi_newton import QuasiNewton
-from fastperceptron.training.sample import Sample, draw_sample, sample_size
+from fastperceptron.training.sample import draw_sample
 
 # A pass that shrinks the gap by less asks for a better preconditioner.
 GOOD_SHRINKAGE = 20.0
 GROWTH = 8
-# Mean loss that no tolerance asks to improve on.
-NEGLIGIBLE_LOSS = 1e-13
-# A Hessian of m rows costs about as much as a read of n where m * d = 13 n (measured); this many reads it may cost.
-HESSIAN_READS = 2
-# Multiply-adds of a Hessian that are always affordable: 10 ms.
-SMALL_HESSIAN = 1 << 27
-FEWEST_ROWS_PER_PARAMETER = 4
 FLOAT32_ROUNDING = 2.0**-24
-
-
-def hessian_rows(n_rows: int, n_features: int, growth: int = 1) -> int:
-    """Return how many rows to take the Hessian of, or 0 where its diagonal, of all rows, must do.
-
-    The rule: what `sample_size` asks for, unless that costs more than two reads of all rows. Then as many rows as two
-    reads allow, if they are four a parameter; fewer say too little of too many directions, and L-BFGS does better from
-    the diagonal.
-    """
-    wanted, n_parameters = sample_size(n_rows, n_features, growth), n_features + 1
-    if wanted * n_parameters * n_parameters // 2 + n_parameters**3 // 6 <= SMALL_HESSIAN:
-        return wanted
-    affordable = HESSIAN_READS * 13 * n_rows // n_parameters * growth
-    allowed = min(wanted, affordable)
-    return allowed if allowed >= FEWEST_ROWS_PER_PARAMETER * n_parameters else 0
+LOG_2 = 0.6931471805599453
 
 
 def newton(problem: Problem, options: NewtonOptions, start: Array | None = None) -> Solution:
@@ -82,19 +62,15 @@ def newton(problem: Problem, options: NewtonOptions, start: Array | None = None)
 
 
 class Neuron:
-    """One neuron on its way: where it is, what its preconditioner is made of, and when it is done."""
+    """One neuron on its way."""
 
-    def __init__(self, positive: int, optimum: Optimum, sampling_error: float) -> None:
-        self.positive, self.optimum, self.sampling_error = positive, optimum, sampling_error
-        self.point = optimum.state.point
-        self.search: QuasiNewton | None = None
-        self.diagonal = np.empty(0)
+    def __init__(self, positive: int, point: Array) -> None:
+        self.positive, self.point = positive, point
+        self.optimum: Optimum | None = None  # of the sample
+        self.certificate = Certificate(math.inf, 0.0)
+        self.search = QuasiNewton(point, math.inf, np.zeros_like(point), np.copy)
+        self.diagonal = np.empty(0)  # of the Hessian, exact
         self.is_done = False
-
-    @property
-    def trial(self) -> Array:
-        """The next point to evaluate."""
-        return self.point if self.search is None else self.search.trial
 
 
 class Newton:
@@ -102,91 +78,96 @@ class Newton:
 
     def __init__(self, problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any]) -> None:
         self._problem, self._options, self._map = problem, options, map_in_order
-        self._n_features = problem.rows.n_features
-        self._size = padded_size(self._n_features)
-        self._growth = 1
-        self._reads = 0
+        self._n_features, self._n_rows = problem.rows.n_features, problem.rows.n_rows
+        self._growth, self._reads = 1, 0
         self._curve: list[float] = []
         self._is_single = problem.rows.dtype == np.float32
+        size = hessian_rows(self._n_rows, self._n_features)
+        self._has_hessian = size > 0
+        size = size or min(sample_size(self._n_rows, self._n_features), 4 * self._n_features)
+        self._sample = draw_sample(problem, size, options.fit_intercept)
+        self._standards = self._sample.standards
+        self._penalty = self._penalty_for(self._standards.deviations)
 
     def run(self, start: Array | None) -> Solution:
         """Return the solution."""
-        n_rows = hessian_rows(self._problem.rows.n_rows, self._n_features)
-        self._has_hessian = n_rows > 0
-        self._sample = self._draw(n_rows or FEWEST_ROWS_PER_PARAMETER * (self._n_features + 1))
+        loss, tol = self._options.loss, self._options.tol
         positives = [1] if self._problem.n_classes == 2 else range(self._problem.n_classes)
-        neurons = [self._start(positive, start) for positive in positives]
-        if self._sample.is_all:
-            return self._solution_of_sample(neurons)
-        self._first_pass(neurons)
-        while self._reads < self._options.max_iter and not all(neuron.is_done for neuron in neurons):
-            self._pass([neuron for neuron in neurons if not neuron.is_done])
-            self._record(neurons)
+        neurons = [Neuron(positive, self._start(positive, start)) for positive in positives]
+        # The squared error has more than one minimum: the one beside the log loss's is meant.
+        losses = [loss] if start is not None or loss == "log_loss" else ["log_loss", loss]
+        if self._has_hessian:
+            for neuron in neurons:
+                for each in losses:
+                    self._minimise_sample(neuron, each)
+            if self._sample.is_all:
+                return self._solution_of_sample(neurons)
+            self._descend(neurons, loss, tol)
+        else:
+            for each in losses:
+                self._descend(neurons, each, tol if each == loss else 1.0)
         return self._solution(neurons)
 
-    def _draw(self, size: int, reference: Sample | None = None) -> Sample:
-        return draw_sample(self._problem, size, self._options.fit_intercept, reference)
+    def _start(self, positive: int, start: Array | None) -> Array:
+        if start is not None:
+            return self._standards.to_standard(start[0 if self._problem.n_neurons == 1 else positive])
+        point = aligned_zeros((padded_size(self._n_features),), np.float64)
+        if self._options.fit_intercept:
+            point[self._n_features] = _rough_logit(self._targets(positive), self._sample.weights)
+        return point
+
+    def _targets(self, positive: int) -> Array:
+        return (self._sample.codes == positive).astype(np.float64)
+
+    def _penalty_for(self, deviations: Array) -> Array:
+        """Return the factors of point^2 / 2; the bias has none."""
+        n = self._n_features
+        penalty, scale = np.zeros(padded_size(n)), self._standards.scale[:n]
+        factors = np.where(deviations > 0, deviations, 1.0) if self._options.standardize else np.ones(n)
+        penalty[:n] = self._options.penalty * (factors / scale) ** 2
+        return penalty
 
     # The sample
 
-    def _start(self, positive: int, start: Array | None) -> Neuron:
-        """Return a neuron at the optimum of the sample."""
-        sample, options = self._sample, self._options
-        penalty = self._penalty(sample.deviations)
-        targets = (sample.codes == positive).astype(np.float64)
-        point = aligned_zeros((self._size,), np.float64)
-        if start is not None:
-            row = start[0 if self._problem.n_neurons == 1 else positive]
-            point[: self._n_features] = row[:-1] * sample.scale[: self._n_features]
-            point[self._n_features] = row[-1] + inner_product(_padded(row[:-1], self._size), sample.centre)
-        elif options.fit_intercept:
-            point[self._n_features] = _rough_logit(targets, sample.weights)
-        losses = ["log_loss", options.loss] if start is None and options.loss != "log_loss" else [options.loss]
-        optimum = None
-        for loss in losses:
-            objective = SampleObjective(sample.panel, targets, sample.weights, loss, penalty, self._map)
+    def _objective_of_sample(self, neuron: Neuron, loss: str) -> SampleObjective:
+        sample, targets = self._sample, self._targets(neuron.positive)
+        return SampleObjective(sample.panel, targets, sample.weights, loss, self._penalty, self._map)
+
+    def _minimise_sample(self, neuron: Neuron, loss: str) -> None:
+        """Move a neuron to the optimum of the sample."""
+        objective, sample, options = self._objective_of_sample(neuron, loss), self._sample, self._options
+        rough = rough_goal(loss, self._n_features + 1, self._expansion)
+
+        def goal(state: State) -> float:
+            return self._certificate(state, loss).goal(options.tol) if sample.is_all else rough
+
+        exactness = float(loss != "log_loss")
+        if objective.is_large and not sample.is_all:
+            optimum = minimise_by_gradients(objective, neuron.point, goal, exactness)
+        else:
             is_last = loss == options.loss
-            budget = options.max_iter if sample.is_all else 100
-            used = 0 if optimum is None else optimum.n_evaluations
-
-            def goal(state: State, loss: str = loss) -> float:
-                if sample.is_all:
-                    return self._goal(self._sampling_error(state, loss), options.tol**2)
-                # A tenth of the sample's own sampling error; of the squared error's, at its typical size, since that
-                # vanishes where the sample, but not all rows, can be separated.
-                typical = 1.0 if loss == "log_loss" else 0.2
-                return self._goal((self._n_features + 1) / 2 * typical, 0.1 * self._expansion)
-
-            optimum = minimise(
-                objective, point, goal, float(loss != "log_loss"), max(budget - used, 1), sample.is_all and is_last
-            )
-            point = optimum.state.point
-            if not np.isfinite(optimum.state.value):
-                self._complain()
-        return Neuron(positive, optimum, self._sampling_error(optimum.state, options.loss))
+            budget = options.max_iter - (neuron.optimum.n_evaluations if neuron.optimum else 0)
+            optimum = minimise(objective, neuron.point, goal, exactness, max(budget, 1), sample.is_all and is_last)
+        if not np.isfinite(optimum.state.value):
+            self._complain()
+        neuron.optimum, neuron.point = optimum, optimum.state.point
+        neuron.certificate = self._certificate(optimum.state, loss)
 
     @property
     def _expansion(self) -> float:
         """How many rows one of the sample stands for."""
-        return self._problem.rows.n_rows / len(self._sample.codes)
+        return self._n_rows / self._sample.n_rows
 
-    def _sampling_error(self, state: State, loss: str) -> float:
-        """Return the expected excess of the loss that the optimum owes to the rows' being a sample themselves."""
-        is_plain = self._problem.row_weights is None and self._problem.class_weights is None
-        ratio = 1.0
-        if not (loss == "log_loss" and is_plain) and state.curvature > 0:
-            ratio = state.squared_slopes / state.curvature / self._expansion
-        return (self._n_features + 1) / 2 * ratio
-
-    def _goal(self, sampling_error: float, share: float) -> float:
-        return max(share * sampling_error, NEGLIGIBLE_LOSS * self._problem.rows.n_rows)
-
-    def _penalty(self, deviations: Array) -> Array:
-        """Return the factors of v^2 / 2."""
-        penalty, scale = np.zeros(self._size), self._sample.scale[: self._n_features]
-        factors = np.where(deviations > 0, deviations, 1.0) if self._options.standardize else np.ones(self._n_features)
-        penalty[: self._n_features] = self._options.penalty * (factors / scale) ** 2
-        return penalty
+    def _certificate(self, state: State, loss: str) -> Certificate:
+        return certificate_of(
+            state,
+            loss,
+            self._n_features + 1,
+            self._n_rows,
+            self._expansion,
+            is_plain=self._problem.row_weights is None and self._problem.class_weights is None,
+            is_penalised=self._options.penalty > 0,
+        )
 
     def _complain(self) -> None:
         self._problem.rows.check_finite()
@@ -194,173 +175,128 @@ class Newton:
 
     # The passes
 
-    def _first_pass(self, neurons: list[Neuron]) -> None:
-        exactness = min(neuron.optimum.state.exactness for neuron in neurons)
-        sample = self._sample
-        self._exact = ExactSums(self._problem, self._options.loss, sample.centre, exactness, self._map)
-        weights, points = self._evaluable(neurons)
-        sums, moments = self._exact(weights, self._positives(neurons), has_moments=True)
-        self._reads += 1
-        if not (np.isfinite(sums).all() and np.isfinite(moments).all()):
-            self._complain()
-        n, self._total = self._n_features, moments[0, self._n_features]
-        deviations = np.empty(n)
-        deviations_of(moments[0, :n], moments[1, :n], self._total, self._problem.rows.n_rows, sample.centre, deviations)
-        self._exact_penalty = self._penalty(deviations)
-        squared_scale = sample.scale**2
-        self._is_void = np.zeros(self._size, bool)
+    def _descend(self, neurons: list[Neuron], loss: str, tol: float) -> None:
+        """Pass over all rows until all neurons are within `tol` of the optimum, or max_iter reads are done."""
+        self._first_pass(neurons, loss, tol)
+        while self._reads < self._options.max_iter and not all(neuron.is_done for neuron in neurons):
+            self._pass([neuron for neuron in neurons if not neuron.is_done], tol)
+            self._record(neurons)
+        for neuron in neurons:
+            neuron.point = neuron.search.point
+
+    def _first_pass(self, neurons: list[Neuron], loss: str, tol: float) -> None:
+        exactness = min(neuron.optimum.state.exactness if neuron.optimum else 0.0 for neuron in neurons)
+        self._exact = ExactSums(self._problem, loss, self._standards.centre, exactness, self._map)
+        points, sums, moments = self._sums_at([neuron.point for neuron in neurons], neurons, has_moments=True)
+        n, standards = self._n_features, self._standards
+        self._total, deviations = moments[0, n], np.empty(n)
+        deviations_of(moments[0, :n], moments[1, :n], self._total, self._n_rows, standards.centre, deviations)
+        self._penalty = self._penalty_for(deviations)
+        self._is_void = np.zeros(self._penalty.size, bool)
         self._is_void[:n] = (deviations == 0) & self._options.fit_intercept
         for number, neuron in enumerate(neurons):
-            diagonal = moments[2 + number] / squared_scale
-            diagonal[self._is_void] = 0.0
-            neuron.diagonal = diagonal
+            neuron.diagonal = np.where(self._is_void, 0.0, moments[2 + number] / standards.scale**2)
+            if neuron.optimum is None:
+                state = self._objective_of_sample(neuron, loss).at(points[number], 0.0, has_hessian=False)
+                neuron.certificate = self._certificate(state, loss)
             value, gradient = self._objective(points[number], sums[number])
             neuron.search = QuasiNewton(points[number], value, gradient, self._preconditioner(neuron, is_first=True))
-            self._judge(neuron)
+            neuron.is_done = neuron.search.gap <= neuron.certificate.goal(tol)
+        self._curve = []
         self._record(neurons)
 
-    def _pass(self, neurons: list[Neuron]) -> None:
-        weights, points = self._evaluable(neurons)
-        sums, _ = self._exact(weights, self._positives(neurons), has_moments=False)
-        self._reads += 1
-        if not np.isfinite(sums).all():
-            self._complain()
-        for number, neuron in enumerate(neurons):
-            search = neuron.search
-            gap = search.gap
-            is_accepted = search.observe(points[number], *self._objective(points[number], sums[number]))
-            self._judge(neuron)
+    def _pass(self, neurons: list[Neuron], tol: float) -> None:
+        points, sums, _ = self._sums_at([neuron.search.trial for neuron in neurons], neurons, has_moments=False)
+        for neuron, point, its_sums in zip(neurons, points, sums, strict=True):
+            search, gap = neuron.search, neuron.search.gap
+            is_accepted = search.observe(point, *self._objective(point, its_sums))
+            neuron.is_done = search.gap <= neuron.certificate.goal(tol)
             if not neuron.is_done and (search.is_stuck or (is_accepted and search.gap * GOOD_SHRINKAGE > gap)):
                 self._improve(neuron)
 
+    def _sums_at(
+        self, trials: list[Array], neurons: list[Neuron], has_moments: bool
+    ) -> tuple[list[Array], Array, Array]:
+        """Read all rows; return the points that the trials are once rounded to weights, the sums and the moments."""
+        is_single = self._is_single and all(map(self._is_float32_enough, neurons, trials))
+        weights = aligned_zeros((len(trials), self._penalty.size), np.float32 if is_single else np.float64)
+        weights[:] = np.array(trials) / self._standards.scale
+        sums, moments = self._exact(weights, np.array([neuron.positive for neuron in neurons]), has_moments)
+        self._reads += 1
+        if not (np.isfinite(sums).all() and np.isfinite(moments).all()):
+            self._complain()
+        return list(weights.astype(np.float64) * self._standards.scale), sums, moments
+
+    def _is_float32_enough(self, neuron: Neuron, point: Array) -> bool:
+        """Whether the rounding of z in float32 is far from what the tolerance can notice."""
+        curvature = neuron.diagonal[self._n_features] if neuron.diagonal.size else 0.0
+        squared_rounding = FLOAT32_ROUNDING**2 * float(inner_product(point, point))
+        return bool(curvature * squared_rounding <= 0.1 * neuron.certificate.goal(self._options.tol))
+
+    def _objective(self, point: Array, sums: Array) -> tuple[float, Array]:
+        """Return the penalised objective and its gradient in standardised coordinates."""
+        shrinking = self._penalty * point
+        gradient = sums[: point.size] / self._standards.scale + shrinking
+        gradient[self._is_void] = 0.0
+        if not self._options.fit_intercept:
+            gradient[self._n_features] = 0.0
+        return float(sums[point.size] + inner_product(shrinking, point) / 2), gradient
+
+    def _preconditioner(self, neuron: Neuron, is_first: bool) -> Precondition:
+        if neuron.optimum is None:
+            return inverse_diagonal(neuron.diagonal, self._penalty)
+        hessian = corrected_hessian(neuron.optimum.state.hessian, neuron.diagonal, is_same_point=is_first)
+        return inverse_hessian(hessian, self._penalty)
+
     def _improve(self, neuron: Neuron) -> None:
-        """Sum in float64 and precondition by a larger sample, where that is possible; else give up if stuck."""
-        search = neuron.search
-        was_single, self._is_single = self._is_single, False
-        size = hessian_rows(self._problem.rows.n_rows, self._n_features, self._growth * GROWTH)
-        if self._has_hessian and size > len(self._sample.codes):
-            self._growth *= GROWTH
-            self._sample = self._draw(size, self._sample)
-            targets = (self._sample.codes == neuron.positive).astype(np.float64)
-            objective = SampleObjective(
-                self._sample.panel, targets, self._sample.weights, self._options.loss, self._exact_penalty, self._map
-            )
-            state = objective.at(search.point, neuron.optimum.state.exactness)
-            neuron.optimum = Optimum(state, neuron.optimum.factor, math.nan, 0, ())
+        """Sum in float64 and precondition by a larger sample, where that can be had; else give up if stuck."""
+        was_single, search = self._is_single, neuron.search
+        if self._has_hessian or search.is_stuck:
+            self._is_single = False
+        growth = self._growth * GROWTH if self._has_hessian else 1
+        size = hessian_rows(self._n_rows, self._n_features, growth, self._reads)
+        if size > self._sample.n_rows or (size > 0 and not self._has_hessian):
+            self._growth, self._has_hessian = growth, True
+            self._sample = draw_sample(self._problem, size, self._options.fit_intercept, self._standards)
+        if self._has_hessian and (neuron.optimum is None or neuron.optimum.n_rows < self._sample.n_rows):
+            exactness = neuron.optimum.state.exactness if neuron.optimum else 0.0
+            state = self._objective_of_sample(neuron, self._exact.loss).at(search.point, exactness)
+            neuron.optimum = Optimum(state, math.nan, 0, (), self._sample.n_rows)
             search.restart(self._preconditioner(neuron, is_first=False))
         elif search.is_stuck and was_single:
             search.restart(search.precondition)
         elif search.is_stuck:
             neuron.is_done = True
 
-    def _preconditioner(self, neuron: Neuron, is_first: bool) -> Callable[[Array], Array]:
-        """Return the product with the inverse of the penalised Hessian, as far as it is known."""
-        diagonal, penalty = neuron.diagonal, self._exact_penalty
-        if not self._has_hessian:
-            return _inverse_diagonal(np.maximum(diagonal, 0.0) + penalty)
-        hessian = neuron.optimum.state.hessian
-        sampled = np.diag(hessian).copy()
-        is_seen = (sampled > 0) & (diagonal > 0)
-        factors = np.zeros(self._size)
-        # The sample's correlations, but the exact diagonal: a rare column is seen by few rows of the sample, or none.
-        factors[is_seen] = np.sqrt(diagonal[is_seen] / sampled[is_seen]) if is_first else 1.0
-        matrix = hessian * factors[:, None] * factors
-        unseen = ~is_seen & (diagonal > 0)
-        matrix[unseen, unseen] = diagonal[unseen]
-        penalty = np.where(matrix.diagonal() != 0, penalty, 0.0)
-        factor = factor_of(matrix, penalty)
-        if factor is None:
-            factor = raised_factor_of(matrix, penalty)
-
-        def precondition(vector: Array) -> Array:
-            solution = vector.copy()
-            solve(factor, solution)
-            return solution
-
-        return precondition
-
-    def _judge(self, neuron: Neuron) -> None:
-        neuron.is_done = neuron.search.gap <= self._goal(neuron.sampling_error, self._options.tol**2)
-
     def _record(self, neurons: list[Neuron]) -> None:
         self._curve.append(sum(neuron.search.value for neuron in neurons) / self._total)
-
-    def _positives(self, neurons: list[Neuron]) -> Array:
-        return np.array([neuron.positive for neuron in neurons])
-
-    def _evaluable(self, neurons: list[Neuron]) -> tuple[Array, Array]:
-        """Return weights as the kernels take them, and the points that those are once rounded."""
-        trials = np.array([neuron.trial for neuron in neurons])
-        is_single = self._is_single and all(self._is_float32_enough(neuron) for neuron in neurons)
-        weights = aligned_zeros(trials.shape, np.float32 if is_single else np.float64)
-        weights[:] = trials / self._sample.scale
-        return weights, weights.astype(np.float64) * self._sample.scale
-
-    def _is_float32_enough(self, neuron: Neuron) -> bool:
-        """Whether the rounding of z in float32 is far from what the tolerance can notice."""
-        point = neuron.trial
-        squared_rounding = FLOAT32_ROUNDING**2 * float(inner_product(point, point))
-        goal = self._goal(neuron.sampling_error, self._options.tol**2)
-        return neuron.optimum.state.curvature * squared_rounding <= 0.1 * goal
-
-    def _objective(self, point: Array, sums: Array) -> tuple[float, Array]:
-        """Return the penalised objective and its gradient in standardised coordinates."""
-        shrinking = self._exact_penalty * point
-        gradient = sums[: self._size] / self._sample.scale + shrinking
-        gradient[self._is_void] = 0.0
-        if not self._options.fit_intercept:
-            gradient[self._n_features] = 0.0
-        return float(sums[self._size] + inner_product(shrinking, point) / 2), gradient
 
     # The result
 
     def _solution(self, neurons: list[Neuron]) -> Solution:
         gaps = [neuron.search.gap for neuron in neurons]
-        distance = max(math.sqrt(gap / neuron.sampling_error) for gap, neuron in zip(gaps, neurons, strict=True))
-        points = np.array([neuron.search.point for neuron in neurons])
-        is_converged = all(
-            neuron.search.gap <= self._goal(neuron.sampling_error, self._options.tol**2) for neuron in neurons
-        )
-        return self._raw(points, self._reads, np.array(self._curve), sum(gaps) / self._total, is_converged, distance)
+        return self._solution_at(neurons, gaps, self._reads, np.array(self._curve), self._total)
 
     def _solution_of_sample(self, neurons: list[Neuron]) -> Solution:
+        optima = [neuron.optimum for neuron in neurons if neuron.optimum]
         weights = self._problem.row_weights
-        total = len(self._sample.codes) if weights is None else float(sum_in_order(weights))
-        goals = [self._goal(neuron.sampling_error, self._options.tol**2) for neuron in neurons]
-        optima = [neuron.optimum for neuron in neurons]
-        is_converged = all(optimum.gap <= goal for optimum, goal in zip(optima, goals, strict=True))
-        distance = max(
-            math.sqrt(max(optimum.gap, 0.0) / neuron.sampling_error) if neuron.sampling_error else 0.0
-            for optimum, neuron in zip(optima, neurons, strict=True)
-        )
+        total = float(self._n_rows if weights is None else sum_in_order(weights))
         reads = max(optimum.n_evaluations for optimum in optima)
-        curves = [
-            np.pad(optimum.values, (0, reads - len(optimum.values)), mode="edge")
-            for optimum in optima
-        ]
-        points = np.array([optimum.state.point for optimum in optima])
-        gap = sum(optimum.gap for optimum in optima) / total
-        return self._raw(points, reads, sum(curves) / total, gap, is_converged, distance)
+        length = max(len(optimum.values) for optimum in optima)
+        curves = [np.pad(optimum.values, (0, length - len(optimum.values)), mode="edge") for optimum in optima]
+        return self._solution_at(neurons, [optimum.gap for optimum in optima], reads, sum(curves) / total, total)
 
-    def _raw(
-        self, points: Array, reads: int, curve: Array, gap: float, is_converged: bool, distance: float
+    def _solution_at(
+        self, neurons: list[Neuron], gaps: list[float], reads: int, curve: Array, total: float
     ) -> Solution:
-        """Return the solution on the scale of the rows as they came."""
-        n = self._n_features
-        weights = points / self._sample.scale
-        bias = np.array([row[n] - inner_product(_padded(row[:n], self._size), self._sample.centre) for row in weights])
-        return Solution(weights[:, :n].copy(), bias, reads, curve, gap, is_converged, distance)
-
-
-def _padded(values: Array, size: int) -> Array:
-    padded = np.zeros(size)
-    padded[: values.size] = values
-    return padded
-
-
-def _inverse_diagonal(diagonal: Array) -> Callable[[Array], Array]:
-    inverse = np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
-    return lambda vector: inverse * vector
+        pairs = [(neuron.certificate, gap) for neuron, gap in zip(neurons, gaps, strict=True)]
+        is_converged = all(certificate.is_reached(gap, self._options.tol) for certificate, gap in pairs)
+        is_known = all(certificate.is_known for certificate, _ in pairs)
+        distance = max(certificate.distance(gap) for certificate, gap in pairs) if is_known else math.nan
+        weights, bias = self._standards.to_raw(np.array([neuron.point for neuron in neurons]))
+        return Solution(
+            weights, bias, reads, curve, sum(gaps) / total if is_known else math.nan, is_converged, distance
+        )
 
 
 def _rough_logit(targets: Array, weights: Array) -> float:
@@ -368,4 +304,4 @@ def _rough_logit(targets: Array, weights: Array) -> float:
     ones, all_rows = sum_in_order(targets * weights), sum_in_order(weights)
     if not 0 < ones < all_rows:
         return 0.0
-    return 0.6931471805599453 * (math.frexp(ones)[1] - math.frexp(all_rows - ones)[1])
+    return LOG_2 * (math.frexp(ones)[1] - math.frexp(all_rows - ones)[1])

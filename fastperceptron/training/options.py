@@ -33,6 +33,30 @@ class DescentOptions:
 
 
 @dataclass(frozen=True)
+class SgdOptions:
+    """Options of the sgd solver, checked by the estimator. See `fastperceptron.PerceptronClassifier`."""
+
+    loss: str = "squared_error"
+    C: float = 1.0
+    fit_intercept: bool = True
+    standardize: bool = True
+    tol: float = 0.01
+    max_iter: int = 100
+    batch_size: int = 256
+    shuffle: bool = True
+    average: bool = False
+    learning_rate: str = "constant"
+    eta0: float = 0.2
+    power_t: float = 0.25
+    seed: int = 0
+
+    @property
+    def power(self) -> float:
+        """The power of the step's number that the learning rate falls with."""
+        return self.power_t if self.learning_rate == "invscaling" else 0.0
+
+
+@dataclass(frozen=True)
 class NewtonOptions:
     """Options of the newton solver, checked by the estimator. See `fastperceptron.PerceptronClassifier`."""
 

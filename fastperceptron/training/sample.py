@@ -11,30 +11,14 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
 from fastperceptron.kernels.draws import draw_rows
-from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.kernels.rows import padded_size
-from fastperceptron.kernels.sample import column_means, column_moments, count_codes, deviations_of, standardise
+from fastperceptron.kernels.sample import count_codes, standardise
 from fastperceptron.training.problem import Problem
+from fastperceptron.training.standards import Standards, standards_of
 
-# Elements of a sample at most: 32 MB standardised, whatever the number of rows.
-MAXIMUM_ELEMENTS = 1 << 22
-# Multiply-adds of a Hessian over all rows that are cheaper than sampling, and what else a row takes, in multiply-adds.
-SMALL_WORK, WORK_PER_ROW = 1 << 23, 350
 # A class has at least this share of the sample (over the number of classes), or all its rows.
 LEAST_SHARE = 0.125
 SEED = 0x5EED
-
-
-def sample_size(n_rows: int, n_features: int, growth: int = 1) -> int:
-    """Return how many rows to sample: enough that the Hessian is right to a few percent, at the cost of half a read.
-
-    Where Newton's method on all rows takes a few milliseconds, it is all rows.
-    """
-    n_parameters = n_features + 1
-    if n_rows * (WORK_PER_ROW + n_parameters**2) <= SMALL_WORK:
-        return n_rows
-    wanted = max(20 * n_parameters, 4 * int((n_rows * n_parameters) ** 0.5)) * growth
-    return min(n_rows, max(wanted, 1), max(MAXIMUM_ELEMENTS // n_parameters, 20 * n_parameters))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +32,7 @@ class Sample:
     codes : ndarray of shape (m,)
     weights : ndarray of shape (m,), float64
         In the loss. They add up to about what all rows' weights do.
-    centre, scale : ndarray of padded size, float64
-        A constant column has scale 1.
-    deviations : ndarray of shape (n_features,), float64
-        The columns' standard deviations in the sample; 0 for a constant column.
+    standards : Standards
     is_all : bool
         Whether all rows are in it.
     """
@@ -59,45 +40,41 @@ class Sample:
     panel: Array
     codes: Array
     weights: Array
-    centre: Array
-    scale: Array
-    deviations: Array
+    standards: Standards
     is_all: bool
 
+    @property
+    def n_rows(self) -> int:
+        """How many rows are in it."""
+        return int(self.codes.size)
 
-def draw_sample(
-    problem: Problem, size: int, has_intercept: bool, reference: "Sample | None" = None
-) -> Sample:
-    """Return a sample of about `size` rows; centre and scale are those of the `reference`, if there is one."""
-    n_rows, n_features = problem.rows.n_rows, problem.rows.n_features
+
+def draw_sample(problem: Problem, size: int, has_intercept: bool, standards: Standards | None = None) -> Sample:
+    """Return a sample of about `size` rows, by its own standards unless others are given."""
+    n_rows = problem.rows.n_rows
     is_all = size >= n_rows
     if is_all:
         rows, codes, own = problem.rows.read(0, n_rows), problem.codes, problem.row_weights
         own = np.ones(n_rows) if own is None else own
-        in_loss = own
     else:
         places = choose_rows(problem, size)
         rows, codes = problem.rows.rows_at(places), problem.codes[places]
         own = np.ones(places.size) if problem.row_weights is None else problem.row_weights[places]
-        own = in_loss = own * _expansion(problem, codes)
-    if problem.class_weights is not None:
-        in_loss = own * problem.class_weights[codes]
-    if reference is None:
-        centre, scale, deviations = _standards(rows, own, has_intercept, problem.rows.dtype)
-    else:
-        centre, scale, deviations = reference.centre, reference.scale, reference.deviations
-    panel = aligned_zeros((rows.shape[0], padded_size(n_features)), np.float64)
+        own = own * _expansion(problem, codes)
+    standards = standards or standards_of(rows, own, has_intercept)
+    panel = aligned_zeros((rows.shape[0], padded_size(rows.shape[1])), np.float64)
     # Beside an intercept a constant column says nothing: in the panel it is 0, whatever its rounding.
-    in_panel = np.where((deviations > 0) | (not has_intercept), scale[:n_features], np.inf)
-    standardise(rows, centre, in_panel, float(has_intercept), panel)
-    return Sample(panel, codes, np.ascontiguousarray(in_loss), centre, scale, deviations, is_all)
+    scale = np.where((standards.deviations > 0) | (not has_intercept), standards.scale[: rows.shape[1]], np.inf)
+    standardise(rows, standards.centre, scale, float(has_intercept), panel)
+    in_loss = own if problem.class_weights is None else own * problem.class_weights[codes]
+    return Sample(panel, codes, in_loss, standards, is_all)
 
 
 def choose_rows(problem: Problem, size: int) -> Array:
     """Return the numbers of the sampled rows, in order.
 
-    One row is drawn from each of `size` equal runs of rows: even where the rows' order has a period. Rows of weight 0 do
-    not exist. A class too rare to have its share that way gets more of its rows, or all.
+    One row is drawn from each of `size` equal runs of rows: even, but blind to a period in the rows' order. Rows of
+    weight 0 do not exist. A class too rare to have its share that way gets more of its rows, or all.
     """
     weights = problem.row_weights
     present = None if weights is None else np.flatnonzero(weights)
@@ -108,9 +85,8 @@ def choose_rows(problem: Problem, size: int) -> Array:
     places = edges[:-1] + (within * np.diff(edges) >> 32)
     places = places if present is None else present[places]
     least = int(LEAST_SHARE * size / problem.n_classes)
-    counts = _counts(problem.codes[places], problem.n_classes)
     parts = [places]
-    for code in np.flatnonzero(counts < least):
+    for code in np.flatnonzero(_counts(problem.codes[places], problem.n_classes) < least):
         members = np.flatnonzero(problem.codes == code if weights is None else (problem.codes == code) & (weights > 0))
         step = max(1, members.size // max(least, 1))
         parts = [part[problem.codes[part] != code] for part in parts] + [members[step // 2 :: step]]
@@ -127,21 +103,5 @@ def _expansion(problem: Problem, codes: Array) -> Array:
     """Return how many rows each sampled row stands for: those of its class over those sampled."""
     weights = problem.row_weights
     of_all = _counts(problem.codes if weights is None else problem.codes[weights > 0], problem.n_classes)
-    return (of_all / np.maximum(_counts(codes, problem.n_classes), 1))[codes]
-
-
-def _standards(rows: Array, weights: Array, has_intercept: bool, dtype: np.dtype) -> tuple[Array, Array, Array]:
-    """Return centre, scale and deviations of the columns."""
-    n_features = rows.shape[1]
-    size = padded_size(n_features)
-    means, centre, scale = np.zeros(n_features), np.zeros(size), np.ones(size)
-    column_means(rows, weights, means)
-    # Exact in the rows' precision, so that float32 and float64 arithmetic take off the same.
-    means = means.astype(dtype).astype(np.float64)
-    sums, squares, deviations = np.zeros(n_features), np.zeros(n_features), np.zeros(n_features)
-    column_moments(rows, weights, means, sums, squares)
-    deviations_of(sums, squares, sum_in_order(weights), weights.size, means, deviations)
-    if has_intercept:
-        centre[:n_features] = means
-    scale[:n_features] = np.where(deviations > 0, deviations, 1.0)
-    return centre, scale, deviations
+    expansion: Array = (of_all / np.maximum(_counts(codes, problem.n_classes), 1))[codes]
+    return expansion

@@ -1,0 +1,67 @@
+"""Inverse Hessians to start L-BFGS from: of a sample, corrected by the exact diagonal, or of the diagonal alone."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.kernels.linear_algebra import factorise, solve
+
+SMALLEST_RAISE = 1e-10
+ROUNDING = 1e-15
+
+Precondition = Callable[[Array], Array]
+
+
+def factor_of(hessian: Array, penalty: Array) -> Array | None:
+    """Return the Cholesky factor of the penalised Hessian, or None where it is not positive definite."""
+    matrix, factor = hessian.copy(), np.zeros_like(hessian)
+    matrix[np.diag_indices_from(matrix)] += penalty
+    return factor if factorise(matrix, factor) else None
+
+
+def raised_factor_of(hessian: Array, penalty: Array) -> Array:
+    """Return the factor of the Hessian with its diagonal raised as little as it takes."""
+    diagonal = np.abs(np.diag(hessian)) + penalty
+    unit = np.maximum(diagonal, diagonal.max() * ROUNDING) * (diagonal > 0)
+    raised = 0.0
+    while (factor := factor_of(hessian, penalty + raised * unit)) is None:
+        raised = max(SMALLEST_RAISE, raised * 100)
+    return factor
+
+
+def inverse_hessian(hessian: Array, penalty: Array) -> Precondition:
+    """Return the product with the inverse of the penalised Hessian; a parameter it says nothing of stays put."""
+    penalty = np.where(hessian.diagonal() != 0, penalty, 0.0)
+    factor = factor_of(hessian, penalty)
+    if factor is None:
+        factor = raised_factor_of(hessian, penalty)
+
+    def precondition(vector: Array) -> Array:
+        solution = vector.copy()
+        solve(factor, solution)
+        return solution
+
+    return precondition
+
+
+def corrected_hessian(sampled: Array, diagonal: Array, is_same_point: bool) -> Array:
+    """Return the sample's Hessian with the exact diagonal of all rows, as far as both are of one point.
+
+    A rare column is seen by few rows of the sample, or none: its correlations then matter less than its size.
+    """
+    of_sample = sampled.diagonal()
+    is_seen = (of_sample > 0) & (diagonal > 0)
+    factors = np.zeros(diagonal.size)
+    factors[is_seen] = np.sqrt(diagonal[is_seen] / of_sample[is_seen]) if is_same_point else 1.0
+    hessian: Array = sampled * factors[:, None] * factors
+    is_unseen = ~is_seen & (diagonal > 0)
+    hessian[is_unseen, is_unseen] = diagonal[is_unseen]
+    return hessian
+
+
+def inverse_diagonal(diagonal: Array, penalty: Array) -> Precondition:
+    """Return the product with the inverse of a diagonal Hessian."""
+    total = np.maximum(diagonal, 0.0) + np.where(diagonal > 0, penalty, 0.0)
+    inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+    return lambda vector: inverse * vector

@@ -1,0 +1,114 @@
+"""partial_fit: rows in chunks of any size, classes that come late or never, chunks that weigh nothing."""
+
+import importlib.util
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import fastperceptron as fp
+
+HAS_ONLINE = importlib.util.find_spec("fastperceptron.training.online") is not None
+pytestmark = pytest.mark.skipif(not HAS_ONLINE, reason="the engine of partial_fit is not there yet")
+
+
+def made(n_classes: int = 2, n_rows: int = 1000) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    y = rng.integers(n_classes, size=n_rows)
+    centres = 1.5 * rng.normal(size=(n_classes, 4))
+    return centres[y] + rng.normal(size=(n_rows, 4)), y
+
+
+def bits(classifier: fp.PerceptronClassifier) -> bytes:
+    return classifier.coef_.tobytes() + classifier.intercept_.tobytes()
+
+
+def in_chunks(X: np.ndarray, y: np.ndarray, sizes: list[int], **parameters: object) -> fp.PerceptronClassifier:
+    classifier, start = fp.PerceptronClassifier(**parameters), 0
+    for size in sizes:
+        classifier.partial_fit(X[start : start + size], y[start : start + size], np.unique(y))
+        start += size
+    return classifier
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("sizes", [[100] * 10, [1, 9, 90, 400, 500], [1] * 50 + [950]])
+def test_chunks_teach_what_all_rows_together_do(sizes: list[int], n_classes: int) -> None:
+    X, y = made(n_classes)
+    classifier, whole = in_chunks(X, y, sizes, loss="log_loss"), fp.PerceptronClassifier(loss="log_loss").fit(X, y)
+    assert classifier.score(X, y) > whole.score(X, y) - 0.02
+    assert classifier.n_features_in_ == 4
+    assert classifier.coef_.shape == whole.coef_.shape
+    assert np.isnan(classifier.optimality_gap_)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_classes_may_come_late_or_never(n_classes: int) -> None:
+    X, y = made(n_classes)
+    classifier = fp.PerceptronClassifier().partial_fit(X[y == 0], y[y == 0], classes=[2, 1, 0, 3])
+    assert np.isfinite(classifier.coef_).all()
+    np.testing.assert_allclose(classifier.predict_proba(X).sum(axis=1), 1)
+    classifier.partial_fit(X, y)
+    assert classifier.classes_.tolist() == [0, 1, 2, 3]
+    assert 3 not in classifier.predict(X)
+    assert classifier.score(X, y) > 0.6
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_rows_that_weigh_nothing_change_nothing(n_classes: int) -> None:
+    X, y = made(n_classes)
+    classifier = fp.PerceptronClassifier().partial_fit(X, y, range(n_classes), np.zeros(len(y)))
+    assert not classifier.coef_.any()
+    np.testing.assert_allclose(classifier.predict_proba(X), 1 / n_classes)
+    classifier.partial_fit(X, y)
+    before = bits(classifier)
+    classifier.partial_fit(X[::-1], y, sample_weight=np.zeros(len(y)))
+    assert bits(classifier) == before == bits(fp.PerceptronClassifier().partial_fit(X, y, range(n_classes)))
+
+
+def test_class_weights_count() -> None:
+    X, y = made()
+    plain = fp.PerceptronClassifier().partial_fit(X, y, [0, 1])
+    weighted = fp.PerceptronClassifier(class_weight={1: 50.0}).partial_fit(X, y, [0, 1])
+    assert weighted.predict(X).mean() > plain.predict(X).mean()
+
+
+def test_it_goes_on_after_being_stored() -> None:
+    X, y = made()
+    classifier = fp.PerceptronClassifier().partial_fit(X[:500], y[:500], [0, 1])
+    restored = pickle.loads(pickle.dumps(classifier))
+    assert bits(restored.partial_fit(X[500:], y[500:])) == bits(classifier.partial_fit(X[500:], y[500:]))
+
+
+def test_frames_must_keep_their_names() -> None:
+    X, y = made()
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+    classifier = fp.PerceptronClassifier().partial_fit(frame, y, [0, 1])
+    assert classifier.model_.feature_names == ("a", "b", "c", "d")
+    with pytest.raises(ValueError, match="names should match those that were passed during fit"):
+        classifier.partial_fit(frame.rename(columns={"a": "e"}), y)
+
+
+def test_a_chunk_that_is_refused_leaves_the_classifier_as_it_was() -> None:
+    X, y = made()
+    spoilt = X.copy()
+    spoilt[3, 1] = np.nan
+    classifier = fp.PerceptronClassifier()
+    with pytest.raises(ValueError, match="row 3, column 1"):
+        classifier.partial_fit(spoilt, y, [0, 1])
+    classifier.partial_fit(X, y, [0, 1])
+    before = bits(classifier)
+    with pytest.raises(ValueError, match="row 3, column 1"):
+        classifier.partial_fit(spoilt, y)
+    assert bits(classifier.partial_fit(X, y, sample_weight=np.zeros(len(y)))) == before
+
+
+def test_fit_and_partial_fit_each_start_anew() -> None:
+    X, y = made()
+    fresh, learnt = fp.PerceptronClassifier().fit(X, y), fp.PerceptronClassifier().partial_fit(X, y, [0, 1])
+    classifier = fp.PerceptronClassifier().fit(X[::2], y[::2])
+    with pytest.warns(UserWarning, match="partial_fit starts anew: of the rows that fit was given it knows nothing"):
+        classifier.partial_fit(X, y)
+    assert bits(classifier) == bits(learnt)
+    assert bits(classifier.fit(X, y)) == bits(fresh)

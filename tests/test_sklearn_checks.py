@@ -1,0 +1,32 @@
+"""Every check that scikit-learn has for classifiers, with reasons beside those that must fail."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import fastperceptron as fp
+
+# Hundreds of fits.
+pytestmark = pytest.mark.compiled
+
+# What sgd must fail, as scikit-learn's own SGDClassifier does: check -> reason.
+SGD_FAILURES = {
+    "check_sample_weight_equivalence_on_dense_data": "a repeated row is two steps, a row of weight 2 one larger step"
+}
+
+
+def expected_failures(classifier: Any) -> dict[str, str]:
+    return SGD_FAILURES if classifier.solver == "sgd" else {}
+
+
+# One check calls fit and then partial_fit, which says what that means.
+@pytest.mark.filterwarnings("ignore:partial_fit starts anew:UserWarning")
+@parametrize_with_checks(
+    [fp.PerceptronClassifier(), fp.PerceptronClassifier(loss="log_loss")],
+    expected_failed_checks=expected_failures,
+    xfail_strict=True,
+)
+def test_it_is_a_classifier_as_scikit_learn_defines_one(estimator: Any, check: Callable[[Any], None]) -> None:
+    check(estimator)

@@ -1,0 +1,102 @@
+"""scikit-learn's tools take PerceptronClassifier: searches, pipelines, ensembles, copies, routing of sample weights."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
+from sklearn.feature_selection import SelectFromModel
+from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import fastperceptron as fp
+
+# Many fits.
+pytestmark = pytest.mark.compiled
+
+FITTED = ["coef_", "intercept_", "classes_", "n_iter_", "loss_curve_", "optimality_gap_"]
+
+
+def made(n_classes: int = 2, n_rows: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    """Return overlapping classes; columns of very different scale and offset."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(n_classes, size=n_rows)
+    centres = 1.5 * rng.normal(size=(n_classes, 4))
+    return (centres[y] + rng.normal(size=(n_rows, 4))) * [1, 1e3, 1e-3, 1] + [0, 1e4, 0, 5], y
+
+
+def bits(classifier: Any) -> bytes:
+    return classifier.coef_.tobytes() + classifier.intercept_.tobytes()
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_grid_search_and_cross_validation(n_jobs: int) -> None:
+    X, y = made(3)
+    pipeline = make_pipeline(StandardScaler(), fp.PerceptronClassifier())
+    grid = {"perceptronclassifier__C": [0.01, 1.0], "perceptronclassifier__loss": ["squared_error", "log_loss"]}
+    search = GridSearchCV(pipeline, grid, cv=3, n_jobs=n_jobs).fit(X, y)
+    assert search.best_score_ > 0.6
+    scores = cross_val_score(fp.PerceptronClassifier(), X, y, cv=3, n_jobs=n_jobs, scoring="neg_log_loss")
+    assert scores.min() > -1.1
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_fits_in_workers_of_joblib_are_the_same(backend: str) -> None:
+    X, y = made(3)
+    fits = joblib.Parallel(n_jobs=2, backend=backend)(
+        joblib.delayed(fp.PerceptronClassifier().fit)(X, y) for _ in range(4)
+    )
+    assert {bits(classifier) for classifier in fits} == {bits(fp.PerceptronClassifier().fit(X, y))}
+
+
+def test_meta_estimators() -> None:
+    X, y = made(3)
+    calibrated = CalibratedClassifierCV(fp.PerceptronClassifier(), cv=3).fit(X, y)
+    assert calibrated.score(X, y) > 0.6
+    members = [("a", fp.PerceptronClassifier()), ("b", fp.PerceptronClassifier(loss="log_loss"))]
+    for voting in ("soft", "hard"):
+        assert VotingClassifier(members, voting=voting).fit(X, y).score(X, y) > 0.6
+    assert SelectFromModel(fp.PerceptronClassifier(), max_features=2).fit(X, y).transform(X).shape[1] <= 2
+    pipeline = make_pipeline(StandardScaler().set_output(transform="pandas"), fp.PerceptronClassifier())
+    assert pipeline.set_output(transform="pandas").fit(X, y)[-1].feature_names_in_.tolist() == ["x0", "x1", "x2", "x3"]
+
+
+def test_sample_weights_are_routed_where_they_are_asked_for() -> None:
+    X, y = made()
+    weight = np.random.default_rng(1).integers(0, 3, size=len(y))
+    with sklearn.config_context(enable_metadata_routing=True):
+        classifier = fp.PerceptronClassifier().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), classifier)
+        routed = pipeline.fit(X, y, sample_weight=weight)[-1]
+        plain = fp.PerceptronClassifier().fit(StandardScaler().fit_transform(X), y, sample_weight=weight)
+        assert bits(routed) == bits(plain)
+        found = cross_validate(classifier, X, y, cv=3, params={"sample_weight": weight})
+        assert found["test_score"].min() > 0.6
+        with pytest.raises(
+            ValueError, match=r"\[sample_weight\] are passed but are not explicitly set as requested or not"
+        ):
+            cross_validate(fp.PerceptronClassifier(), X, y, cv=3, params={"sample_weight": weight})
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_clone_and_pickle(n_classes: int, tmp_path: Path) -> None:
+    X, y = made(n_classes)
+    classifier = fp.PerceptronClassifier(C=0.5, loss="log_loss", random_state=3).fit(X, y)
+    copy = clone(classifier)
+    assert copy.get_params() == classifier.get_params()
+    assert not hasattr(copy, "coef_")
+    joblib.dump(classifier, tmp_path / "classifier.joblib")
+    for restored in (
+        pickle.loads(pickle.dumps(classifier)),
+        joblib.load(tmp_path / "classifier.joblib", mmap_mode="r"),
+    ):
+        np.testing.assert_array_equal(restored.predict_proba(X), classifier.predict_proba(X))
+        for name in FITTED:
+            np.testing.assert_array_equal(getattr(restored, name), getattr(classifier, name))
