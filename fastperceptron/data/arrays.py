@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fastperceptron.checks import Array, check_finite
+from fastperceptron.kernels.sample import take_rows
 
 # Elements of a block: 1 MB of float32, small enough for the second-level cache and a few ms at most in any kernel.
 BLOCK_ELEMENTS = 1 << 18
@@ -77,7 +78,11 @@ class ArrayRows:
 
     def rows_at(self, places: Array) -> Array:
         """Return a copy of the rows of these numbers, converted."""
-        return np.ascontiguousarray(self._X[places], self.dtype)
+        if not self.is_in_place:
+            return read_only(np.ascontiguousarray(self._X[places], self.dtype))
+        rows = np.empty((places.size, self.n_features), self.dtype)
+        take_rows(self._X, places, rows)
+        return read_only(rows)
 
     def check_finite(self) -> None:
         """Raise ValueError at the first NaN or infinity."""

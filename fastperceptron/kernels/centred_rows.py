@@ -14,7 +14,9 @@ from fastperceptron.kernels.jit import intrinsic
 from fastperceptron.kernels.rows import elements_of
 
 # Rows worked on side by side.
-STRIP = 4
+STRIP = 8
+DOT_LINES = (0, 2)
+SUM_LINES = (1, 3)
 
 
 class _Group:
@@ -77,13 +79,15 @@ def set_dots(typing_context, out, X, start, stop, weights, centre, ahead):
 
             def add_chunk(offset, load):
                 weight = vectors.load(builder, first_weight, offset)
-                group.reader.prefetch_line(arguments[6], strip, offset, 0)
+                group.reader.prefetch_lines(arguments[6], strip, STRIP, offset, DOT_LINES)
                 for pointer, total in zip(pointers, sums, strict=True):
                     total.add_product(group.centred(pointer, load, offset), weight)
 
             group.reader.each_chunk(add_chunk)
             place = builder.mul(strip, vectors.INDEX(STRIP))
-            vectors.store(builder, vectors.totals_of_four(builder, sums), first, place)
+            for k in range(0, STRIP, 4):
+                four = vectors.totals_of_four(builder, sums[k : k + 4])
+                vectors.store(builder, four, first, builder.add(place, vectors.INDEX(k)))
 
         group.each_strip(dot_strip)
         return context.get_dummy_value()
@@ -117,7 +121,7 @@ def _add_powers(context, builder, totals, X, place, scales, centre, ahead, power
 
         def add_strip(strip, pointers):
             if ahead is not None:
-                group.reader.prefetch_line(ahead, strip, offset, 1)
+                group.reader.prefetch_lines(ahead, strip, STRIP, offset, SUM_LINES)
             for k, pointer in enumerate(pointers):
                 index = builder.add(builder.mul(strip, vectors.INDEX(STRIP)), vectors.INDEX(k))
                 scale = vectors.splat(builder, builder.load(builder.gep(first_scale, [index])))
@@ -132,8 +136,10 @@ def _add_powers(context, builder, totals, X, place, scales, centre, ahead, power
         group.each_strip(add_strip)
         for first, power_sums in zip(firsts, sums, strict=True):
             lanes = [total.lanes for total in power_sums]
-            added = builder.fadd(builder.fadd(lanes[0], lanes[2]), builder.fadd(lanes[1], lanes[3]))
-            vectors.store(builder, builder.fadd(vectors.load(builder, first, offset), added), first, offset)
+            while len(lanes) > 1:
+                half = len(lanes) // 2
+                lanes = [builder.fadd(a, b) for a, b in zip(lanes[:half], lanes[half:], strict=True)]
+            vectors.store(builder, builder.fadd(vectors.load(builder, first, offset), lanes[0]), first, offset)
 
     group.reader.each_chunk(add_columns)
 

@@ -114,7 +114,7 @@ def set_targets(codes, positive, scratch):
 def group_of(n_features):
     """Return how many rows are worked on together, a power of 2: 8 to 16 KB of float32, in the first-level cache."""
     size = SUB_TILE
-    while size > 4 and size * n_features > 4096:
+    while size > 8 and size * n_features > 4096:
         size //= 2
     return size
 

@@ -35,18 +35,18 @@ class RowReader:
         """Return the pointer to the first element of a row."""
         return self._builder.gep(self._data, [self._builder.mul(row, self._n_features)])
 
-    def prefetch_line(self, row, strip, chunk_offset, parity):
-        """Ask for a cache line of the rows from `row` on, for each strip of rows and each of its chunks one of two.
+    def prefetch_lines(self, row, strip, strip_rows, chunk_offset, lines):
+        """Ask for some lines of the rows from `row` on: of the lines that hold a chunk of a strip's rows, these.
 
-        A chunk of a strip has the size of two lines of float32; lines of both parities are as many bytes as are read.
-        Rows of float64 are twice that, and the hardware's own prefetching must see to the rest. No address is a fault.
+        Called for every strip and chunk of a group, it brings in as many rows as the group has. No address is a fault.
         """
-        builder = self._builder
+        builder, element_size = self._builder, _alignment(self._element)
         first_byte = builder.bitcast(self.start(row), ir.IntType(8).as_pointer())
         chunks_before = builder.mul(strip, builder.sdiv(self._n_features, INDEX(LANES)))
         chunk = builder.add(chunks_before, builder.sdiv(chunk_offset, INDEX(LANES)))
-        offset = builder.add(builder.mul(chunk, INDEX(2 * CACHE_LINE)), INDEX(parity * CACHE_LINE))
-        self._ask(builder.gep(first_byte, [offset]))
+        start = builder.mul(chunk, INDEX(strip_rows * LANES * element_size))
+        for line in lines:
+            self._ask(builder.gep(first_byte, [builder.add(start, INDEX(line * CACHE_LINE))]))
 
     def prefetch(self, row):
         """Ask for the first PREFETCHED_LINES cache lines of a row; the hardware sees the rest coming."""

@@ -4,6 +4,7 @@ Where the squared error bends the wrong way, the Hessian is replaced by its Gaus
 singular, its diagonal is raised until it is not.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from fastperceptron.training.passes import MapInOrder
 from fastperceptron.training.preconditioner import ROUNDING, factor_of, inverse_hessian, raised_factor_of
 from fastperceptron.training.quasi_newton import QuasiNewton
 
-# Multiply-adds of a Hessian below which handing parts of it to threads costs more than it saves.
-PARALLEL_WORK = 1 << 24
+# Multiply-adds of a Hessian below which handing parts of it to threads costs more than it saves, and above which
+# gradients should do most of the way.
+PARALLEL_WORK, LARGE_WORK = 1 << 21, 1 << 24
 PARTS = 4
 MAXIMUM_HALVINGS = 40
 # Once the goal is reached, two more steps take a quadratically converging method to rounding: on few rows, for little.
@@ -64,9 +66,10 @@ class SampleObjective:
         self._panel, self._targets, self._weights, self.penalty = panel, targets, weights, penalty
         self._kernel, self._map = newton_kernel(loss), map_in_order
         n_rows, size = panel.shape
-        n_parts = PARTS if n_rows * size * size >= PARALLEL_WORK else 1
+        self._work = n_rows * size * size
+        n_parts = PARTS if self._work >= PARALLEL_WORK else 1
         edges = [n_rows * part // n_parts for part in range(n_parts + 1)]
-        self._parts = list(zip(edges[:-1], edges[1:], strict=True))
+        self._parts = list(itertools.pairwise(edges))
 
     @property
     def n_rows(self) -> int:
@@ -76,7 +79,7 @@ class SampleObjective:
     @property
     def is_large(self) -> bool:
         """Whether a Hessian takes so long that gradients should do most of the way."""
-        return len(self._parts) > 1
+        return self._work >= LARGE_WORK
 
     def at(self, point: Array, exactness: float, has_hessian: bool = True) -> State:
         """Return loss, gradient and (unless not asked for) Hessian at a point."""
@@ -165,7 +168,7 @@ def minimise(
 def _line_search(
     objective: SampleObjective, state: State, step: Array, exactness: float, budget: int
 ) -> tuple[State | None, int]:
-    """Return the first of step, step / 2, step / 4, ... that lowers the objective as it promises, and the evaluations."""
+    """Return the first of step, step / 2, step / 4, ... that lowers the objective as it promises, and the cost."""
     slope = float(inner_product(step, state.gradient))
     length = 1.0
     for used in range(1, min(MAXIMUM_HALVINGS, budget) + 1):

@@ -117,7 +117,8 @@ class Newton:
         return point
 
     def _targets(self, positive: int) -> Array:
-        return (self._sample.codes == positive).astype(np.float64)
+        targets: Array = (self._sample.codes == positive).astype(np.float64)
+        return targets
 
     def _penalty_for(self, deviations: Array) -> Array:
         """Return the factors of point^2 / 2; the bias has none."""
@@ -156,7 +157,7 @@ class Newton:
     @property
     def _expansion(self) -> float:
         """How many rows one of the sample stands for."""
-        return self._n_rows / self._sample.n_rows
+        return float(self._n_rows / self._sample.n_rows)
 
     def _certificate(self, state: State, loss: str) -> Certificate:
         return certificate_of(
@@ -283,8 +284,10 @@ class Newton:
         total = float(self._n_rows if weights is None else sum_in_order(weights))
         reads = max(optimum.n_evaluations for optimum in optima)
         length = max(len(optimum.values) for optimum in optima)
-        curves = [np.pad(optimum.values, (0, length - len(optimum.values)), mode="edge") for optimum in optima]
-        return self._solution_at(neurons, [optimum.gap for optimum in optima], reads, sum(curves) / total, total)
+        curve = np.zeros(length)
+        for optimum in optima:
+            curve += np.array([*optimum.values, *[optimum.values[-1]] * (length - len(optimum.values))]) / total
+        return self._solution_at(neurons, [optimum.gap for optimum in optima], reads, curve, total)
 
     def _solution_at(
         self, neurons: list[Neuron], gaps: list[float], reads: int, curve: Array, total: float

@@ -1,7 +1,7 @@
 """Exact sums over all rows, on any number of threads: tiles are shared out to a pool, and added in the rows' order.
 
-The pool belongs to one fit. Numba's own threading layers abort on concurrent entry or die after a fork; a pool of Python
-threads that run kernels without the GIL does neither.
+The pool belongs to one fit. Numba's own threading layers abort on concurrent entry or die after a fork; a pool of
+Python threads that run kernels without the GIL does neither.
 """
 
 from collections.abc import Callable, Iterable, Iterator

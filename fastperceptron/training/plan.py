@@ -1,4 +1,4 @@
-"""How many rows Newton's sample has, and whether its Hessian is worth its price: functions of rows and columns alone."""
+"""How many rows Newton's sample has, and whether its Hessian is worth its price: functions of n and d alone."""
 
 # Multiply-adds of a Hessian over all rows that are cheaper than sampling, and what else a row takes, in multiply-adds.
 SMALL_WORK, WORK_PER_ROW = 1 << 23, 350

@@ -16,7 +16,7 @@ Precondition = Callable[[Array], Array]
 def factor_of(hessian: Array, penalty: Array) -> Array | None:
     """Return the Cholesky factor of the penalised Hessian, or None where it is not positive definite."""
     matrix, factor = hessian.copy(), np.zeros_like(hessian)
-    matrix[np.diag_indices_from(matrix)] += penalty
+    matrix.reshape(-1)[:: penalty.size + 1] += penalty
     return factor if factorise(matrix, factor) else None
 
 
