@@ -83,7 +83,7 @@ def digits(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     for start in range(0, n_rows, 4096):
         part = slice(start, start + 4096)
         noise = blur @ (rng.random((len(y[part]), 28, 28)) < 0.05) @ blur * np.outer(frame, frame)
-        picture = 90 * templates[y[part]] + 90 * noise
+        picture = 27 * templates[y[part]] + 90 * noise
         X[part] = np.clip(picture - 20, 0, 255).reshape(-1, 784)
     return X, y
 

@@ -1,6 +1,7 @@
 """Planted violations: each law is broken in a copy of the package, and the test that must catch it fails there."""
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -163,6 +164,7 @@ VIOLATIONS = [
         "test_import.py::test_importing_loads_nothing_heavy",
     ),
 ]
+VIOLATIONS += [Violation(*fields) for fields in runpy.run_path(str(TESTS / "violations_of_newton.py"))["VIOLATIONS"]]
 
 
 def run_tests(root: Path, tests: list[str], is_compiled: bool) -> subprocess.CompletedProcess[str]:

@@ -31,8 +31,14 @@ def aligned_zeros(shape: tuple[int, ...], dtype: type | np.dtype) -> Array:
 
 
 def kernel_dtype(dtype: np.dtype) -> type[np.float32] | type[np.float64]:
-    """Return the precision in which rows of a dtype are read: float16 and float32 are exact in float32."""
+    """Return the precision in which values of a dtype are computed with: float16 and float32 in float32."""
     return np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64
+
+
+def rows_dtype(dtype: np.dtype) -> type[np.float32] | type[np.float64]:
+    """Return the precision in which rows of a dtype are read: float32 where that holds all its values."""
+    is_exact = dtype.kind == "b" or (dtype.kind in "iu" and dtype.itemsize <= 2)
+    return np.float32 if is_exact else kernel_dtype(dtype)
 
 
 class ArrayRows:
@@ -46,7 +52,7 @@ class ArrayRows:
 
     def __init__(self, X: Array) -> None:
         self.n_rows, self.n_features = X.shape
-        self.dtype = np.dtype(kernel_dtype(X.dtype))
+        self.dtype = np.dtype(rows_dtype(X.dtype))
         self._block_rows = max(1, BLOCK_ELEMENTS // self.n_features)
         if self.n_rows <= self._block_rows:
             X = self._converted(X)

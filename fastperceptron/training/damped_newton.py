@@ -15,7 +15,13 @@ from fastperceptron.checks import Array
 from fastperceptron.kernels.hessian import newton_kernel, scratch_shapes
 from fastperceptron.kernels.linear_algebra import inner_product, solve
 from fastperceptron.training.passes import MapInOrder
-from fastperceptron.training.preconditioner import ROUNDING, factor_of, inverse_hessian, raised_factor_of
+from fastperceptron.training.preconditioner import (
+    ROUNDING,
+    factor_of,
+    inverse_diagonal,
+    inverse_hessian,
+    raised_factor_of,
+)
 from fastperceptron.training.quasi_newton import QuasiNewton
 
 # Multiply-adds of a Hessian below which handing parts of it to threads costs more than it saves, and above which
@@ -30,7 +36,7 @@ MAXIMUM_GRADIENTS = 100
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A point with all that Newton's method asks of it; the penalty is in the value and gradient, not in the Hessian."""
+    """A point with what Newton's method asks of it; the penalty is in the value and gradient, not in the Hessian."""
 
     point: Array
     value: float
@@ -64,12 +70,20 @@ class SampleObjective:
         map_in_order: MapInOrder[tuple[int, int], tuple[Array, Array]],
     ) -> None:
         self._panel, self._targets, self._weights, self.penalty = panel, targets, weights, penalty
-        self._kernel, self._map = newton_kernel(loss), map_in_order
+        self._loss, self._kernel, self._map = loss, newton_kernel(loss), map_in_order
         n_rows, size = panel.shape
         self._work = n_rows * size * size
         n_parts = PARTS if self._work >= PARALLEL_WORK else 1
         edges = [n_rows * part // n_parts for part in range(n_parts + 1)]
         self._parts = list(itertools.pairwise(edges))
+
+    def half(self, first: int) -> "SampleObjective":
+        """Return the objective over every second row, from the first or the second on, each counted twice."""
+        rows = slice(first, None, 2)
+        panel, targets, weights = (
+            np.ascontiguousarray(part[rows]) for part in (self._panel, self._targets, self._weights)
+        )
+        return SampleObjective(panel, targets, 2.0 * weights, self._loss, self.penalty, self._map)
 
     @property
     def n_rows(self) -> int:
@@ -184,20 +198,50 @@ def _line_search(
 
 
 def minimise_by_gradients(
-    objective: SampleObjective, start: Array, goal: Callable[[State], float], exactness: float
+    objective: SampleObjective, start: Array, goal: float, exactness: float, is_held_out: bool
 ) -> Optimum:
-    """Do as `minimise` does, with one Hessian at the start and one at the end, and L-BFGS steps between them."""
-    state = objective.at(start, 0.0)
+    """Do as `minimise` does, with one Hessian at the start and one at the end, and L-BFGS steps between them.
+
+    Where the rows are few for their columns, every second one is held out, and the steps end where those say so: the
+    optimum of few rows is far from that of all, and where they can be told apart without an error it is nowhere.
+    """
+    training, held_out = (objective.half(0), objective.half(1)) if is_held_out else (objective, None)
+    state = training.at(start, 0.0)
     if not math.isfinite(state.value):
         return Optimum(state, math.inf, 1, (state.value,), objective.n_rows)
     search = QuasiNewton(start, state.value, state.gradient, inverse_hessian(state.hessian, objective.penalty))
-    n_evaluations = 1
-    while search.gap > goal(state) and not search.is_stuck and n_evaluations < MAXIMUM_GRADIENTS:
-        trial = objective.at(search.trial, 0.0, has_hessian=False)
+    best, n_evaluations = _follow(search, training, held_out, goal)
+    end = objective.at(best, exactness)
+    if exactness > 0 and factor_of(end.hessian, objective.penalty) is None:
+        end = objective.at(best, 0.0)
+    return Optimum(end, search.gap, n_evaluations + 1, (end.value,), objective.n_rows)
+
+
+def follow_gradients(objective: SampleObjective, start: Array) -> tuple[Array, QuasiNewton]:
+    """Return a point that is good for rows held out, reached without any Hessian; and the search that led there.
+
+    The search's memory is a low-rank picture of the Hessian: where a Hessian costs too much, all rows go on from that.
+    """
+    training, held_out = objective.half(0), objective.half(1)
+    state = training.at(start, 0.0, has_hessian=False)
+    # The columns are standardised, so the diagonal is the same for all.
+    precondition = inverse_diagonal(np.full(start.size, state.curvature), objective.penalty)
+    search = QuasiNewton(start, state.value, state.gradient, precondition, is_scaled=True)
+    best = _follow(search, training, held_out, goal=0.0)[0] if math.isfinite(state.value) else start
+    return best, search
+
+
+def _follow(
+    search: QuasiNewton, training: SampleObjective, held_out: SampleObjective | None, goal: float
+) -> tuple[Array, int]:
+    """Take steps until the gap is at most the goal, or rows held out get worse; return the best point and the reads."""
+    best, least, n_evaluations = search.point, math.inf, 0
+    while search.gap > goal and not search.is_stuck and n_evaluations < MAXIMUM_GRADIENTS:
+        trial = training.at(search.trial, 0.0, has_hessian=False)
         n_evaluations += 1
         if search.observe(trial.point, trial.value, trial.gradient):
-            state = trial
-    end = objective.at(search.point, exactness)
-    if exactness > 0 and factor_of(end.hessian, objective.penalty) is None:
-        end = objective.at(search.point, 0.0)
-    return Optimum(end, search.gap, n_evaluations, (end.value,), objective.n_rows)
+            value = held_out.at(search.point, 0.0, has_hessian=False).value if held_out else -math.inf
+            if value > least:
+                break
+            best, least = search.point, value
+    return best, n_evaluations

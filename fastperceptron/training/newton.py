@@ -21,10 +21,18 @@ from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.sample import deviations_of
 from fastperceptron.training.certificate import Certificate, certificate_of, rough_goal
-from fastperceptron.training.damped_newton import Optimum, SampleObjective, State, minimise, minimise_by_gradients
+from fastperceptron.training.damped_newton import (
+    LARGE_WORK,
+    Optimum,
+    SampleObjective,
+    State,
+    follow_gradients,
+    minimise,
+    minimise_by_gradients,
+)
 from fastperceptron.training.options import NewtonOptions
 from fastperceptron.training.passes import ExactSums, MapInOrder, pool_of
-from fastperceptron.training.plan import hessian_rows, sample_size
+from fastperceptron.training.plan import hessian_price, hessian_rows, sample_size
 from fastperceptron.training.preconditioner import (
     Precondition,
     corrected_hessian,
@@ -38,6 +46,8 @@ from fastperceptron.training.sample import draw_sample
 # A pass that shrinks the gap by less asks for a better preconditioner.
 GOOD_SHRINKAGE = 20.0
 GROWTH = 8
+ENOUGH_ROWS_PER_PARAMETER = 20
+FEWEST_READS_BETWEEN = 2
 FLOAT32_ROUNDING = 2.0**-24
 LOG_2 = 0.6931471805599453
 
@@ -66,10 +76,12 @@ class Neuron:
 
     def __init__(self, positive: int, point: Array) -> None:
         self.positive, self.point = positive, point
-        self.optimum: Optimum | None = None  # of the sample
+        self.optimum: Optimum | None = None  # of the sample, with its Hessian
+        self.memory: QuasiNewton | None = None  # of the sample, where a Hessian costs too much
         self.certificate = Certificate(math.inf, 0.0)
         self.search = QuasiNewton(point, math.inf, np.zeros_like(point), np.copy)
         self.diagonal = np.empty(0)  # of the Hessian, exact
+        self.reads_before = 0  # the Hessian was taken
         self.is_done = False
 
 
@@ -82,12 +94,15 @@ class Newton:
         self._growth, self._reads = 1, 0
         self._curve: list[float] = []
         self._is_single = problem.rows.dtype == np.float32
-        size = hessian_rows(self._n_rows, self._n_features)
+        size = hessian_rows(self._n_rows, self._n_features, n_neurons=problem.n_neurons)
         self._has_hessian = size > 0
         size = size or min(sample_size(self._n_rows, self._n_features), 4 * self._n_features)
         self._sample = draw_sample(problem, size, options.fit_intercept)
         self._standards = self._sample.standards
         self._penalty = self._penalty_for(self._standards.deviations)
+        # One Hessian, taken where all neurons are alike, serves all: each of its own would cost more than the passes.
+        work = self._sample.n_rows * self._penalty.size**2
+        self._is_shared = problem.n_neurons > 1 and work >= LARGE_WORK and not self._sample.is_all and self._has_hessian
 
     def run(self, start: Array | None) -> Solution:
         """Return the solution."""
@@ -96,6 +111,9 @@ class Newton:
         neurons = [Neuron(positive, self._start(positive, start)) for positive in positives]
         # The squared error has more than one minimum: the one beside the log loss's is meant.
         losses = [loss] if start is not None or loss == "log_loss" else ["log_loss", loss]
+        if self._is_shared:
+            self._shared = self._objective_of_sample(neurons[0], loss).at(np.zeros(self._penalty.size), 0.0)
+            self._has_hessian = False
         if self._has_hessian:
             for neuron in neurons:
                 for each in losses:
@@ -104,6 +122,9 @@ class Newton:
                 return self._solution_of_sample(neurons)
             self._descend(neurons, loss, tol)
         else:
+            for neuron in neurons if start is None and not self._is_shared else ():
+                objective = self._objective_of_sample(neuron, losses[0])
+                neuron.point, neuron.memory = follow_gradients(objective, neuron.point)
             for each in losses:
                 self._descend(neurons, each, tol if each == loss else 1.0)
         return self._solution(neurons)
@@ -144,7 +165,8 @@ class Newton:
 
         exactness = float(loss != "log_loss")
         if objective.is_large and not sample.is_all:
-            optimum = minimise_by_gradients(objective, neuron.point, goal, exactness)
+            is_scarce = sample.n_rows < ENOUGH_ROWS_PER_PARAMETER * (self._n_features + 1)
+            optimum = minimise_by_gradients(objective, neuron.point, rough, exactness, is_scarce)
         else:
             is_last = loss == options.loss
             budget = options.max_iter - (neuron.optimum.n_evaluations if neuron.optimum else 0)
@@ -195,25 +217,35 @@ class Newton:
         self._penalty = self._penalty_for(deviations)
         self._is_void = np.zeros(self._penalty.size, bool)
         self._is_void[:n] = (deviations == 0) & self._options.fit_intercept
-        for number, neuron in enumerate(neurons):
-            neuron.diagonal = np.where(self._is_void, 0.0, moments[2 + number] / standards.scale**2)
-            if neuron.optimum is None:
-                state = self._objective_of_sample(neuron, loss).at(points[number], 0.0, has_hessian=False)
-                neuron.certificate = self._certificate(state, loss)
-            value, gradient = self._objective(points[number], sums[number])
-            neuron.search = QuasiNewton(points[number], value, gradient, self._preconditioner(neuron, is_first=True))
-            neuron.is_done = neuron.search.gap <= neuron.certificate.goal(tol)
+        self._set_out(neurons, loss, points, sums, moments, tol)
         self._curve = []
         self._record(neurons)
 
+    def _set_out(
+        self, neurons: list[Neuron], loss: str, points: list[Array], sums: Array, moments: Array, tol: float
+    ) -> None:
+        """Start the neurons' searches where all rows have been read, with what that says of the Hessian."""
+        for number, (neuron, point) in enumerate(zip(neurons, points, strict=True)):
+            neuron.diagonal = np.where(self._is_void, 0.0, moments[2 + number] / self._standards.scale**2)
+            if neuron.optimum is None:
+                state = self._objective_of_sample(neuron, loss).at(point, 0.0, has_hessian=False)
+                neuron.certificate = self._certificate(state, loss)
+            value, gradient = self._objective(point, sums[number])
+            neuron.search = QuasiNewton(point, value, gradient, self._preconditioner(neuron), not self._has_hessian)
+            neuron.is_done = neuron.search.gap <= neuron.certificate.goal(tol)
+            neuron.reads_before = self._reads
+
     def _pass(self, neurons: list[Neuron], tol: float) -> None:
         points, sums, _ = self._sums_at([neuron.search.trial for neuron in neurons], neurons, has_moments=False)
+        slow = []
         for neuron, point, its_sums in zip(neurons, points, sums, strict=True):
             search, gap = neuron.search, neuron.search.gap
             is_accepted = search.observe(point, *self._objective(point, its_sums))
             neuron.is_done = search.gap <= neuron.certificate.goal(tol)
             if not neuron.is_done and (search.is_stuck or (is_accepted and search.gap * GOOD_SHRINKAGE > gap)):
-                self._improve(neuron)
+                slow.append(neuron)
+        if slow and self._reads < self._options.max_iter:
+            self._improve(slow, tol)
 
     def _sums_at(
         self, trials: list[Array], neurons: list[Neuron], has_moments: bool
@@ -243,31 +275,48 @@ class Newton:
             gradient[self._n_features] = 0.0
         return float(sums[point.size] + inner_product(shrinking, point) / 2), gradient
 
-    def _preconditioner(self, neuron: Neuron, is_first: bool) -> Precondition:
+    def _preconditioner(self, neuron: Neuron) -> Precondition:
+        if self._is_shared:
+            ratio = neuron.diagonal[self._n_features] / self._shared.curvature
+            return inverse_hessian(self._shared.hessian * ratio, self._penalty)
         if neuron.optimum is None:
-            return inverse_diagonal(neuron.diagonal, self._penalty)
-        hessian = corrected_hessian(neuron.optimum.state.hessian, neuron.diagonal, is_same_point=is_first)
-        return inverse_hessian(hessian, self._penalty)
+            diagonal = inverse_diagonal(neuron.diagonal, self._penalty)
+            if neuron.memory is None:
+                return diagonal
+            neuron.memory.precondition = diagonal
+            return neuron.memory.inverse_hessian_times
+        return inverse_hessian(corrected_hessian(neuron.optimum.state.hessian, neuron.diagonal), self._penalty)
 
-    def _improve(self, neuron: Neuron) -> None:
-        """Sum in float64 and precondition by a larger sample, where that can be had; else give up if stuck."""
-        was_single, search = self._is_single, neuron.search
-        if self._has_hessian or search.is_stuck:
-            self._is_single = False
+    def _improve(self, neurons: list[Neuron], tol: float) -> None:
+        """Sum in float64 and take Hessians anew, of more rows, where that can be had; else give up what is stuck."""
+        was_single = self._is_single
+        self._is_single = was_single and not (self._has_hessian or any(neuron.search.is_stuck for neuron in neurons))
         growth = self._growth * GROWTH if self._has_hessian else 1
-        size = hessian_rows(self._n_rows, self._n_features, growth, self._reads)
-        if size > self._sample.n_rows or (size > 0 and not self._has_hessian):
+        size = 0 if self._is_shared else hessian_rows(self._n_rows, self._n_features, growth, self._reads)
+        if size >= 2 * self._sample.n_rows or (size > 0 and not self._has_hessian):
             self._growth, self._has_hessian = growth, True
             self._sample = draw_sample(self._problem, size, self._options.fit_intercept, self._standards)
-        if self._has_hessian and (neuron.optimum is None or neuron.optimum.n_rows < self._sample.n_rows):
-            exactness = neuron.optimum.state.exactness if neuron.optimum else 0.0
-            state = self._objective_of_sample(neuron, self._exact.loss).at(search.point, exactness)
-            neuron.optimum = Optimum(state, math.nan, 0, (), self._sample.n_rows)
-            search.restart(self._preconditioner(neuron, is_first=False))
-        elif search.is_stuck and was_single:
-            search.restart(search.precondition)
-        elif search.is_stuck:
-            neuron.is_done = True
+        due = [neuron for neuron in neurons if self._has_hessian and self._is_hessian_due(neuron)]
+        if due:
+            loss = self._exact.loss
+            for neuron in due:
+                state = self._objective_of_sample(neuron, loss).at(neuron.search.point, self._exact.exactness)
+                neuron.optimum = Optimum(state, math.nan, 0, (), self._sample.n_rows)
+            # A read more, for the exact diagonal here: columns that are rare in the sample make steps too long.
+            points, sums, moments = self._sums_at([neuron.search.point for neuron in due], due, has_moments=True)
+            self._set_out(due, loss, points, sums, moments, tol)
+        for neuron in neurons:
+            if neuron.search.is_stuck and was_single:
+                neuron.search.restart(neuron.search.precondition)
+            elif neuron.search.is_stuck:
+                neuron.is_done = True
+
+    def _is_hessian_due(self, neuron: Neuron) -> bool:
+        """Whether the sample has grown since the neuron's Hessian, or as much was spent on reads as a new one costs."""
+        if neuron.optimum is None or neuron.optimum.n_rows < self._sample.n_rows:
+            return True
+        price = hessian_price(self._n_rows, self._n_features, self._sample.n_rows)
+        return self._reads - neuron.reads_before >= max(price, FEWEST_READS_BETWEEN)
 
     def _record(self, neurons: list[Neuron]) -> None:
         self._curve.append(sum(neuron.search.value for neuron in neurons) / self._total)
@@ -294,7 +343,8 @@ class Newton:
     ) -> Solution:
         pairs = [(neuron.certificate, gap) for neuron, gap in zip(neurons, gaps, strict=True)]
         is_converged = all(certificate.is_reached(gap, self._options.tol) for certificate, gap in pairs)
-        is_known = all(certificate.is_known for certificate, _ in pairs)
+        # Without a Hessian of its own a neuron knows too little of flat directions: digits were off by 40 times.
+        is_known = all(certificate.is_known for certificate, _ in pairs) and self._has_hessian
         distance = max(certificate.distance(gap) for certificate, gap in pairs) if is_known else math.nan
         weights, bias = self._standards.to_raw(np.array([neuron.point for neuron in neurons]))
         return Solution(

@@ -67,7 +67,7 @@ class ExactSums:
         self._rows, self._codes, self._centre, self._map = problem.rows, problem.codes, centre, map_in_order
         self._row_weights = _NONE if problem.row_weights is None else read_only(problem.row_weights)
         self._class_weights = _NONE if problem.class_weights is None else read_only(problem.class_weights)
-        self._exactness, self.loss = exactness, loss
+        self.exactness, self.loss = exactness, loss
         self._kernel = objective_kernel(loss, problem.rows.n_features < LANES)
 
     def __call__(self, weights: Array, positives: Array, has_moments: bool) -> tuple[Array, Array]:
@@ -99,7 +99,7 @@ class ExactSums:
                 tiles = slice(number, None)
                 X = self._rows.read(part.start, part.stop)
                 self._kernel(
-                    X, labels, (weights, positives), centre, sums[tiles], moments[tiles], scratch, self._exactness
+                    X, labels, (weights, positives), centre, sums[tiles], moments[tiles], scratch, self.exactness
                 )
             return sums, moments
 

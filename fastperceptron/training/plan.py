@@ -29,7 +29,12 @@ def sample_size(n_rows: int, n_features: int, growth: int = 1) -> int:
     return min(n_rows, wanted, max(MAXIMUM_ELEMENTS // n_parameters, 20 * n_parameters))
 
 
-def hessian_rows(n_rows: int, n_features: int, growth: int = 1, reads: int = 0) -> int:
+def hessian_price(n_rows: int, n_features: int, n_sampled: int) -> float:
+    """Return how many reads of all rows a Hessian of the sampled ones costs."""
+    return n_sampled * (n_features + 1) / (HESSIAN_PRICE * n_rows)
+
+
+def hessian_rows(n_rows: int, n_features: int, growth: int = 1, reads: int = 0, n_neurons: int = 1) -> int:
     """Return how many rows to take the Hessian of, or 0 where its diagonal (of all rows) must do.
 
     The rule: as many as `sample_size` asks for, unless they cost more than two reads of all rows, or than the reads
@@ -46,6 +51,6 @@ def hessian_rows(n_rows: int, n_features: int, growth: int = 1, reads: int = 0) 
     wanted, n_parameters = sample_size(n_rows, n_features, growth), n_features + 1
     if wanted * n_parameters**2 // 2 + n_parameters**3 // 6 <= SMALL_HESSIAN:
         return wanted
-    affordable = HESSIAN_PRICE * max(CHEAPEST_READS, reads) * n_rows // n_parameters * growth
+    affordable = HESSIAN_PRICE * max(CHEAPEST_READS, reads) * n_rows * n_neurons // n_parameters
     allowed = min(wanted, affordable)
     return allowed if allowed >= FEWEST_ROWS_PER_PARAMETER * n_parameters else 0

@@ -45,15 +45,15 @@ def inverse_hessian(hessian: Array, penalty: Array) -> Precondition:
     return precondition
 
 
-def corrected_hessian(sampled: Array, diagonal: Array, is_same_point: bool) -> Array:
-    """Return the sample's Hessian with the exact diagonal of all rows, as far as both are of one point.
+def corrected_hessian(sampled: Array, diagonal: Array) -> Array:
+    """Return the sample's Hessian with the exact diagonal of all rows at the same point.
 
     A rare column is seen by few rows of the sample, or none: its correlations then matter less than its size.
     """
     of_sample = sampled.diagonal()
     is_seen = (of_sample > 0) & (diagonal > 0)
     factors = np.zeros(diagonal.size)
-    factors[is_seen] = np.sqrt(diagonal[is_seen] / of_sample[is_seen]) if is_same_point else 1.0
+    factors[is_seen] = np.sqrt(diagonal[is_seen] / of_sample[is_seen])
     hessian: Array = sampled * factors[:, None] * factors
     is_unseen = ~is_seen & (diagonal > 0)
     hessian[is_unseen, is_unseen] = diagonal[is_unseen]

@@ -39,20 +39,32 @@ class QuasiNewton:
         Whether no step along the direction lowers the objective.
     """
 
-    def __init__(self, point: Array, value: float, gradient: Array, precondition: Callable[[Array], Array]) -> None:
+    def __init__(
+        self,
+        point: Array,
+        value: float,
+        gradient: Array,
+        precondition: Callable[[Array], Array],
+        is_scaled: bool = False,
+    ) -> None:
         self.point, self.value, self.gradient = point, value, gradient
         self._recent: list[tuple[float, float]] = []
+        self._is_scaled = is_scaled
         self.restart(precondition)
 
-    def restart(self, precondition: Callable[[Array], Array]) -> None:
-        """Go on from the accepted point with another inverse Hessian and no memory of the steps before."""
+    def restart(self, precondition: Callable[[Array], Array], is_scaled: bool | None = None) -> None:
+        """Go on from the accepted point with another inverse Hessian and no memory of the steps before.
+
+        Where only its diagonal is known, it is scaled by what the last step found (Nocedal and Wright 2006, 7.20).
+        """
         self.precondition = precondition
+        self._is_scaled = self._is_scaled if is_scaled is None else is_scaled
         self._pairs: list[tuple[Array, Array, float]] = []
         self._recent = []
         self._choose_direction()
 
     def _choose_direction(self) -> None:
-        self._direction = -self._inverse_hessian_times(self.gradient)
+        self._direction = -self.inverse_hessian_times(self.gradient)
         self._slope = float(inner_product(self._direction, self.gradient))
         self._length, self._rejections = 1.0, 0
         decrement = -self._slope / 2
@@ -69,7 +81,7 @@ class QuasiNewton:
         shares = [(value - self.value) / gap for value, gap in self._recent if gap > 0]
         return max([1.0, *shares])
 
-    def _inverse_hessian_times(self, vector: Array) -> Array:
+    def inverse_hessian_times(self, vector: Array) -> Array:
         """Return the two-loop recursion's product."""
         result, factors = vector.copy(), []
         for step, change, curvature in reversed(self._pairs):
@@ -77,6 +89,9 @@ class QuasiNewton:
             result -= factor * change
             factors.append(factor)
         result = self.precondition(result)
+        if self._is_scaled and self._pairs:
+            _, change, curvature = self._pairs[-1]
+            result *= curvature / float(inner_product(change, self.precondition(change)))
         for (step, change, curvature), factor in zip(self._pairs, reversed(factors), strict=True):
             result += (factor - float(inner_product(change, result)) / curvature) * step
         return result
