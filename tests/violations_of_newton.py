@@ -187,7 +187,7 @@ VIOLATIONS = [
         "training/certificate.py",
         "is_penalised or not has_saturated)",
         "True)",
-        "training/test_newton.py::test_separable_without_a_penalty",
+        "training/test_newton.py::test_a_wrong_start_is_no_false_certificate",
         True,
     ),
     (

@@ -107,6 +107,8 @@ class RunningStandards(NamedTuple):
         known = self._replace(
             standards=standards, origin=origin, sums=sums, squares=squares, total=total, n_rows=n_rows
         )
+        if not known.is_finite:
+            return known, None
         is_fit = self.n_rows > 0 and is_fitting((sums, total), deviations, self.standards.scale, LOOSENESS)
         return (known, None) if is_fit else known._refitted()
 
