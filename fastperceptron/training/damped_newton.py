@@ -93,7 +93,7 @@ class SampleObjective:
     @property
     def is_large(self) -> bool:
         """Whether a Hessian takes so long that gradients should do most of the way."""
-        return self._work >= LARGE_WORK
+        return bool(self._work >= LARGE_WORK)
 
     def at(self, point: Array, exactness: float, has_hessian: bool = True) -> State:
         """Return loss, gradient and (unless not asked for) Hessian at a point."""

@@ -1,15 +1,17 @@
 """solver="newton": the optimum of all rows for the price of about three reads of them.
 
 1. Newton's method on a sample gives the start, and its Hessian the preconditioner (sample.py, damped_newton.py).
-2. A pass over all rows gives the exact loss and gradient at a fixed point (passes.py); the first one also the columns'
-   exact deviations, since the penalty must not depend on the sample, and the Hessian's exact diagonal.
-3. L-BFGS steps from pass to pass (quasi_newton.py), until half the Newton decrement certifies the optimum.
+2. A read of all rows gives the exact loss and gradient at a point (full_objective.py); the first one also the columns'
+   exact deviations and the Hessian's exact diagonal.
+3. L-BFGS steps from read to read (quasi_newton.py), until half the Newton decrement certifies the optimum
+   (certificate.py).
 
-Where all rows are few, the sample is all of them, and 1 is all there is. Where a Hessian costs too much, there is no 1,
-and 3 starts from the exact diagonal. The objective is in sums over rows, points are in standardised coordinates.
+Where all rows are few, the sample is all of them, and 1 is all there is. Where a Hessian costs too much (plan.py),
+steps start from the exact diagonal and what gradients of the sample say; where many neurons share one, from that.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,6 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.prediction import sum_in_order
-from fastperceptron.kernels.rows import padded_size
-from fastperceptron.kernels.sample import deviations_of
 from fastperceptron.training.certificate import Certificate, certificate_of, rough_goal
 from fastperceptron.training.damped_newton import (
     LARGE_WORK,
@@ -30,8 +30,9 @@ from fastperceptron.training.damped_newton import (
     minimise,
     minimise_by_gradients,
 )
+from fastperceptron.training.full_objective import FullObjective, Reading, complain
 from fastperceptron.training.options import NewtonOptions
-from fastperceptron.training.passes import ExactSums, MapInOrder, pool_of
+from fastperceptron.training.passes import MapInOrder, pool_of
 from fastperceptron.training.plan import hessian_price, hessian_rows, sample_size
 from fastperceptron.training.preconditioner import (
     Precondition,
@@ -43,13 +44,12 @@ from fastperceptron.training.problem import Problem, Solution
 from fastperceptron.training.quasi_newton import QuasiNewton
 from fastperceptron.training.sample import draw_sample
 
-# A pass that shrinks the gap by less asks for a better preconditioner.
+# A read that shrinks the gap by less asks for a better preconditioner.
 GOOD_SHRINKAGE = 20.0
 GROWTH = 8
 ENOUGH_ROWS_PER_PARAMETER = 20
 FEWEST_READS_BETWEEN = 2
 FLOAT32_ROUNDING = 2.0**-24
-LOG_2 = 0.6931471805599453
 
 
 def newton(problem: Problem, options: NewtonOptions, start: Array | None = None) -> Solution:
@@ -86,74 +86,60 @@ class Neuron:
 
 
 class Newton:
-    """A fit: the sample, the exact sums, and what they have found so far."""
+    """A fit: the sample, the objective over all rows, and what they have found so far."""
 
     def __init__(self, problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any]) -> None:
         self._problem, self._options, self._map = problem, options, map_in_order
         self._n_features, self._n_rows = problem.rows.n_features, problem.rows.n_rows
-        self._growth, self._reads = 1, 0
-        self._curve: list[float] = []
-        self._is_single = problem.rows.dtype == np.float32
         size = hessian_rows(self._n_rows, self._n_features, n_neurons=problem.n_neurons)
-        self._has_hessian = size > 0
+        self._has_hessian, self._growth = size > 0, 1
         size = size or min(sample_size(self._n_rows, self._n_features), 4 * self._n_features)
         self._sample = draw_sample(problem, size, options.fit_intercept)
-        self._standards = self._sample.standards
-        self._penalty = self._penalty_for(self._standards.deviations)
-        # One Hessian, taken where all neurons are alike, serves all: each of its own would cost more than the passes.
-        work = self._sample.n_rows * self._penalty.size**2
+        self._full = FullObjective(problem, options, self._sample.standards, map_in_order)
+        self._is_single = problem.rows.dtype == np.float32
+        self._curve: list[float] = []
+        # One Hessian, taken where all neurons are alike, serves all: each of its own would cost more than the reads.
+        work = self._sample.n_rows * self._full.penalty.size**2
         self._is_shared = problem.n_neurons > 1 and work >= LARGE_WORK and not self._sample.is_all and self._has_hessian
 
     def run(self, start: Array | None) -> Solution:
         """Return the solution."""
-        loss, tol = self._options.loss, self._options.tol
+        loss = self._options.loss
         positives = [1] if self._problem.n_classes == 2 else range(self._problem.n_classes)
         neurons = [Neuron(positive, self._start(positive, start)) for positive in positives]
         # The squared error has more than one minimum: the one beside the log loss's is meant.
         losses = [loss] if start is not None or loss == "log_loss" else ["log_loss", loss]
         if self._is_shared:
-            self._shared = self._objective_of_sample(neurons[0], loss).at(np.zeros(self._penalty.size), 0.0)
+            self._shared = self._objective_of_sample(neurons[0], loss).at(np.zeros(self._full.penalty.size), 0.0)
             self._has_hessian = False
-        if self._has_hessian:
+        elif self._has_hessian:
             for neuron in neurons:
                 for each in losses:
                     self._minimise_sample(neuron, each)
             if self._sample.is_all:
                 return self._solution_of_sample(neurons)
-            self._descend(neurons, loss, tol)
-        else:
-            for neuron in neurons if start is None and not self._is_shared else ():
+            losses = [loss]
+        elif start is None:
+            for neuron in neurons:
                 objective = self._objective_of_sample(neuron, losses[0])
                 neuron.point, neuron.memory = follow_gradients(objective, neuron.point)
-            for each in losses:
-                self._descend(neurons, each, tol if each == loss else 1.0)
+        for each in losses:
+            self._descend(neurons, each, self._options.tol if each == loss else 1.0)
         return self._solution(neurons)
 
     def _start(self, positive: int, start: Array | None) -> Array:
         if start is not None:
-            return self._standards.to_standard(start[0 if self._problem.n_neurons == 1 else positive])
-        point = aligned_zeros((padded_size(self._n_features),), np.float64)
+            return self._sample.standards.to_standard(start[0 if self._problem.n_neurons == 1 else positive])
+        point = aligned_zeros(self._full.penalty.shape, np.float64)
         if self._options.fit_intercept:
-            point[self._n_features] = _rough_logit(self._targets(positive), self._sample.weights)
+            point[self._n_features] = self._sample.rough_logit(positive)
         return point
-
-    def _targets(self, positive: int) -> Array:
-        targets: Array = (self._sample.codes == positive).astype(np.float64)
-        return targets
-
-    def _penalty_for(self, deviations: Array) -> Array:
-        """Return the factors of point^2 / 2; the bias has none."""
-        n = self._n_features
-        penalty, scale = np.zeros(padded_size(n)), self._standards.scale[:n]
-        factors = np.where(deviations > 0, deviations, 1.0) if self._options.standardize else np.ones(n)
-        penalty[:n] = self._options.penalty * (factors / scale) ** 2
-        return penalty
 
     # The sample
 
     def _objective_of_sample(self, neuron: Neuron, loss: str) -> SampleObjective:
-        sample, targets = self._sample, self._targets(neuron.positive)
-        return SampleObjective(sample.panel, targets, sample.weights, loss, self._penalty, self._map)
+        sample, targets = self._sample, self._sample.targets(neuron.positive)
+        return SampleObjective(sample.panel, targets, sample.weights, loss, self._full.penalty, self._map)
 
     def _minimise_sample(self, neuron: Neuron, loss: str) -> None:
         """Move a neuron to the optimum of the sample."""
@@ -172,7 +158,7 @@ class Newton:
             budget = options.max_iter - (neuron.optimum.n_evaluations if neuron.optimum else 0)
             optimum = minimise(objective, neuron.point, goal, exactness, max(budget, 1), sample.is_all and is_last)
         if not np.isfinite(optimum.state.value):
-            self._complain()
+            complain(self._problem)
         neuron.optimum, neuron.point = optimum, optimum.state.point
         neuron.certificate = self._certificate(optimum.state, loss)
 
@@ -192,73 +178,35 @@ class Newton:
             is_penalised=self._options.penalty > 0,
         )
 
-    def _complain(self) -> None:
-        self._problem.rows.check_finite()
-        raise ValueError("the values of X overflow: scale its columns, or pass float64.")
-
-    # The passes
+    # All rows
 
     def _descend(self, neurons: list[Neuron], loss: str, tol: float) -> None:
-        """Pass over all rows until all neurons are within `tol` of the optimum, or max_iter reads are done."""
-        self._first_pass(neurons, loss, tol)
-        while self._reads < self._options.max_iter and not all(neuron.is_done for neuron in neurons):
-            self._pass([neuron for neuron in neurons if not neuron.is_done], tol)
+        """Read all rows until all neurons are within `tol` of the optimum, or max_iter reads are done."""
+        self._full.choose(loss, min(neuron.optimum.state.exactness if neuron.optimum else 0.0 for neuron in neurons))
+        self._set_out(neurons, [neuron.point for neuron in neurons], tol)
+        self._curve = []
+        self._record(neurons)
+        while self._full.n_reads < self._options.max_iter and not all(neuron.is_done for neuron in neurons):
+            self._step([neuron for neuron in neurons if not neuron.is_done], tol)
             self._record(neurons)
         for neuron in neurons:
             neuron.point = neuron.search.point
 
-    def _first_pass(self, neurons: list[Neuron], loss: str, tol: float) -> None:
-        exactness = min(neuron.optimum.state.exactness if neuron.optimum else 0.0 for neuron in neurons)
-        self._exact = ExactSums(self._problem, loss, self._standards.centre, exactness, self._map)
-        points, sums, moments = self._sums_at([neuron.point for neuron in neurons], neurons, has_moments=True)
-        n, standards = self._n_features, self._standards
-        self._total, deviations = moments[0, n], np.empty(n)
-        deviations_of(moments[0, :n], moments[1, :n], self._total, self._n_rows, standards.centre, deviations)
-        self._penalty = self._penalty_for(deviations)
-        self._is_void = np.zeros(self._penalty.size, bool)
-        self._is_void[:n] = (deviations == 0) & self._options.fit_intercept
-        self._set_out(neurons, loss, points, sums, moments, tol)
-        self._curve = []
-        self._record(neurons)
-
-    def _set_out(
-        self, neurons: list[Neuron], loss: str, points: list[Array], sums: Array, moments: Array, tol: float
-    ) -> None:
-        """Start the neurons' searches where all rows have been read, with what that says of the Hessian."""
-        for number, (neuron, point) in enumerate(zip(neurons, points, strict=True)):
-            neuron.diagonal = np.where(self._is_void, 0.0, moments[2 + number] / self._standards.scale**2)
+    def _set_out(self, neurons: list[Neuron], points: list[Array], tol: float) -> None:
+        """Start searches at points, of which a read tells the Hessian's diagonal, too."""
+        for neuron, reading in zip(neurons, self._read(neurons, points, has_moments=True), strict=True):
+            neuron.diagonal = reading.diagonal
             if neuron.optimum is None:
-                state = self._objective_of_sample(neuron, loss).at(point, 0.0, has_hessian=False)
-                neuron.certificate = self._certificate(state, loss)
-            value, gradient = self._objective(point, sums[number])
-            neuron.search = QuasiNewton(point, value, gradient, self._preconditioner(neuron), not self._has_hessian)
+                state = self._objective_of_sample(neuron, self._full.loss).at(reading.point, 0.0, has_hessian=False)
+                neuron.certificate = self._certificate(state, self._full.loss)
+            precondition, is_scaled = self._preconditioner(neuron), not self._has_hessian
+            neuron.search = QuasiNewton(reading.point, reading.value, reading.gradient, precondition, is_scaled)
             neuron.is_done = neuron.search.gap <= neuron.certificate.goal(tol)
-            neuron.reads_before = self._reads
+            neuron.reads_before = self._full.n_reads
 
-    def _pass(self, neurons: list[Neuron], tol: float) -> None:
-        points, sums, _ = self._sums_at([neuron.search.trial for neuron in neurons], neurons, has_moments=False)
-        slow = []
-        for neuron, point, its_sums in zip(neurons, points, sums, strict=True):
-            search, gap = neuron.search, neuron.search.gap
-            is_accepted = search.observe(point, *self._objective(point, its_sums))
-            neuron.is_done = search.gap <= neuron.certificate.goal(tol)
-            if not neuron.is_done and (search.is_stuck or (is_accepted and search.gap * GOOD_SHRINKAGE > gap)):
-                slow.append(neuron)
-        if slow and self._reads < self._options.max_iter:
-            self._improve(slow, tol)
-
-    def _sums_at(
-        self, trials: list[Array], neurons: list[Neuron], has_moments: bool
-    ) -> tuple[list[Array], Array, Array]:
-        """Read all rows; return the points that the trials are once rounded to weights, the sums and the moments."""
-        is_single = self._is_single and all(map(self._is_float32_enough, neurons, trials))
-        weights = aligned_zeros((len(trials), self._penalty.size), np.float32 if is_single else np.float64)
-        weights[:] = np.array(trials) / self._standards.scale
-        sums, moments = self._exact(weights, np.array([neuron.positive for neuron in neurons]), has_moments)
-        self._reads += 1
-        if not (np.isfinite(sums).all() and np.isfinite(moments).all()):
-            self._complain()
-        return list(weights.astype(np.float64) * self._standards.scale), sums, moments
+    def _read(self, neurons: list[Neuron], points: list[Array], has_moments: bool = False) -> list[Reading]:
+        is_single = self._is_single and all(map(self._is_float32_enough, neurons, points))
+        return self._full.read(points, [neuron.positive for neuron in neurons], is_single, has_moments)
 
     def _is_float32_enough(self, neuron: Neuron, point: Array) -> bool:
         """Whether the rounding of z in float32 is far from what the tolerance can notice."""
@@ -266,45 +214,47 @@ class Newton:
         squared_rounding = FLOAT32_ROUNDING**2 * float(inner_product(point, point))
         return bool(curvature * squared_rounding <= 0.1 * neuron.certificate.goal(self._options.tol))
 
-    def _objective(self, point: Array, sums: Array) -> tuple[float, Array]:
-        """Return the penalised objective and its gradient in standardised coordinates."""
-        shrinking = self._penalty * point
-        gradient = sums[: point.size] / self._standards.scale + shrinking
-        gradient[self._is_void] = 0.0
-        if not self._options.fit_intercept:
-            gradient[self._n_features] = 0.0
-        return float(sums[point.size] + inner_product(shrinking, point) / 2), gradient
+    def _step(self, neurons: list[Neuron], tol: float) -> None:
+        slow = []
+        for neuron, reading in zip(neurons, self._read(neurons, [each.search.trial for each in neurons]), strict=True):
+            search, gap = neuron.search, neuron.search.gap
+            is_accepted = search.observe(reading.point, reading.value, reading.gradient)
+            neuron.is_done = search.gap <= neuron.certificate.goal(tol)
+            if not neuron.is_done and (search.is_stuck or (is_accepted and search.gap * GOOD_SHRINKAGE > gap)):
+                slow.append(neuron)
+        if slow and self._full.n_reads < self._options.max_iter:
+            self._improve(slow, tol)
 
     def _preconditioner(self, neuron: Neuron) -> Precondition:
+        penalty = self._full.penalty
         if self._is_shared:
             ratio = neuron.diagonal[self._n_features] / self._shared.curvature
-            return inverse_hessian(self._shared.hessian * ratio, self._penalty)
-        if neuron.optimum is None:
-            diagonal = inverse_diagonal(neuron.diagonal, self._penalty)
-            if neuron.memory is None:
-                return diagonal
-            neuron.memory.precondition = diagonal
-            return neuron.memory.inverse_hessian_times
-        return inverse_hessian(corrected_hessian(neuron.optimum.state.hessian, neuron.diagonal), self._penalty)
+            return inverse_hessian(self._shared.hessian * ratio, penalty)
+        if neuron.optimum is not None:
+            return inverse_hessian(corrected_hessian(neuron.optimum.state.hessian, neuron.diagonal), penalty)
+        diagonal = inverse_diagonal(neuron.diagonal, penalty)
+        if neuron.memory is None:
+            return diagonal
+        neuron.memory.precondition = diagonal
+        return neuron.memory.inverse_hessian_times
 
     def _improve(self, neurons: list[Neuron], tol: float) -> None:
         """Sum in float64 and take Hessians anew, of more rows, where that can be had; else give up what is stuck."""
         was_single = self._is_single
         self._is_single = was_single and not (self._has_hessian or any(neuron.search.is_stuck for neuron in neurons))
         growth = self._growth * GROWTH if self._has_hessian else 1
-        size = 0 if self._is_shared else hessian_rows(self._n_rows, self._n_features, growth, self._reads)
+        size = 0 if self._is_shared else hessian_rows(self._n_rows, self._n_features, growth, self._full.n_reads)
         if size >= 2 * self._sample.n_rows or (size > 0 and not self._has_hessian):
             self._growth, self._has_hessian = growth, True
-            self._sample = draw_sample(self._problem, size, self._options.fit_intercept, self._standards)
+            self._sample = draw_sample(self._problem, size, self._options.fit_intercept, self._sample.standards)
         due = [neuron for neuron in neurons if self._has_hessian and self._is_hessian_due(neuron)]
+        for neuron in due:
+            objective = self._objective_of_sample(neuron, self._full.loss)
+            state = objective.at(neuron.search.point, self._full.exactness)
+            neuron.optimum = Optimum(state, math.nan, 0, (), self._sample.n_rows)
         if due:
-            loss = self._exact.loss
-            for neuron in due:
-                state = self._objective_of_sample(neuron, loss).at(neuron.search.point, self._exact.exactness)
-                neuron.optimum = Optimum(state, math.nan, 0, (), self._sample.n_rows)
             # A read more, for the exact diagonal here: columns that are rare in the sample make steps too long.
-            points, sums, moments = self._sums_at([neuron.search.point for neuron in due], due, has_moments=True)
-            self._set_out(due, loss, points, sums, moments, tol)
+            self._set_out(due, [neuron.search.point for neuron in due], tol)
         for neuron in neurons:
             if neuron.search.is_stuck and was_single:
                 neuron.search.restart(neuron.search.precondition)
@@ -312,49 +262,40 @@ class Newton:
                 neuron.is_done = True
 
     def _is_hessian_due(self, neuron: Neuron) -> bool:
-        """Whether the sample has grown since the neuron's Hessian, or as much was spent on reads as a new one costs."""
+        """Whether the sample has grown since the neuron's Hessian, or reads since have cost as much as a new one."""
         if neuron.optimum is None or neuron.optimum.n_rows < self._sample.n_rows:
             return True
         price = hessian_price(self._n_rows, self._n_features, self._sample.n_rows)
-        return self._reads - neuron.reads_before >= max(price, FEWEST_READS_BETWEEN)
+        return self._full.n_reads - neuron.reads_before >= max(price, FEWEST_READS_BETWEEN)
 
     def _record(self, neurons: list[Neuron]) -> None:
-        self._curve.append(sum(neuron.search.value for neuron in neurons) / self._total)
+        self._curve.append(sum(neuron.search.value for neuron in neurons) / self._full.total)
 
     # The result
 
     def _solution(self, neurons: list[Neuron]) -> Solution:
         gaps = [neuron.search.gap for neuron in neurons]
-        return self._solution_at(neurons, gaps, self._reads, np.array(self._curve), self._total)
+        return self._solution_at(neurons, gaps, self._full.n_reads, np.array(self._curve), self._full.total)
 
     def _solution_of_sample(self, neurons: list[Neuron]) -> Solution:
         optima = [neuron.optimum for neuron in neurons if neuron.optimum]
         weights = self._problem.row_weights
         total = float(self._n_rows if weights is None else sum_in_order(weights))
-        reads = max(optimum.n_evaluations for optimum in optima)
         length = max(len(optimum.values) for optimum in optima)
         curve = np.zeros(length)
         for optimum in optima:
             curve += np.array([*optimum.values, *[optimum.values[-1]] * (length - len(optimum.values))]) / total
+        reads = max(optimum.n_evaluations for optimum in optima)
         return self._solution_at(neurons, [optimum.gap for optimum in optima], reads, curve, total)
 
     def _solution_at(
-        self, neurons: list[Neuron], gaps: list[float], reads: int, curve: Array, total: float
+        self, neurons: list[Neuron], gaps: Sequence[float], reads: int, curve: Array, total: float
     ) -> Solution:
         pairs = [(neuron.certificate, gap) for neuron, gap in zip(neurons, gaps, strict=True)]
         is_converged = all(certificate.is_reached(gap, self._options.tol) for certificate, gap in pairs)
         # Without a Hessian of its own a neuron knows too little of flat directions: digits were off by 40 times.
         is_known = all(certificate.is_known for certificate, _ in pairs) and self._has_hessian
         distance = max(certificate.distance(gap) for certificate, gap in pairs) if is_known else math.nan
-        weights, bias = self._standards.to_raw(np.array([neuron.point for neuron in neurons]))
-        return Solution(
-            weights, bias, reads, curve, sum(gaps) / total if is_known else math.nan, is_converged, distance
-        )
-
-
-def _rough_logit(targets: Array, weights: Array) -> float:
-    """Return the log odds of the classes to the next power of two: exact arithmetic, where a log's bits would vary."""
-    ones, all_rows = sum_in_order(targets * weights), sum_in_order(weights)
-    if not 0 < ones < all_rows:
-        return 0.0
-    return LOG_2 * (math.frexp(ones)[1] - math.frexp(all_rows - ones)[1])
+        gap = sum(gaps) / total if is_known else math.nan
+        weights, bias = self._sample.standards.to_raw(np.array([neuron.point for neuron in neurons]))
+        return Solution(weights, bias, reads, curve, gap, is_converged, distance)

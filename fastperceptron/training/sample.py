@@ -4,6 +4,7 @@ Which rows are in it is a function of the number of rows, the classes and the we
 deterministic without a seed.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
 from fastperceptron.kernels.draws import draw_rows
+from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.sample import count_codes, standardise
 from fastperceptron.training.problem import Problem
@@ -19,6 +21,7 @@ from fastperceptron.training.standards import Standards, standards_of
 # A class has at least this share of the sample (over the number of classes), or all its rows.
 LEAST_SHARE = 0.125
 SEED = 0x5EED
+LOG_2 = 0.6931471805599453
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,18 @@ class Sample:
     def n_rows(self) -> int:
         """How many rows are in it."""
         return int(self.codes.size)
+
+    def targets(self, positive: int) -> Array:
+        """Return 1 for the rows of a class, 0 for the others."""
+        targets: Array = (self.codes == positive).astype(np.float64)
+        return targets
+
+    def rough_logit(self, positive: int) -> float:
+        """Return the log odds of a class to the next power of two: exact, where the bits of a logarithm would vary."""
+        ones, all_rows = sum_in_order(self.targets(positive) * self.weights), sum_in_order(self.weights)
+        if not 0 < ones < all_rows:
+            return 0.0
+        return LOG_2 * (math.frexp(ones)[1] - math.frexp(all_rows - ones)[1])
 
 
 def draw_sample(problem: Problem, size: int, has_intercept: bool, standards: Standards | None = None) -> Sample:

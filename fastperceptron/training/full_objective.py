@@ -1,0 +1,117 @@
+"""The penalised objective over all rows: its value and gradient at the points of some neurons, for a read of the data.
+
+Points are in standardised coordinates and values in sums over rows. A read may also tell the Hessian's diagonal and the
+columns' exact deviations, which the penalty goes by from then on: the objective must not depend on a sample.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.data.arrays import aligned_zeros
+from fastperceptron.kernels.linear_algebra import inner_product
+from fastperceptron.kernels.sample import deviations_of
+from fastperceptron.training.options import NewtonOptions
+from fastperceptron.training.passes import ExactSums, MapInOrder
+from fastperceptron.training.problem import Problem
+from fastperceptron.training.standards import Standards
+
+
+class Reading(NamedTuple):
+    """What a read of all rows tells of one neuron; the point is the one asked for, as rounded for the arithmetic."""
+
+    point: Array
+    value: float
+    gradient: Array
+    diagonal: Array  # of the Hessian, without the penalty; empty where it was not asked for
+
+
+def penalty_of(options: NewtonOptions, standards: Standards, deviations: Array) -> Array:
+    """Return the factors of point^2 / 2 in the objective; the bias has none."""
+    n = standards.n_features
+    penalty = np.zeros(standards.scale.size)
+    factors = np.where(deviations > 0, deviations, 1.0) if options.standardize else np.ones(n)
+    penalty[:n] = options.penalty * (factors / standards.scale[:n]) ** 2
+    return penalty
+
+
+def complain(problem: Problem) -> None:
+    """Raise ValueError for sums that are not finite: the rows are not, or they overflow."""
+    problem.rows.check_finite()
+    raise ValueError("the values of X overflow: scale its columns, or pass float64.")
+
+
+class FullObjective:
+    """The objective of a fit.
+
+    Attributes
+    ----------
+    loss : str
+    exactness : float
+        Of the curvature in the Hessian's diagonal; see kernels/losses.py.
+    penalty : ndarray of padded size
+    total : float
+        The sum of the rows' weights.
+    n_reads : int
+    """
+
+    def __init__(
+        self, problem: Problem, options: NewtonOptions, standards: Standards, map_in_order: MapInOrder[Any, Any]
+    ) -> None:
+        self._problem, self._options, self._standards, self._map = problem, options, standards, map_in_order
+        self.penalty = penalty_of(options, standards, standards.deviations)
+        self._is_void = np.zeros(self.penalty.size, bool)
+        self.total, self.n_reads = 0.0, 0
+
+    def choose(self, loss: str, exactness: float) -> None:
+        """Set the loss that is to be read from now on."""
+        self.loss, self.exactness = loss, exactness
+        self._sums = ExactSums(self._problem, loss, self._standards.centre, exactness, self._map)
+
+    def read(
+        self, points: Sequence[Array], positives: Sequence[int], is_single: bool, has_moments: bool = False
+    ) -> list[Reading]:
+        """Read all rows once.
+
+        Parameters
+        ----------
+        points : sequence of ndarray of padded size, one a neuron
+        positives : sequence of int
+            The class each neuron stands for.
+        is_single : bool
+            Whether the arithmetic is float32.
+        has_moments : bool
+            Whether to look at the Hessian's diagonal and the columns' deviations, too.
+        """
+        standards, n = self._standards, self._standards.n_features
+        weights = aligned_zeros((len(points), self.penalty.size), np.float32 if is_single else np.float64)
+        weights[:] = np.array(points) / standards.scale
+        sums, moments = self._sums(weights, np.array(positives), has_moments)
+        self.n_reads += 1
+        if not (np.isfinite(sums).all() and np.isfinite(moments).all()):
+            complain(self._problem)
+        diagonals = np.empty((len(points), 0))
+        if has_moments:
+            self._take_in(moments)
+            diagonals = np.where(self._is_void, 0.0, moments[2:] / standards.scale**2)
+        rounded = weights.astype(np.float64) * standards.scale
+        readings = []
+        for point, its_sums, diagonal in zip(rounded, sums, diagonals, strict=True):
+            shrinking = self.penalty * point
+            gradient = its_sums[: point.size] / standards.scale + shrinking
+            gradient[self._is_void] = 0.0
+            gradient[n] *= self._options.fit_intercept
+            value = float(its_sums[point.size] + inner_product(shrinking, point) / 2)
+            readings.append(Reading(point, value, gradient, diagonal))
+        return readings
+
+    def _take_in(self, moments: Array) -> None:
+        """Let the penalty go by the columns' exact deviations; a column that is constant has no weight."""
+        n, deviations = self._standards.n_features, np.empty(self._standards.n_features)
+        n_rows = self._problem.rows.n_rows
+        self.total = float(moments[0, n])
+        deviations_of(moments[0, :n], moments[1, :n], self.total, n_rows, self._standards.centre, deviations)
+        self.penalty = penalty_of(self._options, self._standards, deviations)
+        self._is_void[:n] = (deviations == 0) & self._options.fit_intercept
