@@ -23,7 +23,7 @@ def add_outer(typing_context, total, left, right, i, j, n_rows):
     """
 
     def generate(context, builder, signature, arguments):
-        (first_total, element), (first_left, _), (first_right, _) = (
+        (first_total, _), (first_left, _), (first_right, _) = (
             elements_of(context, builder, array_type, array)
             for array_type, array in zip((total, left, right), arguments[:3], strict=True)
         )

@@ -12,7 +12,7 @@ from fastperceptron.kernels.draws import INCREMENT, random_word
 from fastperceptron.kernels.jit import intrinsic, jit
 from fastperceptron.kernels.rows import elements_of, prefetch
 
-# Rows asked for ahead of their use: without it single rows of 20 float32 from everywhere took 110-140 ns, with it 25-45.
+# Rows asked for ahead of their use: without it single rows of 20 float32 from everywhere took 110-140 ns, then 25-45.
 # Wide rows are fewer, or the first-level cache would lose the first before they are used.
 ROWS_AHEAD, ELEMENTS_AHEAD = 64, 2048
 

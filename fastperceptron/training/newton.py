@@ -45,8 +45,7 @@ from fastperceptron.training.quasi_newton import QuasiNewton
 from fastperceptron.training.sample import draw_sample
 
 # A read that shrinks the gap by less asks for a better preconditioner.
-GOOD_SHRINKAGE = 20.0
-GROWTH = 8
+GOOD_SHRINKAGE, GROWTH = 20.0, 8
 ENOUGH_ROWS_PER_PARAMETER = 20
 FEWEST_READS_BETWEEN = 2
 FLOAT32_ROUNDING = 2.0**-24
