@@ -61,7 +61,8 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         Factors for the weights of the rows of each class, as everywhere in scikit-learn.
     tol : float
         "newton" stops within so many standard errors of the optimum: at 0.01 what is left to gain is far less than what
-        another sample of rows would change.
+        another sample of rows would change. "sgd" stops when five epochs lower the objective by less than that share of
+        its own standard error.
     max_iter : int
         The most reads of the data, or epochs of "sgd".
     learning_rate : {"constant", "invscaling"}
@@ -75,7 +76,7 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     shuffle : bool
         For "sgd": whether each epoch takes the rows in a new order.
     average : bool
-        For "sgd": whether the result is the mean over the last half of the steps.
+        For "sgd": whether the result is the mean over (at least) the last half of the steps.
     warm_start : bool
         Whether `fit` starts from the last one's result, where that had the same classes and number of features.
     random_state : int, RandomState instance or None
@@ -94,9 +95,9 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         The bias of each neuron.
     classes_ : ndarray of shape (n_classes,)
     n_iter_ : int
-        Reads of the data.
+        Reads of the data, or epochs of "sgd".
     loss_curve_ : ndarray
-        What is minimised, divided by the sum of the rows' weights, after each read.
+        What is minimised, divided by the sum of the rows' weights, after each read or epoch.
     optimality_gap_ : float
         The last of `loss_curve_` is that much above the minimum, as estimated; NaN where that is not known.
     n_features_in_ : int

@@ -311,7 +311,7 @@ def with_value(value: float) -> np.ndarray:
         ((np.array([[1, None], [2, 3]], object), [0, 1]), {}, TypeError, "row 0, column 1 holds None"),
         ((pd.DataFrame({"a": [1, 2], "b": ["u", "v"]}), [0, 1]), {}, TypeError, "row 0, column 1 holds 'u'"),
         (([[1, 2], [3]], [0, 1]), {}, ValueError, "not a rectangular array"),
-        ((with_value(np.nan), Y), {}, ValueError, "nan in row 7, column 1"),
+        ((with_value(np.nan), Y), {}, ValueError, "NaN in row 7, column 1"),
         ((with_value(-np.inf), Y), {}, ValueError, "-inf in row 7, column 1"),
         ((X, Y[:-1]), {}, ValueError, "10 rows, but y has 9 labels"),
         ((X, Y.reshape(2, 5)), {}, ValueError, "y must have one dimension"),

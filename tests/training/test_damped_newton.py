@@ -12,7 +12,13 @@ from scipy.special import expit
 
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training import damped_newton
-from fastperceptron.training.damped_newton import SampleObjective, State, minimise, minimise_by_gradients
+from fastperceptron.training.damped_newton import (
+    SampleObjective,
+    State,
+    follow_gradients,
+    minimise,
+    minimise_by_gradients,
+)
 
 LOSSES = ["log_loss", "squared_error"]
 N_ROWS = 60 if config.DISABLE_JIT else 200
@@ -112,10 +118,23 @@ def test_by_gradients_it_ends_at_the_same_point(loss: str) -> None:
     objective = example(4, loss, n_features=9)
     start, exactness = np.zeros(16), float(loss != "log_loss")
     whole = minimise(objective, start, few(1e-9), exactness, 100, is_polished=True)
-    mostly = minimise_by_gradients(objective, start, few(1e-9), exactness)
+    mostly = minimise_by_gradients(objective, start, 1e-9, exactness, is_held_out=False)
     assert mostly.gap <= 1e-9
     np.testing.assert_allclose(mostly.state.point, whole.state.point, atol=1e-4)
     assert mostly.state.hessian.any()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_rows_held_out_end_it_before_it_fits_noise(loss: str) -> None:
+    # Pure noise, in a third as many columns as each half has rows.
+    objective, start, exactness = example(6, loss, n_features=30, penalty=0.0, signal=0.0), np.zeros(32), 0.0
+    training, held_out = objective.half(0), objective.half(1)
+    fitted = minimise(training, start, few(1e-9), exactness, 100, is_polished=False).state.point
+    stopped = minimise_by_gradients(objective, start, 1e-9, exactness, is_held_out=True).state.point
+    by_memory, search = follow_gradients(objective, start)
+    for point in (stopped, by_memory):
+        assert held_out.at(point, 0.0).value < held_out.at(fitted, 0.0).value - 1.0
+    assert np.isfinite(search.inverse_hessian_times(search.gradient)).all()
 
 
 def test_parts_shared_out_to_threads_give_the_bits_of_one(monkeypatch: pytest.MonkeyPatch) -> None:

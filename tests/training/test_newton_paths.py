@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 from numba.core import config
 
-from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.training import newton as newton_module
-from fastperceptron.training.newton import _rough_logit
 
 LOSSES = ["log_loss", "squared_error"]
 N_ROWS = 160 if config.DISABLE_JIT else 1500
@@ -51,7 +49,7 @@ def test_on_all_rows(workshop: Any, loss: str, n_features: int) -> None:
 def test_from_a_sample(workshop: Any, few_are_sampled: None, loss: str, n_features: int) -> None:
     X, y = tiny(n_features)
     solution = check(workshop, X, y, loss)
-    assert solution.n_iter == len(solution.loss_curve)
+    assert 1 <= len(solution.loss_curve) <= solution.n_iter  # a Hessian taken anew is a read at a known point
 
 
 @pytest.mark.parametrize("n_features", [2, 9])
@@ -59,7 +57,7 @@ def test_from_a_sample(workshop: Any, few_are_sampled: None, loss: str, n_featur
 def test_from_the_diagonal_alone(
     workshop: Any, few_are_sampled: None, monkeypatch: pytest.MonkeyPatch, loss: str, n_features: int
 ) -> None:
-    monkeypatch.setattr(newton_module, "hessian_rows", lambda *_: 0)
+    monkeypatch.setattr(newton_module, "hessian_rows", lambda *_, **__: 0)
     check(workshop, *tiny(n_features), loss)
 
 
@@ -140,7 +138,6 @@ def test_rows_of_float32_end_where_those_of_float64_do(workshop: Any) -> None:
 
 
 @pytest.mark.compiled
-@pytest.mark.xfail(strict=True, reason="a value rounded in float32 below the minimum is never undercut in float64")
 def test_a_tight_tolerance_is_met_on_rows_of_float32(workshop: Any) -> None:
     rng = np.random.default_rng(40_002)
     y = rng.integers(0, 2, 40_000)
@@ -150,12 +147,3 @@ def test_a_tight_tolerance_is_met_on_rows_of_float32(workshop: Any) -> None:
     assert double.is_converged
     assert single.is_converged
     assert single.n_iter <= 2 * double.n_iter
-
-
-def test_a_rough_logit_is_within_a_factor_of_two() -> None:
-    for ones in (1, 3, 50, 97, 99):
-        targets = (np.arange(100) < ones).astype(float)
-        exact = math.log(ones / (100 - ones))
-        assert abs(_rough_logit(targets, np.ones(100)) - exact) <= math.log(2) + 1e-12
-    assert _rough_logit(np.ones(5), np.ones(5)) == _rough_logit(np.zeros(5), np.ones(5)) == 0.0
-    assert sum_in_order(np.ones(5)) == 5

@@ -1,5 +1,7 @@
 """The sample: which rows are in it, what they count, and the standards that it gives."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -108,13 +110,12 @@ def test_a_constant_column_is_zero_beside_an_intercept(has_intercept: bool) -> N
     assert (sample.panel[:, 2] == has_intercept).all()
 
 
-def test_a_samples_hessian_has_the_exact_diagonal_where_both_are_of_one_point() -> None:
+def test_a_samples_hessian_has_the_exact_diagonal() -> None:
     sampled = np.array([[4.0, 1.0, 0.0], [1.0, 9.0, 0.0], [0.0, 0.0, 0.0]])
     diagonal = np.array([16.0, 9.0, 2.0])  # the third column is one that the sample never saw
-    np.testing.assert_allclose(corrected_hessian(sampled, diagonal, True), [[16, 2, 0], [2, 9, 0], [0, 0, 2]])
-    np.testing.assert_allclose(corrected_hessian(sampled, diagonal, False), [[4, 1, 0], [1, 9, 0], [0, 0, 2]])
+    np.testing.assert_allclose(corrected_hessian(sampled, diagonal), [[16, 2, 0], [2, 9, 0], [0, 0, 2]])
     void = np.array([0.0, 9.0, 2.0])  # a column that is constant in all rows stays put
-    assert (corrected_hessian(sampled, void, True)[0] == 0).all()
+    assert (corrected_hessian(sampled, void)[0] == 0).all()
 
 
 def test_inverses_leave_alone_what_they_know_nothing_of() -> None:
@@ -125,3 +126,12 @@ def test_inverses_leave_alone_what_they_know_nothing_of() -> None:
     np.testing.assert_allclose(inverse_diagonal(hessian.diagonal(), penalty)(vector), expected)
     bent = np.diag([4.0, -2.0, 0, 0, 0, 0, 0, 0])  # a curvature of the wrong sign is raised: still downhill
     assert inverse_hessian(bent, 0 * penalty)(vector) @ vector > 0
+
+
+def test_a_rough_logit_is_within_a_factor_of_two() -> None:
+    for ones in (1, 3, 50, 97, 99):
+        sample = draw_sample(problem(np.arange(100) < ones), 100, has_intercept=True)
+        exact = math.log(ones / (100 - ones))
+        assert abs(sample.rough_logit(1) - exact) <= math.log(2) + 1e-12
+        assert abs(sample.rough_logit(0) + exact) <= math.log(2) + 1e-12
+    assert draw_sample(problem(np.ones(5)), 5, has_intercept=True).rough_logit(1) == 0.0
