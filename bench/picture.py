@@ -1,6 +1,6 @@
-"""Draw the picture of README.md from what test_time_to_optimum.py measured: python bench/picture.py RESULTS.json OUT.png.
+"""Draw the picture of README.md from what test_time_to_optimum.py measured.
 
-RESULTS.json is what pytest writes with --benchmark-json.
+Call it as `python bench/picture.py RESULTS.json OUT.png`, where pytest wrote RESULTS.json with --benchmark-json.
 """
 
 import json
@@ -42,9 +42,9 @@ def draw(times: dict[str, tuple[float, float, float]], out: Path) -> None:
     axes.set_xlim(right=axes.get_xlim()[1] * 2.5)
     axes.invert_yaxis()
     axes.set_xlabel("milliseconds to the optimum, from raw float32 rows")
-    labels = {"one read of the rows: X @ w": READ, "PerceptronClassifier": OURS}
-    labels["StandardScaler + LogisticRegression"] = THEIRS
-    handles = [plt.Line2D([], [], color=color, marker="o", linestyle="", label=label) for label, color in labels.items()]
+    colors = {"one read of the rows: X @ w": READ, "PerceptronClassifier": OURS}
+    colors["StandardScaler + LogisticRegression"] = THEIRS
+    handles = [axes.scatter([], [], color=color, label=label) for label, color in colors.items()]
     axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, 1.12), ncols=3, frameon=False)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)

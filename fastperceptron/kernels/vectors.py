@@ -126,10 +126,6 @@ class Sum:
         builder = self._builder
         builder.store(fused_multiply_add(builder, a, b, builder.load(self._place)), self._place)
 
-    def add(self, a):
-        """Add a."""
-        self._builder.store(self._builder.fadd(a, self._builder.load(self._place)), self._place)
-
     def total(self):
         """Return the sum of the lanes: upper half to lower half, until one is left."""
         builder, vector, width = self._builder, self._builder.load(self._place), LANES

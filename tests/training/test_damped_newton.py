@@ -126,14 +126,16 @@ def test_by_gradients_it_ends_at_the_same_point(loss: str) -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_rows_held_out_end_it_before_it_fits_noise(loss: str) -> None:
-    # Pure noise, in a third as many columns as each half has rows.
-    objective, start, exactness = example(6, loss, n_features=30, penalty=0.0, signal=0.0), np.zeros(32), 0.0
+    # Pure noise, in a quarter as many columns as each half has rows.
+    n_features = N_ROWS // 8
+    objective = example(6, loss, n_features, penalty=0.0, signal=0.0)
+    start, exactness = np.zeros(padded_size(n_features)), 0.0
     training, held_out = objective.half(0), objective.half(1)
     fitted = minimise(training, start, few(1e-9), exactness, 100, is_polished=False).state.point
     stopped = minimise_by_gradients(objective, start, 1e-9, exactness, is_held_out=True).state.point
     by_memory, search = follow_gradients(objective, start)
     for point in (stopped, by_memory):
-        assert held_out.at(point, 0.0).value < held_out.at(fitted, 0.0).value - 1.0
+        assert held_out.at(point, 0.0).value < held_out.at(fitted, 0.0).value
     assert np.isfinite(search.inverse_hessian_times(search.gradient)).all()
 
 
