@@ -48,13 +48,16 @@ def column_moments(rows, weights, centre, sums, squares):
 
 @jit
 def deviations_of(sums, squares, total, n_rows, centre, out):
-    """Write the columns' standard deviations, from sums of columns less a centre; 0 for a constant column."""
+    """Write the columns' standard deviations, from sums of columns less a centre; 0 for a constant column.
+
+    Where squares overflow it is infinite, and NaN where values are.
+    """
     for j in range(out.size):
         mean = sums[j] / total
         variance = squares[j] / total - mean * mean
         rounding = n_rows * MACHINE_EPSILON * (centre[j] + mean)
         bound = n_rows * MACHINE_EPSILON * variance + rounding * rounding
-        out[j] = math.sqrt(variance) if variance > bound else 0.0
+        out[j] = 0.0 if variance <= bound and variance < math.inf else math.sqrt(variance)
 
 
 @jit

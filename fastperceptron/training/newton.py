@@ -94,6 +94,8 @@ class Newton:
         self._has_hessian, self._growth = size > 0, 1
         size = size or min(sample_size(self._n_rows, self._n_features), 4 * self._n_features)
         self._sample = draw_sample(problem, size, options.fit_intercept)
+        if not np.isfinite(self._sample.standards.deviations).all():
+            complain(problem)
         self._full = FullObjective(problem, options, self._sample.standards, map_in_order)
         self._is_single = problem.rows.dtype == np.float32
         self._curve: list[float] = []
@@ -104,8 +106,7 @@ class Newton:
     def run(self, start: Array | None) -> Solution:
         """Return the solution."""
         loss = self._options.loss
-        positives = [1] if self._problem.n_classes == 2 else range(self._problem.n_classes)
-        neurons = [Neuron(positive, self._start(positive, start)) for positive in positives]
+        neurons = [Neuron(positive, self._start(positive, start)) for positive in self._problem.positives]
         # The squared error has more than one minimum: the one beside the log loss's is meant.
         losses = [loss] if start is not None or loss == "log_loss" else ["log_loss", loss]
         if self._is_shared:

@@ -32,7 +32,12 @@ class Problem:
     @property
     def n_neurons(self) -> int:
         """How many neurons it takes."""
-        return 1 if self.n_classes == 2 else self.n_classes
+        return len(self.positives)
+
+    @property
+    def positives(self) -> range:
+        """The class that each neuron stands for."""
+        return range(1, 2) if self.n_classes == 2 else range(self.n_classes)
 
 
 @dataclass(frozen=True, eq=False)

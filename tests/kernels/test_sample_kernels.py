@@ -70,7 +70,7 @@ def test_deviations_are_those_of_a_scaler(offset: float, spread: float, is_weigh
         np.testing.assert_allclose(computed, np.sqrt(exact.var_), rtol=1e-9 + 1e-15 * (offset / spread) ** 2)
 
 
-@pytest.mark.parametrize("value", [0.0, 3.7, -1e6, 1e-9, 1 / 3, 1e300])
+@pytest.mark.parametrize("value", [0.0, 3.7, -1e6, 1e-9, 1 / 3, 1e100])
 def test_a_constant_column_has_none(value: float) -> None:
     for n_rows in (1, 2, 7, 1000):
         rows = np.column_stack([np.full(n_rows, value), np.arange(n_rows, dtype=float)])
