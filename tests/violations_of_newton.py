@@ -76,7 +76,7 @@ VIOLATIONS = [
     (
         "rounding taken for a deviation",
         "kernels/sample.py",
-        "math.sqrt(variance) if variance > bound else 0.0",
+        "0.0 if variance <= bound and variance < math.inf else math.sqrt(variance)",
         "math.sqrt(max(variance, 0.0))",
         "kernels/test_sample_kernels.py::test_a_constant_column_has_none",
     ),
@@ -196,13 +196,5 @@ VIOLATIONS = [
         "            complain(self._problem)\n",
         "            pass\n",
         "training/test_bad_values.py::test_in_a_small_table",
-    ),
-    (
-        "what is not finite in a read unnoticed",
-        "training/full_objective.py",
-        "            complain(self._problem)\n",
-        "            pass\n",
-        "training/test_bad_values.py::test_in_a_table_that_is_sampled",
-        True,
     ),
 ]
