@@ -97,7 +97,7 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     n_iter_ : int
         Reads of the data, or epochs of "sgd".
     loss_curve_ : ndarray
-        What is minimised, divided by the sum of the rows' weights, after each read or epoch.
+        What is minimised, divided by the sum of the rows' weights, after each step or epoch.
     optimality_gap_ : float
         The last of `loss_curve_` is that much above the minimum, as estimated; NaN where that is not known.
     n_features_in_ : int

@@ -20,6 +20,7 @@ from fastperceptron.training.preconditioner import (
     factor_of,
     inverse_diagonal,
     inverse_hessian,
+    is_bent,
     raised_factor_of,
 )
 from fastperceptron.training.quasi_newton import QuasiNewton
@@ -156,7 +157,7 @@ def minimise(
     gap = math.inf
     while math.isfinite(state.value):
         factor = factor_of(state.hessian, objective.penalty)
-        if factor is None and state.exactness > 0 and n_evaluations < max_evaluations:
+        if factor is None and state.exactness > 0 and is_bent(state.hessian, objective.penalty):
             state, n_evaluations = objective.at(state.point, 0.0), n_evaluations + 1
             factor = factor_of(state.hessian, objective.penalty)
         if factor is None:
@@ -212,7 +213,7 @@ def minimise_by_gradients(
     search = QuasiNewton(start, state.value, state.gradient, inverse_hessian(state.hessian, objective.penalty))
     best, n_evaluations = _follow(search, training, held_out, goal)
     end = objective.at(best, exactness)
-    if exactness > 0 and factor_of(end.hessian, objective.penalty) is None:
+    if exactness > 0 and is_bent(end.hessian, objective.penalty):
         end = objective.at(best, 0.0)
     return Optimum(end, search.gap, n_evaluations + 1, (end.value,), objective.n_rows)
 

@@ -11,7 +11,6 @@ steps start from the exact diagonal and what gradients of the sample say; where 
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from fastperceptron.training.damped_newton import (
     minimise_by_gradients,
 )
 from fastperceptron.training.full_objective import FullObjective, Reading, complain
+from fastperceptron.training.neuron import Found, Neuron, solution_of
 from fastperceptron.training.options import NewtonOptions
 from fastperceptron.training.passes import MapInOrder, pool_of
 from fastperceptron.training.plan import hessian_price, hessian_rows, sample_size
@@ -39,6 +39,7 @@ from fastperceptron.training.preconditioner import (
     corrected_hessian,
     inverse_diagonal,
     inverse_hessian,
+    is_bent,
 )
 from fastperceptron.training.problem import Problem, Solution
 from fastperceptron.training.quasi_newton import QuasiNewton
@@ -47,8 +48,7 @@ from fastperceptron.training.sample import draw_sample
 # A read that shrinks the gap by less asks for a better preconditioner.
 GOOD_SHRINKAGE, GROWTH = 20.0, 8
 ENOUGH_ROWS_PER_PARAMETER = 20
-FEWEST_READS_BETWEEN = 2
-FLOAT32_ROUNDING = 2.0**-24
+FEWEST_READS_BETWEEN, FLOAT32_ROUNDING = 2, 2.0**-24
 
 
 def newton(problem: Problem, options: NewtonOptions, start: Array | None = None) -> Solution:
@@ -68,20 +68,6 @@ def newton(problem: Problem, options: NewtonOptions, start: Array | None = None)
     """
     with pool_of(options.n_threads) as map_in_order:
         return Newton(problem, options, map_in_order).run(start)
-
-
-class Neuron:
-    """One neuron on its way."""
-
-    def __init__(self, positive: int, point: Array) -> None:
-        self.positive, self.point = positive, point
-        self.optimum: Optimum | None = None  # of the sample, with its Hessian
-        self.memory: QuasiNewton | None = None  # of the sample, where a Hessian costs too much
-        self.certificate = Certificate(math.inf, 0.0)
-        self.search = QuasiNewton(point, math.inf, np.zeros_like(point), np.copy)
-        self.diagonal = np.empty(0)  # of the Hessian, exact
-        self.reads_before = 0  # the Hessian was taken
-        self.is_done = False
 
 
 class Newton:
@@ -194,15 +180,36 @@ class Newton:
 
     def _set_out(self, neurons: list[Neuron], points: list[Array], tol: float) -> None:
         """Start searches at points, of which a read tells the Hessian's diagonal, too."""
-        for neuron, reading in zip(neurons, self._read(neurons, points, has_moments=True), strict=True):
+        readings, loss = self._read(neurons, points, has_moments=True), self._full.loss
+        for neuron, reading in zip(neurons, readings, strict=True):
             neuron.diagonal = reading.diagonal
+        if self._full.exactness > 0 and any(map(self._is_bent, neurons)):
+            # The squared error bends the wrong way here: its Gauss-Newton part never does.
+            self._full.choose(loss, 0.0)
+            for neuron, point in zip(neurons, points, strict=True):
+                neuron.optimum = self._optimum_at(neuron, point)
+            self._set_out(neurons, points, tol)
+            return
+        for neuron, reading in zip(neurons, readings, strict=True):
             if neuron.optimum is None:
-                state = self._objective_of_sample(neuron, self._full.loss).at(reading.point, 0.0, has_hessian=False)
-                neuron.certificate = self._certificate(state, self._full.loss)
+                state = self._objective_of_sample(neuron, loss).at(reading.point, 0.0, has_hessian=False)
+                neuron.certificate = self._certificate(state, loss)
             precondition, is_scaled = self._preconditioner(neuron), not self._has_hessian
             neuron.search = QuasiNewton(reading.point, reading.value, reading.gradient, precondition, is_scaled)
             neuron.is_done = neuron.search.gap <= neuron.certificate.goal(tol)
             neuron.reads_before = self._full.n_reads
+
+    def _is_bent(self, neuron: Neuron) -> bool:
+        """Whether the Hessian, as far as it is known, is not positive definite."""
+        if neuron.optimum is None:
+            return False
+        hessian = corrected_hessian(neuron.optimum.state.hessian, neuron.diagonal)
+        return bool((neuron.diagonal < 0).any()) or is_bent(hessian, self._full.penalty)
+
+    def _optimum_at(self, neuron: Neuron, point: Array) -> Optimum:
+        """Return a point with the sample's Hessian there."""
+        state = self._objective_of_sample(neuron, self._full.loss).at(point, self._full.exactness)
+        return Optimum(state, math.nan, 0, (), self._sample.n_rows)
 
     def _read(self, neurons: list[Neuron], points: list[Array], has_moments: bool = False) -> list[Reading]:
         is_single = self._is_single and all(map(self._is_float32_enough, neurons, points))
@@ -249,9 +256,7 @@ class Newton:
             self._sample = draw_sample(self._problem, size, self._options.fit_intercept, self._sample.standards)
         due = [neuron for neuron in neurons if self._has_hessian and self._is_hessian_due(neuron)]
         for neuron in due:
-            objective = self._objective_of_sample(neuron, self._full.loss)
-            state = objective.at(neuron.search.point, self._full.exactness)
-            neuron.optimum = Optimum(state, math.nan, 0, (), self._sample.n_rows)
+            neuron.optimum = self._optimum_at(neuron, neuron.search.point)
         if due:
             # A read more, for the exact diagonal here: columns that are rare in the sample make steps too long.
             self._set_out(due, [neuron.search.point for neuron in due], tol)
@@ -289,13 +294,11 @@ class Newton:
         return self._solution_at(neurons, [optimum.gap for optimum in optima], reads, curve, total)
 
     def _solution_at(
-        self, neurons: list[Neuron], gaps: Sequence[float], reads: int, curve: Array, total: float
+        self, neurons: list[Neuron], gaps: list[float], reads: int, curve: Array, total: float
     ) -> Solution:
-        pairs = [(neuron.certificate, gap) for neuron, gap in zip(neurons, gaps, strict=True)]
-        is_converged = all(certificate.is_reached(gap, self._options.tol) for certificate, gap in pairs)
-        # Without a Hessian of its own a neuron knows too little of flat directions: digits were off by 40 times.
-        is_known = all(certificate.is_known for certificate, _ in pairs) and self._has_hessian
-        distance = max(certificate.distance(gap) for certificate, gap in pairs) if is_known else math.nan
-        gap = sum(gaps) / total if is_known else math.nan
-        weights, bias = self._sample.standards.to_raw(np.array([neuron.point for neuron in neurons]))
-        return Solution(weights, bias, reads, curve, gap, is_converged, distance)
+        # All that is known of the squared error's Hessian may be its Gauss-Newton part, blind to how it bends.
+        optima = [neuron.optimum for neuron in neurons if neuron.optimum]
+        is_blind = self._options.loss != "log_loss" and any(optimum.state.exactness == 0 for optimum in optima)
+        is_endless = is_blind and self._options.penalty == 0
+        found = Found(gaps, reads, curve, total, self._has_hessian and not is_blind, is_endless)
+        return solution_of(neurons, found, self._sample.standards, self._options.tol)

@@ -9,6 +9,7 @@ from fastperceptron.kernels.linear_algebra import factorise, solve
 
 SMALLEST_RAISE = 1e-10
 ROUNDING = 1e-15
+BARELY = 1e-8
 
 Precondition = Callable[[Array], Array]
 
@@ -21,13 +22,21 @@ def factor_of(hessian: Array, penalty: Array) -> Array | None:
 
 
 def raised_factor_of(hessian: Array, penalty: Array) -> Array:
-    """Return the factor of the Hessian with its diagonal raised as little as it takes."""
+    """Return the factor of a finite Hessian with its diagonal raised as little as it takes."""
     diagonal = np.abs(np.diag(hessian)) + penalty
+    if not np.isfinite(hessian).all():
+        raise ValueError("the values of X overflow: scale its columns, or pass float64.")
     unit = np.maximum(diagonal, diagonal.max() * ROUNDING) * (diagonal > 0)
     raised = 0.0
     while (factor := factor_of(hessian, penalty + raised * unit)) is None:
         raised = max(SMALLEST_RAISE, raised * 100)
     return factor
+
+
+def is_bent(hessian: Array, penalty: Array) -> bool:
+    """Whether the penalised Hessian has a negative eigenvalue; those of collinear columns are 0, or rounding."""
+    diagonal = hessian.diagonal()
+    return bool((diagonal < 0).any()) or factor_of(hessian, penalty + BARELY * diagonal) is None
 
 
 def inverse_hessian(hessian: Array, penalty: Array) -> Precondition:

@@ -136,15 +136,12 @@ def check_claim(workshop: Any, X: np.ndarray, y: np.ndarray, loss: str) -> None:
         assert objective(v)[0] - lowest <= 3 * solution.optimality_gap * len(y) + 1e-9 * objective(v)[0]
 
 
-FROZEN = "columns whose exact curvature is not positive stay put, and are left out of the gap"
-
-
 @pytest.mark.parametrize(
     ("loss", "share", "size", "seed"),
     [
         ("log_loss", 0.002, 4, 6),
         ("squared_error", 0.003, 3, 0),
-        pytest.param("squared_error", 0.003, 3, 4, marks=pytest.mark.xfail(strict=True, reason=FROZEN)),
+        ("squared_error", 0.003, 3, 4),
     ],
 )
 def test_a_claim_about_many_rare_columns(workshop: Any, loss: str, share: float, size: int, seed: int) -> None:
@@ -154,7 +151,6 @@ def test_a_claim_about_many_rare_columns(workshop: Any, loss: str, share: float,
     check_claim(workshop, X, (rng.random(len(z)) < expit(z)).astype(np.uint8), loss)
 
 
-@pytest.mark.xfail(strict=True, reason=FROZEN)
 def test_a_claim_about_noise_in_heavy_tails(workshop: Any) -> None:
     rng = np.random.default_rng(0)
     X = rng.standard_t(1.0, size=(60_000, 6)).astype(np.float32)

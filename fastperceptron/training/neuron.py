@@ -1,0 +1,54 @@
+"""A neuron on its way through the newton solver, and the solution that all neurons together end as."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.training.certificate import Certificate
+from fastperceptron.training.damped_newton import Optimum
+from fastperceptron.training.problem import Solution
+from fastperceptron.training.quasi_newton import QuasiNewton
+from fastperceptron.training.standards import Standards
+
+
+class Neuron:
+    """One neuron on its way."""
+
+    def __init__(self, positive: int, point: Array) -> None:
+        self.positive, self.point = positive, point
+        self.optimum: Optimum | None = None  # of the sample, with its Hessian
+        self.memory: QuasiNewton | None = None  # of the sample, where a Hessian costs too much
+        self.certificate = Certificate(math.inf, 0.0)
+        self.search = QuasiNewton(point, math.inf, np.zeros_like(point), np.copy)
+        self.diagonal = np.empty(0)  # of the Hessian, exact
+        self.reads_before = 0  # the Hessian was taken
+        self.is_done = False
+
+
+class Found(NamedTuple):
+    """What a solver ends with, beside the points.
+
+    Without a Hessian of its own a neuron knows too little of flat directions (digits were off by 40 times), and without
+    the exact one nothing of bends: then the gaps are no more than what the steps went by.
+    """
+
+    gaps: Sequence[float]
+    n_reads: int
+    curve: Array
+    total: float  # of the rows' weights
+    is_known: bool
+    is_endless: bool  # may the loss fall for ever: with neither a Hessian to tell, nor a penalty, nothing says it ended
+
+
+def solution_of(neurons: Sequence[Neuron], found: Found, standards: Standards, tol: float) -> Solution:
+    """Return the solution on the scale of the rows as they came."""
+    pairs = [(neuron.certificate, gap) for neuron, gap in zip(neurons, found.gaps, strict=True)]
+    is_converged = not found.is_endless and all(certificate.is_reached(gap, tol) for certificate, gap in pairs)
+    is_known = found.is_known and all(certificate.is_known for certificate, _ in pairs)
+    distance = max(certificate.distance(gap) for certificate, gap in pairs) if is_known else math.nan
+    gap = sum(found.gaps) / found.total if is_known else math.nan
+    weights, bias = standards.to_raw(np.array([neuron.point for neuron in neurons]))
+    return Solution(weights, bias, found.n_reads, found.curve, gap, is_converged, distance)
