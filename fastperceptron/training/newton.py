@@ -154,14 +154,10 @@ class Newton:
         return float(self._n_rows / self._sample.n_rows)
 
     def _certificate(self, state: State, loss: str) -> Certificate:
+        n_parameters, is_penalised = self._n_features + 1, self._options.penalty > 0
+        is_plain = self._problem.row_weights is None and self._problem.class_weights is None
         return certificate_of(
-            state,
-            loss,
-            self._n_features + 1,
-            self._n_rows,
-            self._expansion,
-            is_plain=self._problem.row_weights is None and self._problem.class_weights is None,
-            is_penalised=self._options.penalty > 0,
+            state, loss, n_parameters, self._n_rows, self._expansion, is_plain=is_plain, is_penalised=is_penalised
         )
 
     # All rows
