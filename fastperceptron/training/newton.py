@@ -143,8 +143,6 @@ class Newton:
             is_last = loss == options.loss
             budget = options.max_iter - (neuron.optimum.n_evaluations if neuron.optimum else 0)
             optimum = minimise(objective, neuron.point, goal, exactness, max(budget, 1), sample.is_all and is_last)
-        if not np.isfinite(optimum.state.value):
-            complain(self._problem)
         neuron.optimum, neuron.point = optimum, optimum.state.point
         neuron.certificate = self._certificate(optimum.state, loss)
 
