@@ -13,6 +13,9 @@ from fastperceptron.training.online import OnlineNewton
 from fastperceptron.training.options import NewtonOptions
 from fastperceptron.training.problem import Problem, Solution
 
+# Tens of thousands of rows each.
+pytestmark = pytest.mark.compiled
+
 LOSSES = ["log_loss", "squared_error"]
 N_ROWS, N_FEATURES, CHUNK = 40_000, 8, 4000
 
