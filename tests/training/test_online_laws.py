@@ -76,6 +76,7 @@ def test_no_layout_changes_a_bit(n_rows: int, n_features: int, dtype: type, n_ch
         assert bits(taught(other, y, options, chunk)) == expected
 
 
+@pytest.mark.compiled
 def test_copies_go_on_alike() -> None:
     options, (X, y) = NewtonOptions("log_loss"), made()
     engine = taught(X[:5000], y[:5000], options, 1000)
