@@ -32,6 +32,7 @@ def in_chunks(X: np.ndarray, y: np.ndarray, sizes: list[int], **parameters: obje
     return classifier
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("sizes", [[100] * 10, [1, 9, 90, 400, 500], [1] * 50 + [950]])
 def test_chunks_teach_what_all_rows_together_do(sizes: list[int], n_classes: int) -> None:
