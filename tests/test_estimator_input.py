@@ -1,6 +1,5 @@
 """What PerceptronClassifier cannot use: each error says what, where and what to do, in scikit-learn's words."""
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -14,9 +13,6 @@ from scipy import sparse
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
 import fastperceptron as fp
-
-HAS_ONLINE = importlib.util.find_spec("fastperceptron.training.online") is not None
-needs_online = pytest.mark.skipif(not HAS_ONLINE, reason="the engine of partial_fit is not there yet")
 
 X = np.random.default_rng(0).normal(size=(30, 3))
 Y = np.arange(30) % 2
@@ -136,7 +132,7 @@ def test_unfit_rows(method: str, rows: Any, kind: type[Exception], message: str)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("method", ["fit", "predict", pytest.param("partial_fit", marks=needs_online)])
+@pytest.mark.parametrize("method", ["fit", "predict", "partial_fit"])
 def test_a_value_that_is_not_finite_is_named_by_row_and_column(method: str, value: float) -> None:
     spoilt, classifier = X.copy(), fp.PerceptronClassifier()
     spoilt[17, 2] = value
@@ -206,7 +202,6 @@ def test_nothing_is_predicted_before_a_fit_that_succeeded(method: str) -> None:
         getattr(classifier, method)(X)
 
 
-@needs_online
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [

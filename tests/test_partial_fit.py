@@ -1,6 +1,5 @@
 """partial_fit: rows in chunks of any size, classes that come late or never, chunks that weigh nothing."""
 
-import importlib.util
 import pickle
 
 import numpy as np
@@ -8,9 +7,6 @@ import pandas as pd
 import pytest
 
 import fastperceptron as fp
-
-HAS_ONLINE = importlib.util.find_spec("fastperceptron.training.online") is not None
-pytestmark = pytest.mark.skipif(not HAS_ONLINE, reason="the engine of partial_fit is not there yet")
 
 
 def made(n_classes: int = 2, n_rows: int = 1000) -> tuple[np.ndarray, np.ndarray]:

@@ -29,7 +29,6 @@ class _Group:
         count = builder.sub(self._stop, self._start)
         self._whole = builder.sdiv(count, vectors.INDEX(STRIP))
         self._has_rest = builder.icmp_signed("!=", builder.srem(count, vectors.INDEX(STRIP)), vectors.INDEX(0))
-        self.n_strips = builder.sdiv(builder.add(count, vectors.INDEX(STRIP - 1)), vectors.INDEX(STRIP))
 
     def each_strip(self, body):
         """Call body(strip number, pointers to its rows) in a loop, and once more for a last short strip."""

@@ -33,8 +33,8 @@ class DescentOptions:
 
 
 @dataclass(frozen=True)
-class SgdOptions:
-    """Options of the sgd solver, checked by the estimator. See `fastperceptron.PerceptronClassifier`."""
+class ObjectiveOptions:
+    """What both solvers of the estimator minimise and when they stop. See `fastperceptron.PerceptronClassifier`."""
 
     loss: str = "squared_error"
     C: float = 1.0
@@ -42,6 +42,12 @@ class SgdOptions:
     standardize: bool = True
     tol: float = 0.01
     max_iter: int = 100
+
+
+@dataclass(frozen=True)
+class SgdOptions(ObjectiveOptions):
+    """Options of the sgd solver, checked by the estimator."""
+
     batch_size: int = 256
     shuffle: bool = True
     average: bool = False
@@ -57,15 +63,9 @@ class SgdOptions:
 
 
 @dataclass(frozen=True)
-class NewtonOptions:
-    """Options of the newton solver, checked by the estimator. See `fastperceptron.PerceptronClassifier`."""
+class NewtonOptions(ObjectiveOptions):
+    """Options of the newton solver, checked by the estimator."""
 
-    loss: str = "squared_error"
-    C: float = 1.0
-    fit_intercept: bool = True
-    standardize: bool = True
-    tol: float = 0.01
-    max_iter: int = 100
     n_threads: int = 1
 
     @property

@@ -52,13 +52,12 @@ class QuasiNewton:
         self._is_scaled = is_scaled
         self.restart(precondition)
 
-    def restart(self, precondition: Callable[[Array], Array], is_scaled: bool | None = None) -> None:
+    def restart(self, precondition: Callable[[Array], Array]) -> None:
         """Go on from the accepted point with another inverse Hessian and no memory of the steps before.
 
         Where only its diagonal is known, it is scaled by what the last step found (Nocedal and Wright 2006, 7.20).
         """
         self.precondition = precondition
-        self._is_scaled = self._is_scaled if is_scaled is None else is_scaled
         self._pairs: list[tuple[Array, Array, float]] = []
         self._recent = []
         self._choose_direction()
