@@ -89,6 +89,7 @@ def test_copies_go_on_alike() -> None:
         assert bits(other) == bits(engine) != before
 
 
+@pytest.mark.compiled  # tens of thousands of rows
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_rows_that_are_refused_leave_no_trace(value: float) -> None:
     options, (X, y) = NewtonOptions("log_loss"), made()
