@@ -7,7 +7,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fastperceptron.data.dataset import Dataset as Dataset
     from fastperceptron.data.flowers import load_flowers as load_flowers
+    from fastperceptron.data.synthetic import synthetic as synthetic, two_flowers as two_flowers
     from fastperceptron.estimator import PerceptronClassifier as PerceptronClassifier
     from fastperceptron.functional import (
         log_loss as log_loss,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Dataset": "data.dataset",
     "Perceptron": "model",
     "PerceptronClassifier": "estimator",
     "load": "model",
@@ -35,7 +38,9 @@ _HOMES = {
     "slope": "functional",
     "squared_error": "functional",
     "squared_error_derivative": "functional",
+    "synthetic": "data.synthetic",
     "train": "training.train",
+    "two_flowers": "data.synthetic",
 }
 __all__ = list(_HOMES)
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import ArrayRows
-from fastperceptron.data.labels import check_not_continuous, encode_classes
+from fastperceptron.data.dataset import Dataset
+from fastperceptron.data.labels import encode_classes
 from fastperceptron.model import Perceptron
 from fastperceptron.training.problem import Problem, Solution
 
@@ -24,6 +25,14 @@ except ModuleNotFoundError as error:
         "PerceptronClassifier needs scikit-learn: pip install fastperceptron[sklearn]", name=error.name
     ) from error
 
+from fastperceptron.estimator_data import (
+    accuracy,
+    check_features,
+    check_goes_alone,
+    class_weights_of,
+    note_features,
+    opened,
+)
 from fastperceptron.estimator_input import (
     as_class_weights,
     as_label_vector,
@@ -31,7 +40,6 @@ from fastperceptron.estimator_input import (
     as_rows,
     check_parameters,
     classes_to_expect,
-    weights_of_classes,
 )
 from fastperceptron.estimator_solvers import SOLVERS, online_newton, reached, shortfall
 
@@ -162,7 +170,7 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Find the weights.
 
         Parameters
@@ -190,26 +198,17 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             If the solver ended before it was within `tol` of the optimum.
         """
         check_parameters(self, SOLVERS)
-        rows = as_rows(self, X, is_first=True)
-        classes, codes, counts = encode_classes(as_label_vector(self, y, len(rows)), len(rows))
-        check_not_continuous(classes)
-        weights = as_row_weights(sample_weight, len(rows))
-        sums = weights_of_classes(codes, counts, weights, self.class_weight)
-        if not sums.all():
-            empty = classes[np.argmin(sums)].item()
-            raise ValueError(
-                f"class {empty!r} has no rows of positive weight: drop its rows, or give one of them weight."
-            )
-        factors = as_class_weights(self.class_weight, classes, sums)
-        problem = Problem(ArrayRows(rows), codes, classes.size, weights, factors)
-        solution = SOLVERS[self.solver](self, problem, self._start(problem, classes))
-        self._online: Any = None  # what partial_fit goes on from
-        self._keep(solution, classes)
+        with opened(self, X, y, sample_weight) as table:
+            factors = class_weights_of(self, table)
+            problem = Problem(table.rows, table.codes, table.classes.size, table.weights, factors)
+            solution = SOLVERS[self.solver](self, problem, self._start(problem, table.classes))
+            self._online: Any = None  # what partial_fit goes on from
+            self._keep(solution, table.classes)
         if not solution.is_converged:
             warnings.warn(shortfall(self, solution), ConvergenceWarning, stacklevel=2)
         return self
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None) -> Self:
         """Learn from some more rows by online Newton, whatever `solver` is; all rows seen so far count alike.
 
         The first call starts anew, with a warning where there was a `fit`.
@@ -237,15 +236,27 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         if is_first and hasattr(self, "model_"):
             warnings.warn("partial_fit starts anew: of the rows that fit was given it knows nothing.", stacklevel=2)
         known = classes_to_expect(self, classes, is_first=is_first)
-        rows = as_rows(self, X, is_first=is_first)
-        codes = encode_classes(as_label_vector(self, y, len(rows)), len(rows), known).codes
+        if not isinstance(X, Dataset):
+            return self._learn(as_rows(self, X, is_first=is_first), y, known, sample_weight)
+        check_goes_alone(y, sample_weight)
+        if is_first:
+            note_features(self, X)
+        check_features(self, X)
+        for block in X.blocks():
+            self._learn(block.X, block.y, known, block.weights)
+        return self
+
+    def _learn(self, rows: Array, y: Any, classes: Array, sample_weight: Any) -> Self:
+        """Learn from some more rows, whose labels are among the classes."""
+        codes = encode_classes(as_label_vector(self, y, len(rows)), len(rows), classes).codes
         weights = as_row_weights(sample_weight, len(rows), may_all_be_zero=True)
-        factors = as_class_weights(self.class_weight, known, np.ones(known.size))
-        online = online_newton(self, rows.shape[1], known.size) if is_first else self._online
+        factors = as_class_weights(self.class_weight, classes, np.ones(classes.size))
+        is_first = getattr(self, "_online", None) is None
+        online = online_newton(self, rows.shape[1], classes.size) if is_first else self._online
         if weights is None or weights.any():
-            online.update(Problem(ArrayRows(rows), codes, known.size, weights, factors))
+            online.update(Problem(ArrayRows(rows), codes, classes.size, weights, factors))
         self._online = online
-        self._keep(online.solution, known)
+        self._keep(online.solution, classes)
         return self
 
     def decision_function(self, X: Any) -> Array:
@@ -271,8 +282,18 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def _model_for(self, X: Any, method: str) -> Array:
         check_is_fitted(self)
-        result: Array = getattr(self.model_, method)(as_rows(self, X))
+        if isinstance(X, Dataset):
+            check_features(self, X)
+        result: Array = getattr(self.model_, method)(X if isinstance(X, Dataset) else as_rows(self, X))
         return result
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the share of rows (or of their weight) whose class is predicted."""
+        if not isinstance(X, Dataset):
+            return float(super().score(X, y, sample_weight))
+        check_goes_alone(y, sample_weight)
+        check_is_fitted(self)
+        return accuracy(self, X)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether there is a model: a fit that failed leaves none, but has set the features' number."""

@@ -9,6 +9,7 @@ import numpy as np
 from fastperceptron import prediction
 from fastperceptron.checks import Array, as_matrix, choice
 from fastperceptron.data.arrays import ArrayRows
+from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.labels import codes_of
 from fastperceptron.history import History
 from fastperceptron.kernels.losses import LOSSES
@@ -92,6 +93,8 @@ class Perceptron:
             If X is empty, not numeric, not finite or has another number of features; or if a row is so large that the
             terms of its z overflow in both directions.
         """
+        if isinstance(X, Dataset):
+            return np.concatenate([self.decision_function(block.X) for block in X.blocks()])
         rows, is_one = self._rows(X)
         z = prediction.decision_values(rows, self._padded_weights())
         return z[0] if is_one else z
@@ -111,6 +114,8 @@ class Perceptron:
         ValueError, TypeError
             As `decision_function`.
         """
+        if isinstance(X, Dataset):
+            return np.concatenate([self.predict_proba(block.X) for block in X.blocks()])
         rows, is_one = self._rows(X)
         probabilities = prediction.probabilities(rows, self._padded_weights())
         return probabilities[0] if is_one else probabilities

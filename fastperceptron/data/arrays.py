@@ -4,6 +4,7 @@ float32 stays float32 and nothing is copied where the rows are so already; anyth
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -81,6 +82,10 @@ class ArrayRows:
     def read(self, start: int, stop: int) -> Array:
         """Return the rows from start to stop as a kernel takes them, copied only where they must be converted."""
         return read_only(self._converted(self._X[start:stop]))
+
+    def labelled(self, codes: Any, start: int, stop: int) -> tuple[Array, Array]:
+        """Return the rows from start to stop and their class numbers, out of those of all rows."""
+        return self.read(start, stop), read_only(codes[start:stop])
 
     def rows_at(self, places: Array) -> Array:
         """Return a copy of the rows of these numbers, converted."""

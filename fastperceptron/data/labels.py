@@ -241,6 +241,14 @@ def codes_of(y: Any, n_rows: int, classes: Array) -> Array:
     return encode_classes(y, n_rows, classes).codes
 
 
+def count_of_codes(codes: Any, n_classes: int) -> Array:
+    """Return how many rows each class has, from class numbers that are read in blocks."""
+    counts = np.zeros(n_classes, np.int64)
+    for start in range(0, len(codes), BLOCK_LABELS):
+        counts += np.bincount(codes[start : start + BLOCK_LABELS], minlength=n_classes)
+    return counts
+
+
 def check_not_continuous(classes: Array) -> None:
     """Raise ValueError if classes are fractions, which scikit-learn calls a continuous target; fp.train takes them.
 

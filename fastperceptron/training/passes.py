@@ -94,10 +94,9 @@ class ExactSums:
             step = max(len(places), 1) if self._rows.is_in_place else tile_size
             for number, start in enumerate(range(places.start, places.stop, step)):
                 part = slice(start, min(start + step, places.stop))
-                row_weights = self._row_weights[part]
-                labels = self._codes[part], row_weights, self._class_weights
+                X, codes = self._rows.labelled(self._codes, part.start, part.stop)
+                labels = codes, self._row_weights[part], self._class_weights
                 tiles = slice(number, None)
-                X = self._rows.read(part.start, part.stop)
                 self._kernel(
                     X, labels, (weights, positives), centre, sums[tiles], moments[tiles], scratch, self.exactness
                 )

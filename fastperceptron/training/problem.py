@@ -1,9 +1,17 @@
 """What every solver is given, and what it returns: rows with class numbers and weights; neurons with how they came."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import ArrayRows
+from fastperceptron.data.generated import GeneratedRows
+
+# Rows whose class numbers or weights are looked at at a time.
+BLOCK_ROWS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -12,8 +20,8 @@ class Problem:
 
     Attributes
     ----------
-    rows : ArrayRows
-    codes : ndarray of shape (n_rows,), unsigned integers
+    rows : ArrayRows or GeneratedRows
+    codes : ndarray of shape (n_rows,), unsigned integers; or what is read like one
         The class number of each row.
     n_classes : int
         Two classes are one neuron's task; more are one neuron each, against all others.
@@ -23,8 +31,8 @@ class Problem:
         Multiplied with the row weights in the loss, not in the columns' deviations: so does scikit-learn's pipeline.
     """
 
-    rows: ArrayRows
-    codes: Array
+    rows: ArrayRows | GeneratedRows
+    codes: Any
     n_classes: int
     row_weights: Array | None = None
     class_weights: Array | None = None
@@ -38,6 +46,15 @@ class Problem:
     def positives(self) -> range:
         """The class that each neuron stands for."""
         return range(1, 2) if self.n_classes == 2 else range(self.n_classes)
+
+    def present_rows(self, code: int | None = None) -> Iterator[Array]:
+        """Yield, block by block, the numbers of the rows of positive weight; or of those of one class."""
+        for start in range(0, self.rows.n_rows, BLOCK_ROWS):
+            part = slice(start, min(start + BLOCK_ROWS, self.rows.n_rows))
+            is_wanted = np.ones(part.stop - start, bool) if code is None else self.codes[part] == code
+            if self.row_weights is not None:
+                is_wanted &= self.row_weights[part] > 0
+            yield start + np.flatnonzero(is_wanted)
 
 
 @dataclass(frozen=True, eq=False)

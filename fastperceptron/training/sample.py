@@ -69,13 +69,12 @@ def draw_sample(problem: Problem, size: int, has_intercept: bool, standards: Sta
     n_rows = problem.rows.n_rows
     is_all = size >= n_rows
     if is_all:
-        rows, codes, own = problem.rows.read(0, n_rows), problem.codes, problem.row_weights
-        own = np.ones(n_rows) if own is None else own
+        rows, codes = problem.rows.labelled(problem.codes, 0, n_rows)
+        own = np.ones(n_rows) if problem.row_weights is None else problem.row_weights
     else:
-        places = choose_rows(problem, size)
+        places, expansion = choose_rows(problem, size)
         rows, codes = problem.rows.rows_at(places), problem.codes[places]
-        own = np.ones(places.size) if problem.row_weights is None else problem.row_weights[places]
-        own = own * _expansion(problem, codes)
+        own = expansion if problem.row_weights is None else problem.row_weights[places] * expansion
     standards = standards or standards_of(rows, own, has_intercept)
     panel = aligned_zeros((rows.shape[0], padded_size(rows.shape[1])), np.float64)
     # Beside an intercept a constant column says nothing: in the panel it is 0, whatever its rounding.
@@ -85,38 +84,51 @@ def draw_sample(problem: Problem, size: int, has_intercept: bool, standards: Sta
     return Sample(panel, codes, in_loss, standards, is_all)
 
 
-def choose_rows(problem: Problem, size: int) -> Array:
-    """Return the numbers of the sampled rows, in order.
+def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:
+    """Return the numbers of the sampled rows, in order, and how many rows each of them stands for.
 
     One row is drawn from each of `size` equal runs of rows: even, but blind to a period in the rows' order. Rows of
-    weight 0 do not exist. A class too rare to have its share that way gets more of its rows, or all.
+    weight 0 do not exist. A class too rare to have its share that way gets more of its rows, or all; only for that are
+    all class numbers read.
     """
-    weights = problem.row_weights
-    present = None if weights is None else np.flatnonzero(weights)
-    n_present = problem.rows.n_rows if present is None else present.size
-    edges = np.arange(min(size, n_present) + 1) * n_present // min(size, n_present)
-    within = np.empty(edges.size - 1, np.int64)
+    n_present = _number_present(problem)
+    size = min(size, n_present)
+    edges = np.arange(size + 1) * n_present // size
+    within = np.empty(size, np.int64)
     draw_rows(np.uint64(SEED), np.uint64(1 << 32), within)
-    places = edges[:-1] + (within * np.diff(edges) >> 32)
-    places = places if present is None else present[places]
-    least = int(LEAST_SHARE * size / problem.n_classes)
-    parts = [places]
-    for code in np.flatnonzero(_counts(problem.codes[places], problem.n_classes) < least):
-        members = np.flatnonzero(problem.codes == code if weights is None else (problem.codes == code) & (weights > 0))
-        step = max(1, members.size // max(least, 1))
-        parts = [part[problem.codes[part] != code] for part in parts] + [members[step // 2 :: step]]
-    return np.sort(np.concatenate(parts))
-
-
-def _counts(codes: Array, n_classes: int) -> Array:
-    counts = np.zeros(n_classes, np.int64)
+    places = _rows_of_present(problem, edges[:-1] + (within * np.diff(edges) >> 32), n_present)
+    codes, least = problem.codes[places], int(LEAST_SHARE * size / problem.n_classes)
+    counts = np.zeros(problem.n_classes, np.int64)
     count_codes(codes, counts)
-    return counts
+    is_rare = counts < least
+    common = places[~is_rare[codes]]
+    parts, n_rare = [common], 0
+    expansions = []
+    for code in np.flatnonzero(is_rare).tolist():
+        members = np.concatenate([*problem.present_rows(code)])
+        step = max(1, members.size // max(least, 1))
+        parts.append(members[step // 2 :: step])
+        expansions.append(np.full(parts[-1].size, members.size / max(parts[-1].size, 1)))
+        n_rare += members.size
+    expansion = np.concatenate([np.full(common.size, (n_present - n_rare) / max(common.size, 1)), *expansions])
+    places = np.concatenate(parts)
+    order = np.argsort(places)
+    return places[order], expansion[order]
 
 
-def _expansion(problem: Problem, codes: Array) -> Array:
-    """Return how many rows each sampled row stands for: those of its class over those sampled."""
-    weights = problem.row_weights
-    of_all = _counts(problem.codes if weights is None else problem.codes[weights > 0], problem.n_classes)
-    expansion: Array = (of_all / np.maximum(_counts(codes, problem.n_classes), 1))[codes]
-    return expansion
+def _number_present(problem: Problem) -> int:
+    if problem.row_weights is None:
+        return problem.rows.n_rows
+    return sum(rows.size for rows in problem.present_rows())
+
+
+def _rows_of_present(problem: Problem, numbers: Array, n_present: int) -> Array:
+    """Return the row numbers of rows numbered, in order, among those of positive weight."""
+    if n_present == problem.rows.n_rows:
+        return numbers
+    found, first = [], 0
+    for rows in problem.present_rows():
+        stop = first + rows.size
+        found.append(rows[numbers[(numbers >= first) & (numbers < stop)] - first])
+        first = stop
+    return np.concatenate(found)

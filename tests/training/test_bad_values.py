@@ -39,7 +39,7 @@ def test_in_a_table_that_is_sampled(workshop: Any, few_are_sampled: None, place:
         X, y = table(N_ROWS, 3, dtype)
         size = hessian_rows(N_ROWS, 3)
         assert size < N_ROWS
-        sampled = choose_rows(Problem(ArrayRows(X), read_only(y), 2), size)
+        sampled, _ = choose_rows(Problem(ArrayRows(X), read_only(y), 2), size)
         others = np.setdiff1d(np.arange(N_ROWS), sampled)
         row = {"first": 0, "last": N_ROWS - 1, "sampled": sampled[5], "not sampled": others[5]}[place]
         X[row, 1] = value

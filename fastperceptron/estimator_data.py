@@ -1,0 +1,101 @@
+"""From what users hand to the estimator to a table that a solver takes: arrays and frames with labels, or a Dataset."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.data.arrays import ArrayRows
+from fastperceptron.data.dataset import Dataset, Table
+from fastperceptron.data.labels import check_not_continuous, encode_classes
+from fastperceptron.estimator_input import (
+    as_class_weights,
+    as_label_vector,
+    as_row_weights,
+    as_rows,
+    weights_of_classes,
+)
+
+
+@contextmanager
+def opened(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Table]:
+    """Give the table of what `fit` was called with, checked; set the features' number and names."""
+    if not isinstance(X, Dataset):
+        rows = as_rows(estimator, X, is_first=True)
+        classes, codes, counts = encode_classes(as_label_vector(estimator, y, len(rows)), len(rows))
+        check_not_continuous(classes)
+        yield Table(ArrayRows(rows), classes, codes, as_row_weights(sample_weight, len(rows)), counts)
+        return
+    check_goes_alone(y, sample_weight)
+    with X.opened() as table:
+        note_features(estimator, X)
+        check_not_continuous(table.classes)
+        yield table
+
+
+def check_goes_alone(y: Any, sample_weight: Any) -> None:
+    """Raise ValueError if labels or weights come beside a data set."""
+    for name, given in (("y", y), ("sample_weight", sample_weight)):
+        if given is not None:
+            raise ValueError(f"{name} must be None beside a Dataset, which has its own: name the column there.")
+
+
+def note_features(estimator: Any, data: Dataset) -> None:
+    """Set the number and the names of the features as those of a data set."""
+    estimator.n_features_in_ = data.n_features
+    vars(estimator).pop("feature_names_in_", None)
+    if data.feature_names is not None:
+        estimator.feature_names_in_ = np.array(data.feature_names, object)
+
+
+def check_features(estimator: Any, data: Dataset) -> None:
+    """Raise ValueError if a data set has not the features of the fit."""
+    if data.n_features != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {data.n_features} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input."
+        )
+    known = getattr(estimator, "feature_names_in_", None)
+    if known is not None and data.feature_names is not None and tuple(known) != data.feature_names:
+        different = next(pair for pair in zip(known, data.feature_names, strict=True) if pair[0] != pair[1])
+        raise ValueError(
+            f"The feature names should match those that were passed during fit: {different[1]!r} stands where "
+            f"{different[0]!r} was. Name the features in that order: dataset(..., features=[...])."
+        )
+
+
+def class_weights_of(estimator: Any, table: Table) -> Array | None:
+    """Return a factor for the weights of the rows of each class, or None; each class must have rows with weight."""
+    if table.known_counts is None and estimator.class_weight != "balanced" and table.weights is None:
+        sums = _seen(table)
+    else:
+        sums = weights_of_classes(table.codes, table.counts, table.weights, estimator.class_weight)
+    if not sums.all():
+        empty = table.classes[np.argmin(sums)].item()
+        raise ValueError(f"class {empty!r} has no rows of positive weight: drop its rows, or give one of them weight.")
+    return as_class_weights(estimator.class_weight, table.classes, sums)
+
+
+def _seen(table: Table) -> Array:
+    """Return 1 for each class that has a row: known as soon as each has been seen, where codes are made when read."""
+    seen, step = np.zeros(table.classes.size), 1 << 16
+    for start in range(0, len(table.codes), step):
+        seen[np.unique(table.codes[start : start + step])] = 1
+        if seen.all():
+            break
+    return seen
+
+
+def accuracy(estimator: Any, data: Dataset) -> float:
+    """Return the share of the rows' weight whose class is predicted."""
+    check_features(estimator, data)
+    right = total = 0.0
+    for block in data.blocks():
+        if block.y is None:
+            raise ValueError("this data set has no labels: name its target column.")
+        weights = np.ones(len(block.X)) if block.weights is None else block.weights
+        right += float(weights[estimator.model_.predict(block.X) == np.asarray(block.y)].sum())
+        total += float(weights.sum())
+    return right / total
