@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fastperceptron.data.dataset import Dataset as Dataset
     from fastperceptron.data.flowers import load_flowers as load_flowers
+    from fastperceptron.data.sources import dataset as dataset
     from fastperceptron.data.synthetic import synthetic as synthetic, two_flowers as two_flowers
     from fastperceptron.estimator import PerceptronClassifier as PerceptronClassifier
     from fastperceptron.functional import (
@@ -29,6 +30,7 @@ _HOMES = {
     "Dataset": "data.dataset",
     "Perceptron": "model",
     "PerceptronClassifier": "estimator",
+    "dataset": "data.sources",
     "load": "model",
     "load_flowers": "data.flowers",
     "log_loss": "functional",

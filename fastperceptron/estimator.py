@@ -27,11 +27,11 @@ except ModuleNotFoundError as error:
 
 from fastperceptron.estimator_data import (
     accuracy,
-    check_features,
     check_goes_alone,
     class_weights_of,
     note_features,
     opened,
+    with_features_of,
 )
 from fastperceptron.estimator_input import (
     as_class_weights,
@@ -241,8 +241,7 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         check_goes_alone(y, sample_weight)
         if is_first:
             note_features(self, X)
-        check_features(self, X)
-        for block in X.blocks():
+        for block in with_features_of(self, X).blocks():
             self._learn(block.X, block.y, known, block.weights)
         return self
 
@@ -282,9 +281,8 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def _model_for(self, X: Any, method: str) -> Array:
         check_is_fitted(self)
-        if isinstance(X, Dataset):
-            check_features(self, X)
-        result: Array = getattr(self.model_, method)(X if isinstance(X, Dataset) else as_rows(self, X))
+        rows = with_features_of(self, X) if isinstance(X, Dataset) else as_rows(self, X)
+        result: Array = getattr(self.model_, method)(rows)
         return result
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import ArrayRows
-from fastperceptron.data.dataset import Dataset, Table
+from fastperceptron.data.dataset import Dataset, Table, no_labels
 from fastperceptron.data.labels import check_not_continuous, encode_classes
 from fastperceptron.estimator_input import (
     as_class_weights,
@@ -50,20 +50,23 @@ def note_features(estimator: Any, data: Dataset) -> None:
         estimator.feature_names_in_ = np.array(data.feature_names, object)
 
 
-def check_features(estimator: Any, data: Dataset) -> None:
-    """Raise ValueError if a data set has not the features of the fit."""
+def with_features_of(estimator: Any, data: Dataset) -> Dataset:
+    """Return a data set with the features of the fit, or raise ValueError if it has others."""
+    known = getattr(estimator, "feature_names_in_", None)
+    if known is not None and data.feature_names is not None:
+        data = data.with_features(tuple(known))
     if data.n_features != estimator.n_features_in_:
         raise ValueError(
             f"X has {data.n_features} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input."
         )
-    known = getattr(estimator, "feature_names_in_", None)
     if known is not None and data.feature_names is not None and tuple(known) != data.feature_names:
         different = next(pair for pair in zip(known, data.feature_names, strict=True) if pair[0] != pair[1])
         raise ValueError(
             f"The feature names should match those that were passed during fit: {different[1]!r} stands where "
-            f"{different[0]!r} was. Name the features in that order: dataset(..., features=[...])."
+            f"{different[0]!r} was."
         )
+    return data
 
 
 def class_weights_of(estimator: Any, table: Table) -> Array | None:
@@ -90,11 +93,10 @@ def _seen(table: Table) -> Array:
 
 def accuracy(estimator: Any, data: Dataset) -> float:
     """Return the share of the rows' weight whose class is predicted."""
-    check_features(estimator, data)
     right = total = 0.0
-    for block in data.blocks():
+    for block in with_features_of(estimator, data).blocks():
         if block.y is None:
-            raise ValueError("this data set has no labels: name its target column.")
+            raise no_labels()
         weights = np.ones(len(block.X)) if block.weights is None else block.weights
         right += float(weights[estimator.model_.predict(block.X) == np.asarray(block.y)].sum())
         total += float(weights.sum())

@@ -5,7 +5,7 @@ decoded is decoded once for that; what is made or stored raw stays where it is.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -78,12 +78,12 @@ class Dataset(ABC):
         """Yield all rows once, in order."""
 
     @abstractmethod
-    def opened(self, cache_dir: Any = None) -> AbstractContextManager[Table]:
-        """Give the rows as a `Table`; what that needs on disk, under `cache_dir`, is gone at the end."""
+    def opened(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
+        """Give the rows as a `Table`, decoded if they must be: `tell` is told of every few rows. Nothing is left."""
 
-    @abstractmethod
-    def fingerprint(self) -> str:
-        """Return what tells these data from others without reading all of them."""
+    def with_features(self, names: tuple[str, ...]) -> "Dataset":  # noqa: ARG002  # for those that can choose
+        """Return the same rows with the features of these names, as far as they can be chosen."""
+        return self
 
     def arrays(self) -> tuple[Array, Array]:
         """Return all rows and their labels as arrays.
@@ -95,10 +95,15 @@ class Dataset(ABC):
         """
         blocks = list(self.blocks())
         if any(block.y is None for block in blocks):
-            raise ValueError("this data set has no labels: name its target column.")
+            raise no_labels()
         return np.concatenate([block.X for block in blocks]), np.concatenate([block.y for block in blocks])
 
     def __repr__(self) -> str:
         """Show the numbers of rows and features."""
         rows = "some" if self.n_rows is None else f"{self.n_rows:,}"
         return f"{type(self).__name__}({rows} rows of {self.n_features} features)"
+
+
+def no_labels() -> ValueError:
+    """Return the error for rows without labels where some are needed."""
+    return ValueError("this data set has no labels: name their column, dataset(..., target=...), or pass (X, y).")

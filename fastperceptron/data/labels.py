@@ -38,7 +38,7 @@ class Labels(NamedTuple):
     counts: Array
 
 
-class _Found(NamedTuple):
+class Distinct(NamedTuple):
     """Distinct labels in any order, as the rows where each occurs first; without codes where it was given up."""
 
     first_rows: Array
@@ -46,8 +46,8 @@ class _Found(NamedTuple):
     counts: Array
 
 
-def as_labels(y: Any, name: str = "y") -> Array:
-    """Return labels as a 1-d array of numbers, booleans or strings.
+def as_labels(y: Any, name: str = "y", first_row: int = 0) -> Array:
+    """Return labels as a 1-d array of numbers, booleans or strings; `first_row` is the number of the first, for errors.
 
     Raises
     ------
@@ -56,12 +56,12 @@ def as_labels(y: Any, name: str = "y") -> Array:
     TypeError
         If they are neither numbers nor booleans nor strings, or a mixture of strings and others.
     """
-    labels = _as_vector(y, name)
-    _check_finite(labels, np.arange(labels.size), name)
+    labels = _as_vector(y, name, first_row)
+    _check_finite(labels, slice(None), name, first_row)
     return labels
 
 
-def _as_vector(y: Any, name: str = "y") -> Array:
+def _as_vector(y: Any, name: str = "y", first_row: int = 0) -> Array:
     """Return what `as_labels` does, but floats may be NaN or infinite: finding that would be one more read."""
     labels = np.asarray(y)
     if labels.dtype.kind == "U" and not isinstance(y, np.ndarray):
@@ -75,15 +75,15 @@ def _as_vector(y: Any, name: str = "y") -> Array:
     if labels.dtype.kind == "T":  # variable-width strings
         labels = labels.astype(object)
     if labels.dtype == object:
-        labels = _labels_of_objects(labels, name)
+        labels = _labels_of_objects(labels, name, first_row)
     if labels.dtype.kind not in "fiubU":
         raise TypeError(f"{name} must hold numbers, booleans or strings, but its dtype is {labels.dtype}.")
     return labels
 
 
-def _labels_of_objects(labels: Array, name: str) -> Array:
+def _labels_of_objects(labels: Array, name: str, first_row: int) -> Array:
     kinds: dict[str, int] = {}
-    for row, label in enumerate(labels):
+    for row, label in enumerate(labels, first_row):
         # pandas' NA has no truth value, so it is known by its type.
         if label is None or type(label).__name__ in ("NAType", "NaTType") or label != label:  # noqa: PLR0124  # NaN is not itself
             raise _missing(label, row, name)
@@ -127,7 +127,7 @@ def encode_classes(y: Any, n_rows: int, classes: Array | None = None) -> Labels:
     labels = _as_vector(y)
     if labels.size != n_rows:
         raise ValueError(f"X has {n_rows} rows, but y has {labels.size} labels: each row needs one.")
-    found = _distinct(labels)
+    found = distinct(labels)
     if found.codes.size == 0:
         # Before gigabytes are sorted: among the first 257 labels is one that rules it out, or there are many classes.
         _order(labels, found, classes)
@@ -139,14 +139,15 @@ def encode_classes(y: Any, n_rows: int, classes: Array | None = None) -> Labels:
     return Labels(classes, read_only(_renumbered(found.codes, numbers, classes.size)), counts)
 
 
-def _distinct(labels: Array) -> _Found:
+def distinct(labels: Array) -> Distinct:
+    """Return the distinct labels of a vector, in any order; without codes where they are numbers and more than 256."""
     kind, size = labels.dtype.kind, labels.dtype.itemsize
     if kind in "iub" or (kind == "f" and size <= 8):
         return _distinct_numbers(labels)
     return _distinct_by_comparing(labels) or _distinct_by_sorting(labels)
 
 
-def _distinct_numbers(labels: Array) -> _Found:
+def _distinct_numbers(labels: Array) -> Distinct:
     wide = {"f": np.float64, "u": np.uint64}.get(labels.dtype.kind, np.int64)
     table, codes, are_few = empty_table(), np.empty(labels.size, np.uint8), True
     for start in range(0, labels.size, BLOCK_LABELS):
@@ -156,10 +157,10 @@ def _distinct_numbers(labels: Array) -> _Found:
             break
     n_classes = int(table.n_classes[0])
     first_rows = table.first_rows[:n_classes]
-    return _Found(first_rows, codes if are_few else codes[:0], table.counts.sum(axis=0)[:n_classes])
+    return Distinct(first_rows, codes if are_few else codes[:0], table.counts.sum(axis=0)[:n_classes])
 
 
-def _distinct_by_comparing(labels: Array) -> _Found | None:
+def _distinct_by_comparing(labels: Array) -> Distinct | None:
     # 9 ns a string and class; sorting takes 200.
     codes, unknown = np.zeros(labels.size, np.uint8), np.ones(labels.size, bool)
     first_rows: list[int] = []
@@ -172,21 +173,21 @@ def _distinct_by_comparing(labels: Array) -> _Found | None:
         codes += same.view(np.uint8) * np.uint8(len(counts))
         counts.append(int(np.count_nonzero(same)))
         unknown ^= same
-    return _Found(np.array(first_rows), codes, np.array(counts))
+    return Distinct(np.array(first_rows), codes, np.array(counts))
 
 
-def _distinct_by_sorting(labels: Array) -> _Found:
+def _distinct_by_sorting(labels: Array) -> Distinct:
     _, first_rows, codes, counts = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
-    return _Found(first_rows, codes, counts)
+    return Distinct(first_rows, codes, counts)
 
 
-def _check_finite(labels: Array, rows: Array, name: str = "y") -> None:
+def _check_finite(labels: Array, rows: Array | slice, name: str = "y", first_row: int = 0) -> None:
     if labels.dtype.kind == "f" and not np.isfinite(labels[rows]).all():
-        row = int(rows[~np.isfinite(labels[rows])].min())
-        raise _missing(labels[row].item(), row, name)
+        row = int(np.arange(labels.size)[rows][~np.isfinite(labels[rows])].min())
+        raise _missing(labels[row].item(), first_row + row, name)
 
 
-def _order(labels: Array, found: _Found, classes: Array | None) -> tuple[Array, Array]:
+def _order(labels: Array, found: Distinct, classes: Array | None) -> tuple[Array, Array]:
     """Return the classes and the class number of each distinct label, none of which may be missing."""
     _check_finite(labels, found.first_rows)
     values = labels[found.first_rows]
@@ -229,11 +230,16 @@ def encode(y: Any, n_rows: int, classes: Array | None = None) -> tuple[Array, Ar
         As `as_labels` does.
     """
     found, codes, _ = encode_classes(y, n_rows)
+    check_two(found, classes)
+    return (found if classes is None else classes), codes
+
+
+def check_two(found: Array, classes: Array | None = None) -> None:
+    """Raise ValueError if classes are more than two, or not those of a model."""
     if found.size > 2:
         raise ValueError(f"y holds {found.size} classes ({_listed(found, 5)}), but one neuron tells two apart.")
     if classes is not None and not np.array_equal(found, classes):
         raise ValueError(f"y holds the classes {found.tolist()}, but the model knows {classes.tolist()}.")
-    return (found if classes is None else classes), codes
 
 
 def codes_of(y: Any, n_rows: int, classes: Array) -> Array:

@@ -50,13 +50,9 @@ class SyntheticDataset(Dataset):
             X, codes = self._rows.labelled(None, start, min(start + ROWS_OF_BLOCK, self._rows.n_rows))
             yield Block(X, self._labels[codes], None)
 
-    def opened(self, cache_dir: Any = None) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is stored
+    def opened(self, tell: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
         """Give the rows as a `Table`."""
         return nullcontext(Table(self._rows, self._labels, GeneratedCodes(self._rows)))
-
-    def fingerprint(self) -> str:
-        """Return what the rows are a function of."""
-        return repr((type(self._rows).__name__, self.n_rows, self.n_features, self._rows.seed))
 
 
 class _LogisticRows(GeneratedRows):

@@ -36,12 +36,14 @@ _CHECKSUM_SIZE = hashlib.sha256().digest_size
 
 
 def cache_directory() -> Path:
-    """Return the directory of the compiled kernels of this very source, Python, Numba, llvmlite and NumPy.
+    """Return the directory of the compiled kernels of this very source, Python, Numba, llvmlite and NumPy."""
+    return cache_root() / _generation()
 
-    It lies in $FASTPERCEPTRON_CACHE_DIR where that is set, else in the user's cache directory.
-    """
+
+def cache_root() -> Path:
+    """Return where what is kept on disk lies: $FASTPERCEPTRON_CACHE_DIR, or a part of the user's cache directory."""
     chosen = os.environ.get("FASTPERCEPTRON_CACHE_DIR")
-    return Path(chosen or _user_cache_directory() / "fastperceptron") / _generation()
+    return Path(chosen or _user_cache_directory() / "fastperceptron")
 
 
 def _user_cache_directory() -> Path:

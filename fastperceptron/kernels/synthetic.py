@@ -1,7 +1,7 @@
 """Synthetic rows: standard normals, uniform words and class numbers as functions of the seed and the row number.
 
-A table of normals of a given width is a sequence of elements, row after row, in pieces of 64 that take 16 counters.
-a piece the first normals of all counters come first, then the second ones: neighbours in memory are neighbours in the
+Normals of a given width are a sequence of elements, row after row, in pieces of 64 that take 16 counters. Within a
+piece the first normals of all counters come first, then the second ones: neighbours in memory are neighbours in the
 vector loop, and nothing must be interleaved value by value. Measured 1.6 ns a float32 normal.
 """
 

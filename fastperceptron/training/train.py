@@ -1,6 +1,6 @@
 """fastperceptron.train: the tutorial's neuron in one call. It checks, then drives the engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from fastperceptron.checks import as_matrix, column_names
 from fastperceptron.data.arrays import ArrayRows
-from fastperceptron.data.labels import encode
+from fastperceptron.data.dataset import Dataset, Table
+from fastperceptron.data.labels import check_two, encode
 from fastperceptron.history import History
 from fastperceptron.model import Perceptron
 from fastperceptron.training.descent import Descent
@@ -17,7 +18,7 @@ from fastperceptron.training.options import DescentOptions
 
 def train(
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     steps: int = 100_000,
     learning_rate: float = 0.2,
@@ -38,7 +39,8 @@ def train(
     Parameters
     ----------
     X : array-like of shape (n_rows, n_features) or (n_rows,)
-        Real numbers or booleans; 1-d input is one feature. A frame (pandas, polars) keeps its column names.
+        Real numbers or booleans; 1-d input is one feature. A frame (pandas, polars) keeps its column names. A Dataset
+        goes without y.
     y : array-like of shape (n_rows,)
         Two labels of any kind: numbers, booleans or strings. p near 0 stands for the smaller one.
     steps : int
@@ -89,23 +91,49 @@ def train(
     options = DescentOptions(steps, learning_rate, loss, batch_size, sampling, record_every)
     if initial is not None and not isinstance(initial, Perceptron):
         raise TypeError(f"initial must be a Perceptron, but is a {type(initial).__name__}.")
-    names = column_names(X)
-    rows = ArrayRows(as_matrix(X, None if initial is None else initial.n_features))
-    classes, codes = encode(y, rows.n_rows, None if initial is None else initial.classes)
-    rows.check_finite()
-    generator = np.random.default_rng(rng)
+    with _opened(X, y, initial) as (table, names):
+        table.rows.check_finite()
+        with _bar(steps, progress) as tell:
+            return _trained((table, names), options, initial, np.random.default_rng(rng), tell)
+
+
+@contextmanager
+def _opened(X: Any, y: Any, initial: Perceptron | None) -> Iterator[tuple[Table, tuple[str, ...] | None]]:
+    """Give rows with two classes, and the features' names."""
+    known, n_features = (None, None) if initial is None else (initial.classes, initial.n_features)
+    if not isinstance(X, Dataset):
+        rows = ArrayRows(as_matrix(X, n_features))
+        yield Table(rows, *encode(y, rows.n_rows, known)), column_names(X)
+        return
+    if y is not None:
+        raise ValueError("y must be None beside a Dataset, which has its own labels.")
+    if n_features not in (None, X.n_features):
+        raise ValueError(f"X has {X.n_features} features, but the model was trained on {n_features}.")
+    with X.opened() as table:
+        check_two(table.classes, known)
+        yield table, X.feature_names
+
+
+def _trained(
+    data: tuple[Table, tuple[str, ...] | None],
+    options: DescentOptions,
+    initial: Perceptron | None,
+    generator: np.random.Generator,
+    tell: Callable[[int], object],
+) -> Perceptron:
+    """Return the model after the descent over a table, which was opened for it."""
+    (table, names), rows = data, data[0].rows
     if initial is None:
         start, history = generator.standard_normal(rows.n_features + 1), History()
     else:
         start, history = np.append(initial.weights, initial.bias), initial.history
         names = names or initial.feature_names
-    descent = Descent(rows, codes, options, start, history, generator)
-    with _bar(steps, progress) as tell:
-        descent.run(tell)
+    descent = Descent(rows, table.codes, options, start, history, generator)
+    descent.run(tell)
     weights, history = descent.result
     if not np.isfinite(weights).all():
         raise ValueError("the weights overflowed: lower learning_rate, or scale the columns of X.")
-    return Perceptron(weights[:-1], weights[-1], classes, names, history)
+    return Perceptron(weights[:-1], weights[-1], table.classes, names, history)
 
 
 @contextmanager

@@ -173,10 +173,8 @@ def test_bad_arguments_are_named(arguments: dict[str, float], message: str) -> N
         fp.synthetic(**{"n_rows": 10, "n_features": 3, **arguments})
 
 
-def test_what_is_made_is_told_from_other_data_and_shown() -> None:
-    one, other = fp.synthetic(100, 3, rng=0), fp.synthetic(100, 3, rng=1)
-    assert one.fingerprint() == fp.synthetic(100, 3, rng=0).fingerprint() != other.fingerprint()
-    assert repr(one) == "SyntheticDataset(100 rows of 3 features)"
+def test_what_is_made_is_shown() -> None:
+    assert repr(fp.synthetic(100, 3, rng=0)) == "SyntheticDataset(100 rows of 3 features)"
 
 
 def test_labels_and_weights_belong_in_the_data_set() -> None:

@@ -1,0 +1,120 @@
+"""Rows that must be decoded or come only once: columns of files and streams, and chunks of arrays."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from fastperceptron.checks import as_matrix
+from fastperceptron.data.array_dataset import as_weights
+from fastperceptron.data.arrays import rows_dtype
+from fastperceptron.data.columns import Columns, columns_for
+from fastperceptron.data.dataset import Block, Dataset, Table, no_labels
+from fastperceptron.data.readers import Reader
+from fastperceptron.data.spool import spooled
+
+
+class ColumnsDataset(Dataset):
+    """Columns of files, frames or streams."""
+
+    def __init__(self, reader: Reader, columns: Columns, cache_dir: Any = None) -> None:
+        self._reader, self._columns, self._cache_dir = reader, columns, cache_dir
+        self.n_rows, self.n_features = reader.n_rows, len(columns.features)
+        self.feature_names = tuple(feature.name for feature in columns.features)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield all rows once, in order."""
+        first_row = 0
+        for batch in self._reader.batches(self._columns.names):
+            if batch.num_rows:
+                yield self._columns.block(batch, first_row)
+            first_row += batch.num_rows
+        self.n_rows = first_row
+        if first_row == 0:
+            raise ValueError(f"{self._reader.name} has no rows.")
+
+    def opened(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
+        """Give the rows as a `Table`; `tell` is told how many were decoded."""
+        if self._columns.target is None:
+            raise no_labels()
+        return spooled(self.blocks(), (self.n_features, self._columns.dtype), self._cache_dir, tell)
+
+    def with_features(self, names: tuple[str, ...]) -> "ColumnsDataset":
+        """Return the same rows with the features of these names, which a model was trained on."""
+        if names == self.feature_names:
+            return self
+        columns = self._columns
+        chosen = columns_for(self._reader, names, columns.target, columns.weight, columns.dtype)
+        return ColumnsDataset(self._reader, chosen, self._cache_dir)
+
+
+class ChunksDataset(Dataset):
+    """Chunks (X, y) or (X, y, weights) from a generator, or from a function that returns one each time.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or one does not fit the first.
+    TypeError
+        If one is no such tuple.
+    """
+
+    def __init__(self, source: Callable[[], Iterator[Any]] | Iterator[Any], cache_dir: Any = None) -> None:
+        self._source, self._cache_dir = source, cache_dir
+        first = next(iter(self._again()), None)
+        if first is None:
+            raise ValueError("the generator gave no chunks: at least two rows are needed.")
+        self._first = _block(first, 0)
+        self._has_more_to_give = True
+        self.n_features, self._dtype = self._first.X.shape[1], np.dtype(rows_dtype(self._first.X.dtype))
+
+    def _again(self) -> Iterator[Any]:
+        return self._source() if callable(self._source) else self._source
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield all rows once, in order."""
+        if callable(self._source):
+            chunks = self._again()
+        elif self._has_more_to_give:
+            self._has_more_to_give = False
+            chunks = itertools.chain([self._first], self._source)
+        else:
+            raise ValueError(
+                "the generator has been read, and gives its rows only once: pass a function that makes one."
+            )
+        n_rows = 0
+        for number, chunk in enumerate(chunks):
+            block = chunk if isinstance(chunk, Block) else _block(chunk, number)
+            self._check_alike(block, number)
+            n_rows += len(block.X)
+            yield block
+        self.n_rows = n_rows
+
+    def opened(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
+        """Give the rows as a `Table`; `tell` is told how many were decoded."""
+        return spooled(self.blocks(), (self.n_features, self._dtype), self._cache_dir, tell)
+
+    def _check_alike(self, block: Block, number: int) -> None:
+        if block.X.shape[1] != self.n_features:
+            raise ValueError(
+                f"chunk {number} has {block.X.shape[1]} features, but the first one has {self.n_features}."
+            )
+        if rows_dtype(block.X.dtype) == np.float64 != self._dtype:
+            raise ValueError(
+                f"chunk {number} holds {block.X.dtype}, but the first one {self._first.X.dtype}: use one dtype."
+            )
+        if (block.weights is None) != (self._first.weights is None):
+            raise ValueError(f"chunk {number} and the first one differ in whether they have weights.")
+
+
+def _block(chunk: Any, number: int) -> Block:
+    if not isinstance(chunk, tuple | list) or len(chunk) not in (2, 3):
+        raise TypeError(f"chunk {number} must be (X, y) or (X, y, weights), but is a {type(chunk).__name__}.")
+    X, y = as_matrix(chunk[0], name=f"X of chunk {number}"), np.asarray(chunk[1])
+    weights = as_weights(chunk[2]) if len(chunk) == 3 else None
+    for name, part in (("labels", y), ("weights", weights)):
+        if part is not None and len(part) != len(X):
+            raise ValueError(f"chunk {number} has {len(X)} rows, but {len(part)} {name}.")
+    return Block(X, y, weights)

@@ -1,0 +1,226 @@
+"""The law of sources: the same values from wherever they come give the same bytes of weights."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+from pyarrow import csv, feather, parquet
+
+import fastperceptron as fp
+
+N_ROWS, N_FEATURES = 3000, 5
+NAMES = [f"x{number}" for number in range(N_FEATURES)]
+
+
+@pytest.fixture(scope="module")
+def rows() -> tuple[np.ndarray, np.ndarray]:
+    return fp.synthetic(N_ROWS, N_FEATURES, scale_spread=2, rng=0).arrays()
+
+
+@pytest.fixture(scope="module")
+def expected(rows: tuple[np.ndarray, np.ndarray]) -> bytes:
+    return fitted(fp.dataset(rows))
+
+
+def fitted(data: fp.Dataset) -> bytes:
+    classifier = fp.PerceptronClassifier(loss="log_loss").fit(data)
+    return classifier.coef_.tobytes() + classifier.intercept_.tobytes()
+
+
+def as_table(X: np.ndarray, y: np.ndarray) -> pa.Table:
+    return pa.table([*map(pa.array, np.ascontiguousarray(X.T)), pa.array(y)], [*NAMES, "y"])
+
+
+def chunked(X: np.ndarray, y: np.ndarray, sizes: list[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    start = 0
+    while start < len(X):
+        for size in sizes:
+            if start < len(X):
+                yield X[start : start + size], y[start : start + size]
+            start += size
+
+
+def in_two_files(table: pa.Table, folder: Path, row_group_size: int) -> Path:
+    parquet.write_table(table[:1000], folder / "a.parquet", row_group_size=row_group_size)
+    parquet.write_table(table[1000:], folder / "b.parquet", row_group_size=row_group_size, use_dictionary=False)
+    return folder
+
+
+def as_memmap(X: np.ndarray, y: np.ndarray, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    stored = np.memmap(folder / "raw", X.dtype, "w+", shape=X.shape)
+    stored[:] = X
+    return stored, y
+
+
+def saved(X: np.ndarray, y: np.ndarray, folder: Path) -> tuple[Path, Path]:
+    np.save(folder / "X.npy", X)
+    np.save(folder / "y.npy", y)
+    return folder / "X.npy", folder / "y.npy"
+
+
+def one_matrix(X: np.ndarray, y: np.ndarray, folder: Path, place: int) -> Path:
+    np.save(folder / "all.npy", np.insert(X, place, y, axis=1))
+    return folder / "all.npy"
+
+
+def in_npz(X: np.ndarray, y: np.ndarray, folder: Path) -> Path:
+    np.savez(folder / "rows.npz", X=X, y=y)
+    return folder / "rows.npz"
+
+
+def written(write: Callable[..., Any], table: pa.Table, path: Path, **options: Any) -> str:
+    write(table, path, **options)
+    return str(path)
+
+
+def zipped(table: pa.Table, path: Path) -> Path:
+    with pa.output_stream(path, compression="gzip") as stream:
+        csv.write_csv(table, stream)
+    return path
+
+
+SOURCES: dict[str, Callable[[np.ndarray, np.ndarray, Path], tuple[Any, dict[str, Any]]]] = {
+    "lists": lambda X, y, folder: ((X, y.tolist()), {}),
+    "F order": lambda X, y, folder: ((np.asfortranarray(X), y), {}),
+    "memmap": lambda X, y, folder: (as_memmap(X, y, folder), {}),
+    "npy pair": lambda X, y, folder: (saved(X, y, folder), {}),
+    "npy, target last": lambda X, y, folder: (one_matrix(X, y, folder, N_FEATURES), {"target": -1}),
+    "npy, target within": lambda X, y, folder: (one_matrix(X, y, folder, 2), {"target": 2}),
+    "npz": lambda X, y, folder: (in_npz(X, y, folder), {}),
+    "Parquet": lambda X, y, folder: (
+        written(parquet.write_table, as_table(X, y), folder / "a.parquet"),
+        {"target": "y"},
+    ),
+    "Parquet, two files": lambda X, y, folder: (in_two_files(as_table(X, y), folder, 700), {"target": "y"}),
+    "Parquet, a pattern": lambda X, y, folder: (
+        f"{in_two_files(as_table(X, y), folder, 100)}/*.parquet",
+        {"target": "y"},
+    ),
+    "Feather": lambda X, y, folder: (
+        written(feather.write_feather, as_table(X, y), folder / "a.feather", chunksize=500),
+        {"target": N_FEATURES},
+    ),
+    "CSV": lambda X, y, folder: (written(csv.write_csv, as_table(X, y), folder / "a.csv"), {"target": "y"}),
+    "CSV.gz": lambda X, y, folder: (zipped(as_table(X, y), folder / "a.csv.gz"), {"target": "y"}),
+    "Arrow table": lambda X, y, folder: (as_table(X, y), {"target": "y"}),
+    "Arrow stream": lambda X, y, folder: (as_table(X, y).to_reader(max_chunksize=777), {"target": "y"}),
+    "pandas": lambda X, y, folder: (
+        pd.DataFrame(X, columns=NAMES, index=np.arange(N_ROWS) * 2 + 7).assign(y=y),
+        {"target": "y"},
+    ),
+    "polars": lambda X, y, folder: (pl.DataFrame(X, NAMES).with_columns(y=y), {"target": "y"}),
+    "generator": lambda X, y, folder: (chunked(X, y, [1, 999, 50]), {}),
+    "function": lambda X, y, folder: (lambda: chunked(X, y, [400]), {}),
+    "columns chosen": lambda X, y, folder: (
+        as_table(X, y).append_column("name", pa.array(["a"] * N_ROWS)).select(["name", "y", *reversed(NAMES)]),
+        {"target": "y", "features": NAMES},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_same_values_give_the_same_bytes_from_any_source(
+    name: str, rows: tuple[np.ndarray, np.ndarray], expected: bytes, tmp_path: Path
+) -> None:
+    source, options = SOURCES[name](*rows, tmp_path)
+    data = fp.dataset(source, cache_dir=tmp_path, **options)
+    assert data.n_features == N_FEATURES
+    assert fitted(data) == expected
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("tmp")]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_chunking_changes_a_byte(
+    data: st.DataObject, rows: tuple[np.ndarray, np.ndarray], expected: bytes, tmp_path: Path
+) -> None:
+    X, y = rows
+    kind = data.draw(st.sampled_from(["generator", "stream", "Parquet", "CSV"]))
+    sizes = st.integers(40, N_ROWS)
+    if kind == "generator":
+        made = fp.dataset(chunked(X, y, data.draw(st.lists(sizes, min_size=1, max_size=4))), cache_dir=tmp_path)
+    elif kind == "stream":
+        made = fp.dataset(as_table(X, y).to_reader(data.draw(sizes)), target="y", cache_dir=tmp_path)
+    elif kind == "Parquet":
+        parquet.write_table(as_table(X, y), tmp_path / "a.parquet", row_group_size=data.draw(sizes))
+        made = fp.dataset(tmp_path / "a.parquet", target="y", cache_dir=tmp_path)
+    else:
+        csv.write_csv(as_table(X, y), tmp_path / "a.csv", csv.WriteOptions(batch_size=data.draw(sizes)))
+        made = fp.dataset(tmp_path / "a.csv", target="y", cache_dir=tmp_path)
+    assert fitted(made) == expected
+
+
+def test_a_bit_less_of_a_value_changes_bytes(rows: tuple[np.ndarray, np.ndarray], expected: bytes) -> None:
+    X, y = rows[0].copy(), rows[1]
+    X[17, 2] *= 1.01
+    assert fitted(fp.dataset((X, y))) != expected
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int64, np.int8, np.bool])
+def test_dtypes_are_those_of_arrays(dtype: type, rows: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = (rows[0] * 3).astype(dtype), np.where(rows[1] == 1, "yes", "no")
+    expected = fp.PerceptronClassifier(loss="log_loss").fit(X, y)
+    made = fp.PerceptronClassifier(loss="log_loss").fit(fp.dataset(as_table(X, y), target="y"))
+    assert made.coef_.tobytes() == expected.coef_.tobytes()
+    assert made.classes_.tolist() == expected.classes_.tolist() == ["no", "yes"]
+    assert made.feature_names_in_.tolist() == NAMES
+
+
+def test_weights_come_from_their_column(rows: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = rows
+    weights = np.random.default_rng(0).integers(0, 4, N_ROWS)
+    expected = fp.PerceptronClassifier(loss="log_loss").fit(X, y, weights)
+    table = as_table(X, y).append_column("w", pa.array(weights))
+    sources = {
+        "columns": fp.dataset(table, target="y", weight="w"),
+        "arrays": fp.dataset((X, y, weights)),
+        "chunks": fp.dataset(
+            lambda: ((*chunk, weights[k * 500 :][:500]) for k, chunk in enumerate(chunked(X, y, [500])))
+        ),
+    }
+    for data in sources.values():
+        assert fp.PerceptronClassifier(loss="log_loss").fit(data).coef_.tobytes() == expected.coef_.tobytes()
+        assert fp.PerceptronClassifier(loss="log_loss").fit(data).score(data) == expected.score(X, y, weights)
+
+
+def test_every_method_takes_a_data_set(rows: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = rows
+    data = fp.dataset(as_table(X, y), target="y")
+    classifier = fp.PerceptronClassifier(loss="log_loss").fit(data)
+    unlabelled = fp.dataset(as_table(X, y).drop_columns("y"))
+    for method in ("predict", "predict_proba", "decision_function", "predict_log_proba"):
+        expected = getattr(fp.PerceptronClassifier(loss="log_loss").fit(X, y), method)(X)
+        np.testing.assert_array_equal(getattr(classifier, method)(unlabelled), expected)
+    assert classifier.score(data) == classifier.score(pd.DataFrame(X, columns=NAMES), y)
+    assert (classifier.model_.predict(data) == classifier.predict(data)).all()
+    chunks = fp.dataset(lambda: chunked(X, y, [400]))
+    online = fp.PerceptronClassifier(loss="log_loss").partial_fit(chunks, classes=[0, 1])
+    expected = fp.PerceptronClassifier(loss="log_loss")
+    for chunk in chunked(X, y, [400]):
+        expected.partial_fit(*chunk, classes=[0, 1])
+    assert online.coef_.tobytes() == expected.coef_.tobytes()
+    trained = fp.train(data, steps=500, rng=0)
+    assert trained.weights.tobytes() == fp.train(X, y, steps=500, rng=0).weights.tobytes()
+    assert trained.feature_names == tuple(NAMES)
+
+
+def test_levels_become_columns_and_go_with_the_names() -> None:
+    rng = np.random.default_rng(0)
+    color, size = rng.choice(["red", "blue", "green"], 500), rng.normal(size=500)
+    y = (size + (color == "red") > 0.3).astype(int)
+    frame = pl.DataFrame({"color": color, "size": size, "y": y})
+    for categorical in ("auto", ["color"], {"color": ["blue", "green", "red"]}):
+        data = fp.dataset(frame, target="y", categorical=categorical)
+        assert data.feature_names == ("color=blue", "color=green", "color=red", "size")
+        X, _ = data.arrays()
+        assert (X[:, 2] == (color == "red")).all()
+    classifier = fp.PerceptronClassifier().fit(data)
+    other = fp.dataset(pl.DataFrame({"size": [0.1, 0.1], "color": ["red", "never seen"]}), categorical="auto")
+    expected = classifier.model_.decision_function([[0, 0, 1, 0.1], [0, 0, 0, 0.1]])
+    np.testing.assert_array_equal(classifier.decision_function(other), expected)
