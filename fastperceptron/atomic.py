@@ -1,25 +1,71 @@
 """Files that are whole at every instant: the old content or the new, never a part of either."""
 
 import contextlib
+import glob
 import os
 import secrets
 from pathlib import Path
+
+TEMPORARY = ".part"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace the file at `path` by `content`, or leave the old one untouched and raise OSError.
 
-    Written to a temporary file beside it, flushed to the disk, then renamed over it (POSIX rename is atomic).
+    Written to a temporary file beside it, flushed to the disk, then renamed over it (POSIX rename is atomic), and the
+    folder flushed, so that a power cut does not bring the old one back. A temporary file that a killed process has left
+    is removed by the next call.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"):
+        _remove_if_abandoned(left)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
-        # Not tempfile: its files are for the owner's eyes only, and a saved model has the usual permissions.
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_whole(temporary, content)
         os.replace(temporary, path)
+        _flush_folder(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    # Not tempfile: its files are for the owner's eyes only, and a saved model has the usual permissions.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return  # elsewhere folders cannot be opened
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_if_abandoned(temporary: Path) -> None:
+    """Remove a temporary file whose process is no more."""
+    with contextlib.suppress(OSError, ValueError):
+        process = int(temporary.name.split(".")[-3])
+        if not _is_alive(process):
+            temporary.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":
+        return True  # there, a signal of 0 would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

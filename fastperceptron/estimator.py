@@ -14,7 +14,9 @@ from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.labels import encode_classes
 from fastperceptron.model import Perceptron
+from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import Problem, Solution
+from fastperceptron.watching import watched
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -29,6 +31,7 @@ from fastperceptron.estimator_data import (
     accuracy,
     check_goes_alone,
     class_weights_of,
+    journal_of,
     note_features,
     opened,
     with_features_of,
@@ -41,7 +44,7 @@ from fastperceptron.estimator_input import (
     check_parameters,
     classes_to_expect,
 )
-from fastperceptron.estimator_solvers import SOLVERS, online_newton, reached, shortfall
+from fastperceptron.estimator_solvers import SOLVERS, online_newton, shortfall
 
 
 class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -93,7 +96,8 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         Threads. None means all available cores, but one inside a worker (of joblib, Dask or multiprocessing); -1 means
         all. It does not change the result.
     verbose : int
-        Whether to print a line about each fit.
+        Whether to log a line about each read of the data, at level INFO of the logger "fastperceptron"; on stderr,
+        where logging was not set up.
 
     Attributes
     ----------
@@ -170,16 +174,23 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, progress: bool = False, checkpoint: Any = None
+    ) -> Self:
         """Find the weights.
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features)
+        X : array-like of shape (n_rows, n_features), or Dataset
         y : array-like of shape (n_rows,)
-            Numbers, booleans or strings.
+            Numbers, booleans or strings; none beside a Dataset.
         sample_weight : array-like of shape (n_rows,), optional
             A row of weight 2 counts as two equal rows.
+        progress : bool
+            Whether to show a bar (needs tqdm), if there is a terminal or a notebook to show it in.
+        checkpoint : path, optional
+            The file in which the state is kept, after each read of the data and every 30 seconds (needs safetensors).
+            If it is there already, the fit goes on from it, and ends with the same bits as if it had never stopped.
 
         Returns
         -------
@@ -198,10 +209,16 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             If the solver ended before it was within `tol` of the optimum.
         """
         check_parameters(self, SOLVERS)
-        with opened(self, X, y, sample_weight) as table:
+        with (
+            watched(type(self).__name__, progress=progress, verbose=self.verbose) as watcher,
+            opened(self, X, y, sample_weight, watcher) as table,
+            journal_of(self, table, checkpoint) as journal,
+        ):
             factors = class_weights_of(self, table)
             problem = Problem(table.rows, table.codes, table.classes.size, table.weights, factors)
-            solution = SOLVERS[self.solver](self, problem, self._start(problem, table.classes))
+            watcher.begin("read 1", problem.rows.n_rows, problem.rows.dtype.itemsize * problem.rows.n_features)
+            observer = Observer(watcher.tell, watcher.passed, journal)
+            solution = SOLVERS[self.solver](self, problem, self._start(problem, table.classes), observer)
             self._online: Any = None  # what partial_fit goes on from
             self._keep(solution, table.classes)
         if not solution.is_converged:
@@ -313,5 +330,3 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.coef_, self.intercept_, self.classes_ = solution.weights, solution.bias, classes
         self.n_iter_, self.loss_curve_ = solution.n_iter, solution.loss_curve
         self.optimality_gap_ = solution.optimality_gap
-        if self.verbose:
-            print(f"{type(self).__name__}: {reached(solution)}.")

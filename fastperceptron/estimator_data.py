@@ -1,7 +1,7 @@
 """From what users hand to the estimator to a table that a solver takes: arrays and frames with labels, or a Dataset."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,15 @@ from fastperceptron.estimator_input import (
     as_rows,
     weights_of_classes,
 )
+from fastperceptron.training.journal import Journal, digest
+from fastperceptron.watching import Watcher
+
+# Rows that a checkpoint knows its data by.
+SEEN_ROWS = 1024
 
 
 @contextmanager
-def opened(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Table]:
+def opened(estimator: Any, X: Any, y: Any, sample_weight: Any, watcher: Watcher) -> Iterator[Table]:
     """Give the table of what `fit` was called with, checked; set the features' number and names."""
     if not isinstance(X, Dataset):
         rows = as_rows(estimator, X, is_first=True)
@@ -29,7 +34,8 @@ def opened(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Table
         yield Table(ArrayRows(rows), classes, codes, as_row_weights(sample_weight, len(rows)), counts)
         return
     check_goes_alone(y, sample_weight)
-    with X.opened() as table:
+    watcher.begin("decoding", X.n_rows, 4 * X.n_features)
+    with X.opened(watcher.tell) as table:
         note_features(estimator, X)
         check_not_continuous(table.classes)
         yield table
@@ -40,6 +46,20 @@ def check_goes_alone(y: Any, sample_weight: Any) -> None:
     for name, given in (("y", y), ("sample_weight", sample_weight)):
         if given is not None:
             raise ValueError(f"{name} must be None beside a Dataset, which has its own: name the column there.")
+
+
+def journal_of(estimator: Any, table: Table, path: Any) -> AbstractContextManager[Journal | None]:
+    """Give the journal of a fit, kept at a path; None where there is no path."""
+    if path is None:
+        return nullcontext()
+    ignored = {"verbose", "n_jobs", "warm_start", "random_state"}  # they do not change the result, or are seen in reads
+    parameters = {name: repr(value) for name, value in estimator.get_params().items() if name not in ignored}
+    rows = table.rows
+    places = np.unique(np.arange(SEEN_ROWS) * rows.n_rows // SEEN_ROWS)
+    seen = [rows.rows_at(places), np.asarray(table.codes[places])]
+    seen += [] if table.weights is None else [table.weights[places]]
+    data = digest(rows.n_rows, rows.n_features, table.classes.tolist(), *seen)
+    return Journal(path, {**parameters, "the data": data})
 
 
 def note_features(estimator: Any, data: Dataset) -> None:

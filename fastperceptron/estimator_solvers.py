@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from fastperceptron.checks import Array
 from fastperceptron.training.newton import newton
+from fastperceptron.training.observer import Observer
 from fastperceptron.training.options import NewtonOptions
 from fastperceptron.training.problem import Problem, Solution
 from fastperceptron.workers import thread_count
@@ -31,21 +32,27 @@ def online_newton(classifier: Any, n_features: int, n_classes: int) -> Any:
     return OnlineNewton(n_features, n_classes, _newton_options(classifier))
 
 
-def _by_newton(classifier: Any, problem: Problem, start: Array | None) -> Solution:
-    return newton(problem, _newton_options(classifier), start)
+def _by_newton(classifier: Any, problem: Problem, start: Array | None, observer: Observer) -> Solution:
+    return newton(problem, _newton_options(classifier), start, observer)
 
 
-def _by_descent(classifier: Any, problem: Problem, start: Array | None) -> Solution:
+def _by_descent(classifier: Any, problem: Problem, start: Array | None, observer: Observer) -> Solution:
     from fastperceptron.training.options import SgdOptions
     from fastperceptron.training.sgd import descend
 
     names = ["loss", "C", "fit_intercept", "standardize", "tol", "max_iter", "batch_size", "shuffle", "average"]
     names += ["learning_rate", "eta0", "power_t"]
     seed = int(check_random_state(classifier.random_state).randint(np.iinfo(np.int32).max))
-    return descend(problem, SgdOptions(**{name: getattr(classifier, name) for name in names}, seed=seed), start)
+    if observer.journal is not None:
+        seed = observer.journal.number("seed", seed)
+    options = SgdOptions(**{name: getattr(classifier, name) for name in names}, seed=seed)
+    return descend(problem, options, start, observer)
 
 
-SOLVERS: dict[str, Callable[[Any, Problem, Array | None], Solution]] = {"newton": _by_newton, "sgd": _by_descent}
+SOLVERS: dict[str, Callable[[Any, Problem, Array | None, Observer], Solution]] = {
+    "newton": _by_newton,
+    "sgd": _by_descent,
+}
 
 
 def reached(solution: Solution) -> str:

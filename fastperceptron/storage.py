@@ -35,7 +35,7 @@ def save_tensors(path: str | os.PathLike[str], tensors: dict[str, Array], descri
     write_atomically(Path(path), _safetensors().numpy.save(contiguous, metadata))
 
 
-def load_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:
+def load_tensors(path: str | os.PathLike[str], kind: str = "model") -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the arrays and the description of a file.
 
     Raises
@@ -47,7 +47,7 @@ def load_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[s
     """
     safetensors = _safetensors()
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no model file {os.fspath(path)!r}.")
+        raise FileNotFoundError(f"there is no {kind} file {os.fspath(path)!r}.")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -56,9 +56,9 @@ def load_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[s
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
         return tensors, json.loads(metadata["description"])
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise not_a_model(path, error) from error
+        raise not_a_model(path, error, kind) from error
 
 
-def not_a_model(path: str | os.PathLike[str], reason: object) -> ValueError:
-    """Return the error for a file that holds no whole model."""
-    return ValueError(f"{os.fspath(path)!r} is not a whole fastperceptron model: {reason}")
+def not_a_model(path: str | os.PathLike[str], reason: object, kind: str = "model") -> ValueError:
+    """Return the error for a file that holds no whole model, or checkpoint."""
+    return ValueError(f"{os.fspath(path)!r} is not a whole fastperceptron {kind}: {reason}")

@@ -243,16 +243,6 @@ def test_a_shortfall_is_told_with_what_was_asked_and_what_to_do() -> None:
     assert classifier.score(X, y) > 0.6
 
 
-def test_verbose_prints_one_line_a_fit(capsys: pytest.CaptureFixture[str]) -> None:
-    X, y = made()
-    fp.PerceptronClassifier().fit(X, y)
-    assert capsys.readouterr().out == ""
-    classifier = fp.PerceptronClassifier(verbose=1).fit(X, y)
-    assert capsys.readouterr().out.startswith(
-        f"PerceptronClassifier: {classifier.n_iter_} reads of the data: the objective"
-    )
-
-
 def test_parameters_reach_the_engine(options: list[NewtonOptions]) -> None:
     given = {"loss": "log_loss", "C": 2.0, "fit_intercept": False, "standardize": False, "tol": 0.5, "max_iter": 7}
     X, y = made()

@@ -7,6 +7,7 @@ pyarrow.dataset's scanner 0.36-0.51 s and 450 MB more; read_table 0.57-0.99 s an
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +74,13 @@ class FileReader(Reader):
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield the columns of all rows, in order; raise OSError if a file changes meanwhile."""
         self._check_unchanged()
+        yield from _ahead(self._in_order(columns))
+        self._check_unchanged()
+
+    def _in_order(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         for path in self._paths:
             with _reading(path, self._format):
                 yield from {"Parquet": _parquet, "Arrow": _arrow, "CSV": self._csv}[self._format](path, list(columns))
-        self._check_unchanged()
 
     def _stamped(self) -> list[tuple[str, int, int]]:
         return [(path.name, stat.st_size, stat.st_mtime_ns) for path in self._paths for stat in [path.stat()]]
@@ -162,6 +166,15 @@ class StreamReader(Reader):
         for batch in stream:
             for start in range(0, batch.num_rows, BATCH_ROWS):
                 yield batch.select(list(columns)).slice(start, BATCH_ROWS)
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield what is yielded, but decode the next one meanwhile: a quarter of the time of spooling Parquet."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = thread.submit(next, batches, None)
+            yield batch
 
 
 def _format(path: Path) -> str:

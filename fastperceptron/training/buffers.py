@@ -84,8 +84,13 @@ class Buffers:
         self._X = aligned_zeros((0 if self._is_direct else capacity, n_features), dtype)
         self._codes = np.zeros(len(self._X), problem.codes.dtype)
 
+    @property
+    def count(self) -> int:
+        """How many buffers an epoch has."""
+        return self._n_buffers
+
     def epoch(self, number: int) -> Iterator[Buffer]:
-        """Yield the buffers; what is in one lasts until the next is asked for."""
+        """Yield the `count` buffers; what is in one lasts until the next is asked for."""
         rows, codes = self._problem.rows, self._problem.codes
         for places, slots in self._in_storage_order() if self._seed is None else self._shuffled(number):
             X, local_codes, local = rows.take(places, codes)

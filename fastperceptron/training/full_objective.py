@@ -13,6 +13,7 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.sample import deviations_of
+from fastperceptron.training.observer import Observer
 from fastperceptron.training.options import NewtonOptions
 from fastperceptron.training.passes import ExactSums, MapInOrder
 from fastperceptron.training.problem import Problem
@@ -58,8 +59,14 @@ class FullObjective:
     """
 
     def __init__(
-        self, problem: Problem, options: NewtonOptions, standards: Standards, map_in_order: MapInOrder[Any, Any]
+        self,
+        problem: Problem,
+        options: NewtonOptions,
+        standards: Standards,
+        map_in_order: MapInOrder[Any, Any],
+        observer: Observer,
     ) -> None:
+        self._observer = observer
         self._problem, self._options, self._standards, self._map = problem, options, standards, map_in_order
         self.penalty = penalty_of(options, standards, standards.deviations)
         self._is_void = np.zeros(self.penalty.size, bool)
@@ -68,7 +75,8 @@ class FullObjective:
     def choose(self, loss: str, exactness: float) -> None:
         """Set the loss that is to be read from now on."""
         self.loss, self.exactness = loss, exactness
-        self._sums = ExactSums(self._problem, loss, self._standards.centre, exactness, self._map)
+        problem, centre = self._problem, self._standards.centre
+        self._sums = ExactSums(problem, loss, centre, exactness, self._map, self._observer)
 
     def read(
         self, points: Sequence[Array], positives: Sequence[int], is_single: bool, has_moments: bool = False

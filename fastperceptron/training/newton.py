@@ -31,6 +31,7 @@ from fastperceptron.training.damped_newton import (
 )
 from fastperceptron.training.full_objective import FullObjective, Reading, complain
 from fastperceptron.training.neuron import Found, Neuron, solution_of
+from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.options import NewtonOptions
 from fastperceptron.training.passes import MapInOrder, pool_of
 from fastperceptron.training.plan import hessian_price, hessian_rows, sample_size
@@ -51,7 +52,9 @@ ENOUGH_ROWS_PER_PARAMETER = 20
 FEWEST_READS_BETWEEN, FLOAT32_ROUNDING = 2, 2.0**-24
 
 
-def newton(problem: Problem, options: NewtonOptions, start: Array | None = None) -> Solution:
+def newton(
+    problem: Problem, options: NewtonOptions, start: Array | None = None, observer: Observer = NOBODY
+) -> Solution:
     """Return the minimum of sum(weight * loss) + |w_standardised|^2 / (2 C).
 
     Parameters
@@ -60,6 +63,7 @@ def newton(problem: Problem, options: NewtonOptions, start: Array | None = None)
     options : NewtonOptions
     start : ndarray of shape (n_neurons, n_features + 1), optional
         Weights to start from, the bias last.
+    observer : Observer
 
     Raises
     ------
@@ -67,13 +71,16 @@ def newton(problem: Problem, options: NewtonOptions, start: Array | None = None)
         If a row holds NaN or infinity, or values overflow.
     """
     with pool_of(options.n_threads) as map_in_order:
-        return Newton(problem, options, map_in_order).run(start)
+        return Newton(problem, options, map_in_order, observer).run(start)
 
 
 class Newton:
     """A fit: the sample, the objective over all rows, and what they have found so far."""
 
-    def __init__(self, problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any]) -> None:
+    def __init__(
+        self, problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any], observer: Observer
+    ) -> None:
+        self._observer = observer
         self._problem, self._options, self._map = problem, options, map_in_order
         self._n_features, self._n_rows = problem.rows.n_features, problem.rows.n_rows
         size = hessian_rows(self._n_rows, self._n_features, n_neurons=problem.n_neurons)
@@ -82,7 +89,7 @@ class Newton:
         self._sample = draw_sample(problem, size, options.fit_intercept)
         if not np.isfinite(self._sample.standards.deviations).all():
             complain(problem)
-        self._full = FullObjective(problem, options, self._sample.standards, map_in_order)
+        self._full = FullObjective(problem, options, self._sample.standards, map_in_order, observer)
         self._is_single = problem.rows.dtype == np.float32
         self._curve: list[float] = []
         # One Hessian, taken where all neurons are alike, serves all: each of its own would cost more than the reads.
@@ -103,7 +110,9 @@ class Newton:
                 for each in losses:
                     self._minimise_sample(neuron, each)
             if self._sample.is_all:
-                return self._solution_of_sample(neurons)
+                solution = self._solution_of_sample(neurons)
+                self._observer.passed(Progress(solution.n_iter, solution.loss_curve[-1], solution.optimality_gap))
+                return solution
             losses = [loss]
         elif start is None:
             for neuron in neurons:
@@ -269,6 +278,8 @@ class Newton:
 
     def _record(self, neurons: list[Neuron]) -> None:
         self._curve.append(sum(neuron.search.value for neuron in neurons) / self._full.total)
+        gap = sum(neuron.search.gap for neuron in neurons) / self._full.total
+        self._observer.passed(Progress(self._full.n_reads, self._curve[-1], gap))
 
     # The result
 

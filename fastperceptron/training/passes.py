@@ -22,6 +22,8 @@ from fastperceptron.kernels.objective import (
     sums_shape,
 )
 from fastperceptron.kernels.vectors import LANES
+from fastperceptron.training.journal import Journal, digest
+from fastperceptron.training.observer import NOBODY, Observer
 from fastperceptron.training.problem import Problem
 
 Task = TypeVar("Task")
@@ -59,11 +61,19 @@ class ExactSums:
         Of the curvature in the Hessian diagonals.
     map_in_order : callable
         As `pool_of` gives it.
+    observer : Observer
     """
 
     def __init__(
-        self, problem: Problem, loss: str, centre: Array, exactness: float, map_in_order: MapInOrder[Any, Any]
+        self,
+        problem: Problem,
+        loss: str,
+        centre: Array,
+        exactness: float,
+        map_in_order: MapInOrder[Any, Any],
+        observer: Observer = NOBODY,
     ) -> None:
+        self._observer = observer
         self._rows, self._codes, self._centre, self._map = problem.rows, problem.codes, centre, map_in_order
         self._row_weights = _NONE if problem.row_weights is None else read_only(problem.row_weights)
         self._class_weights = _NONE if problem.class_weights is None else read_only(problem.class_weights)
@@ -103,10 +113,30 @@ class ExactSums:
             return sums, moments
 
         total, moments = (part[0] for part in (np.zeros(sums_shape(1, *shape)), np.zeros(moments_shape(1, *shape))))
-        size = tile_size * TILES_PER_TASK
+        journal, key, first = self._observer.journal, "", 0
+        if journal is not None:
+            key = digest(self.loss, self.exactness, weights, positives, centre, has_moments)
+            first = _recalled(journal, key, total, moments)
+        size, n_rows = tile_size * TILES_PER_TASK, self._rows.n_rows
+        if journal is not None and first == n_rows:
+            journal.skip()
+        self._observer.tell(first)
         add_up(range(0))  # compiles before threads meet
-        tasks = [range(start, min(start + size, self._rows.n_rows)) for start in range(0, self._rows.n_rows, size)]
-        for tile_sums, tile_moments in self._map(add_up, tasks):
+        tasks = [range(start, min(start + size, n_rows)) for start in range(first, n_rows, size)]
+        for task, (tile_sums, tile_moments) in zip(tasks, self._map(add_up, tasks), strict=True):
             add_in_order(tile_sums, total)
             add_in_order(tile_moments, moments)
+            self._observer.tell(len(task))
+            if journal is not None:
+                answer = {"total": total, "moments": moments, "rows": np.array([task.stop])}
+                journal.note(key, answer, is_complete=task.stop == n_rows)
         return total, moments
+
+
+def _recalled(journal: Journal, key: str, total: Array, moments: Array) -> int:
+    """Take over the sums that a journal has; return the number of the first row that is not in them."""
+    answer = journal.recall(key)
+    if answer is None:
+        return 0
+    total[:], moments[:] = answer["total"], answer["moments"]
+    return int(answer["rows"][0])

@@ -33,6 +33,7 @@ from fastperceptron.kernels.sgd import (
 )
 from fastperceptron.kernels.vectors import LANES
 from fastperceptron.training.buffers import Buffer, Buffers
+from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.options import SgdOptions
 from fastperceptron.training.passes import ExactSums
 from fastperceptron.training.problem import Problem, Solution
@@ -44,7 +45,7 @@ PATIENCE = 5
 ROWS_FOR_CENTRE = 1024
 
 
-def descend(problem: Problem, options: SgdOptions, start: Array | None = None) -> Solution:
+def descend(problem: Problem, options: SgdOptions, start: Array | None = None, observer: Observer = NOBODY) -> Solution:
     """Return where the descent ended.
 
     It ends after `max_iter` epochs; or, converged, when the lowest objective of the last five epochs is not below the
@@ -60,6 +61,7 @@ def descend(problem: Problem, options: SgdOptions, start: Array | None = None) -
     options : SgdOptions
     start : ndarray of shape (n_neurons, n_features + 1), optional
         Weights of raw rows to start from, the bias last; else all are 0.
+    observer : Observer
 
     Raises
     ------
@@ -75,20 +77,20 @@ def descend(problem: Problem, options: SgdOptions, start: Array | None = None) -
     >>> (X @ solution.weights[0] + solution.bias > 0).tolist()
     [False, False, True, True]
     """
-    return _Sgd(problem, options, start).run()
+    return _Sgd(problem, options, start, observer).run()
 
 
 class _Sgd:
     """A fit: one state a neuron, all taken through the same batches."""
 
-    def __init__(self, problem: Problem, options: SgdOptions, start: Array | None) -> None:
-        self._problem, self._options = problem, options
+    def __init__(self, problem: Problem, options: SgdOptions, start: Array | None, observer: Observer) -> None:
+        self._problem, self._options, self._observer = problem, options, observer
         rows, weights = problem.rows, problem.row_weights
         self._n_features, self._curve = rows.n_features, list[float]()
         self._total = float(rows.n_rows) if weights is None else float(sum_in_order(weights))
         self._decay = 1.0 / max(options.C * self._total, np.finfo(np.float64).tiny)
         self._standards = self._exact_standards() if options.standardize else _no_standards(rows.n_features)
-        self._exact = ExactSums(problem, options.loss, self._standards.centre, 0.0, map)
+        self._exact = ExactSums(problem, options.loss, self._standards.centre, 0.0, map, observer)
         self._buffers = Buffers(
             problem,
             self._total / rows.n_rows,
@@ -107,23 +109,41 @@ class _Sgd:
         """Return the solution."""
         take_steps, is_flat = self._stepper(), False
         while len(self._curve) < self._options.max_iter and not is_flat:
-            for buffer in self._buffers.epoch(len(self._curve)):
-                for neuron in range(self._problem.n_neurons):
-                    take_steps(buffer, neuron)
+            self._take_epoch(take_steps)
             for state, progress in zip(self._states, self._progress, strict=True):
                 if progress[BEGUN]:
                     step_along_mean(state, self._n_features, progress, self._plan)
             self._curve.append(self._objective(self._points()))
+            self._observer.passed(Progress(len(self._curve), self._curve[-1], np.nan))
             is_flat = self._is_flat()
         weights, bias = self._standards.to_raw(self._points())
         return Solution(weights, bias, len(self._curve), np.array(self._curve), np.nan, is_flat, np.nan)
+
+    def _take_epoch(self, take_steps: Callable[[Buffer, int], None]) -> None:
+        """Take all neurons through all buffers; or only through those that the journal of an earlier run has not."""
+        journal, key, n_done = self._observer.journal, f"epoch {len(self._curve)}", 0
+        answer = None if journal is None else journal.recall(key)
+        if answer is not None:
+            self._states[:], self._progress[:] = answer["states"], answer["progress"]
+            n_done = int(answer["buffers"][0])
+        for number, buffer in enumerate(self._buffers.epoch(len(self._curve)), start=1):
+            if number <= n_done:
+                continue
+            for neuron in range(self._problem.n_neurons):
+                take_steps(buffer, neuron)
+            self._observer.tell(buffer.order.size)
+            if journal is not None:
+                answer = {"states": self._states, "progress": self._progress, "buffers": np.array([number])}
+                journal.note(key, answer, is_complete=number == self._buffers.count)
+        if journal is not None and n_done == self._buffers.count:
+            journal.skip()
 
     def _exact_standards(self) -> Standards:
         """Return centre and scale of the columns, from one read of all rows."""
         rows, n = self._problem.rows, self._n_features
         places = np.arange(min(rows.n_rows, ROWS_FOR_CENTRE)) * rows.n_rows // min(rows.n_rows, ROWS_FOR_CENTRE)
         centre = standards_of(rows.rows_at(places), np.ones(places.size), has_intercept=True).centre
-        exact = ExactSums(self._problem, self._options.loss, centre, 0.0, map)
+        exact = ExactSums(self._problem, self._options.loss, centre, 0.0, map, self._observer)
         moments = exact(aligned_zeros((1, centre.size), np.float64), np.array([0]), has_moments=True)[1]
         if not np.isfinite(moments).all():
             self._complain()

@@ -64,6 +64,7 @@ def test_weight_two_is_two_rows_and_weight_zero_none(n_rows: int, n_features: in
     assert bits(present) == bits(weighted)
 
 
+@pytest.mark.compiled  # too many rows to interpret
 @given(st.integers(1, 3000), st.integers(1, 5), st.sampled_from([np.float32, np.float64]), st.integers(1, 4))
 def test_no_layout_changes_a_bit(n_rows: int, n_features: int, dtype: type, n_chunks: int) -> None:
     rng = np.random.default_rng(n_rows)
@@ -108,6 +109,7 @@ def test_rows_that_are_refused_leave_no_trace(value: float) -> None:
     assert bits(engine) == bits(twin)
 
 
+@pytest.mark.compiled  # too many rows to interpret
 def test_the_curve_is_each_chunks_loss_before_it_was_learnt() -> None:
     X, y = made()
     options = NewtonOptions("log_loss")

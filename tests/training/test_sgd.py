@@ -262,6 +262,7 @@ def layouts(X: np.ndarray, folder: Path) -> Iterator[np.ndarray]:
     yield np.frombuffer(b"\0" + X.tobytes(), np.uint8)[1:].view(X.dtype).reshape(X.shape)
 
 
+@pytest.mark.compiled  # too many rows to interpret
 @pytest.mark.parametrize(
     "options", [{}, {"batch_size": 1}, {"shuffle": False}, {"shuffle": False, "standardize": False}]
 )

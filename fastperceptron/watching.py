@@ -1,0 +1,145 @@
+"""Watching a fit: one progress bar on a terminal or in a notebook, and one line a read of the data in the log."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastperceptron.training.observer import Progress, ignore
+
+LOGGER = logging.getLogger("fastperceptron")
+FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} rows [{elapsed}, {rate_fmt}, {gigabytes}{postfix}]"
+FORMAT_WITHOUT_TOTAL = "{desc}: {n_fmt} rows [{elapsed}, {rate_fmt}, {gigabytes}{postfix}]"
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """What a fit calls while it works.
+
+    Attributes
+    ----------
+    begin : callable
+        Takes what the fit is about to do, the number of rows (or None) and the bytes of a row.
+    tell : callable
+        Is told how many rows were just read.
+    passed : callable
+        Is told of the progress after each read.
+    """
+
+    begin: Callable[[str, int | None, int], object]
+    tell: Callable[[int], object]
+    passed: Callable[[Progress], object]
+
+
+@contextmanager
+def watched(name: str, *, progress: bool, verbose: int) -> Iterator[Watcher]:
+    """Give the watcher of a fit.
+
+    Parameters
+    ----------
+    name : str
+        What the log calls the fit.
+    progress : bool
+        Whether to show a bar; where stderr is neither a terminal nor a notebook's, none is shown.
+    verbose : int
+        Whether to log a line a read, at level INFO; on stderr, where no handler was set up.
+    """
+    with ExitStack() as stack:
+        log = stack.enter_context(_log(name)) if verbose else ignore
+        bar = stack.enter_context(_bar()) if progress and is_shown() else None
+        if bar is None:
+            yield Watcher(lambda *_: None, int, log)
+            return
+
+        def passed(progress: Progress) -> None:
+            log(progress)
+            bar.passed(progress)
+
+        yield Watcher(bar.begin, bar.tell, passed)
+
+
+def is_shown() -> bool:
+    """Whether somebody can see a bar: stderr is a terminal, or this is a notebook."""
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return bool(sys.stderr is not None and sys.stderr.isatty()) or hasattr(shell, "kernel")
+
+
+@contextmanager
+def _log(name: str) -> Iterator[Callable[[Progress], object]]:
+    handler = None if LOGGER.hasHandlers() else logging.StreamHandler()
+    level = LOGGER.level
+    if handler is not None:
+        LOGGER.addHandler(handler)
+    if not LOGGER.isEnabledFor(logging.INFO):
+        LOGGER.setLevel(logging.INFO)
+    try:
+        yield lambda progress: LOGGER.info(
+            "%s: read %d, objective %.8g, gap %.2g", name, progress.n_reads, progress.objective, progress.gap
+        )
+    finally:
+        LOGGER.setLevel(level)
+        if handler is not None:
+            LOGGER.removeHandler(handler)
+
+
+@contextmanager
+def _bar() -> Iterator["_Bar"]:
+    bar = _Bar()
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+class _Bar:
+    """One tqdm bar, which starts anew with every read of the data."""
+
+    def __init__(self) -> None:
+        try:
+            from tqdm.auto import tqdm
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError("progress=True needs the package tqdm: pip install tqdm", name="tqdm") from error
+
+        class RowBar(tqdm):  # type: ignore[misc]  # it has no types
+            row_bytes = 0
+
+            @property
+            def format_dict(self) -> dict[str, Any]:
+                known: dict[str, Any] = super().format_dict
+                seconds = known["elapsed"] or 1.0
+                rate = known["rate"] or known["n"] / seconds
+                return known | {"gigabytes": f"{rate * self.row_bytes / 1e9:.2f} GB/s"}
+
+        self._kind = RowBar
+        self._bar: Any = None
+        self._total: int | None = None
+
+    def begin(self, what: str, total: int | None, row_bytes: int) -> None:
+        """Show the bar for what comes next."""
+        if self._bar is None:
+            self._bar = self._kind(unit="row", unit_scale=True, dynamic_ncols=True)
+        self._bar.row_bytes, self._total = row_bytes, total
+        self._restart(what)
+
+    def tell(self, n_rows: int) -> None:
+        """Move by so many rows: tqdm shows that at most ten times a second."""
+        if self._bar is not None:
+            self._bar.update(n_rows)
+
+    def passed(self, progress: Progress) -> None:
+        """Show the objective and the gap, and start anew."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"objective {progress.objective:.6g}, gap {progress.gap:.1g}", refresh=False)
+            self._restart(f"read {progress.n_reads + 1}")
+
+    def _restart(self, what: str) -> None:
+        self._bar.bar_format = FORMAT if self._total else FORMAT_WITHOUT_TOTAL
+        self._bar.set_description(what, refresh=False)
+        self._bar.reset(self._total)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.close()

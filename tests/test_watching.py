@@ -1,0 +1,75 @@
+"""What is seen of a fit while it works: a bar, a log, and nothing where nobody looks."""
+
+import io
+import logging
+import re
+import time
+
+import numpy as np
+import pytest
+
+import fastperceptron as fp
+from fastperceptron import watching
+
+DATA = fp.synthetic(300_000, 4, rng=0)
+
+
+def fit(**options: bool) -> fp.PerceptronClassifier:
+    verbose = options.pop("verbose", 0)
+    return fp.PerceptronClassifier(loss="log_loss", verbose=verbose).fit(DATA, **options)
+
+
+class Terminal(io.StringIO):
+    """Something that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.compiled  # many rows
+def test_a_bar_shows_rows_rates_reads_objective_and_gap_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = Terminal()
+    monkeypatch.setattr("sys.stderr", stderr)
+    start = time.monotonic()
+    classifier = fit(progress=True)
+    updates = stderr.getvalue().split("\r")
+    # At most ten a second, beside one where each read begins and ends.
+    assert len(updates) <= 10 * (time.monotonic() - start) + 3 * (classifier.n_iter_ + 2)
+    shown = stderr.getvalue()
+    for part in (r"read \d+:", r"rows \[", r"row/s", r"GB/s", r"objective 0\.\d+", r"gap \d"):
+        assert re.search(part, shown), part
+
+
+@pytest.mark.compiled  # many rows
+def test_nothing_is_shown_where_stderr_is_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    fit(progress=True)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.compiled  # many rows
+def test_verbose_logs_a_line_a_read_and_leaves_logging_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
+    level = watching.LOGGER.level
+    with caplog.at_level(logging.INFO, "fastperceptron"):
+        classifier = fit(verbose=1)
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == classifier.n_iter_
+    assert all(re.match(r"PerceptronClassifier: read \d+, objective 0\.\d+, gap [\d.e-]+$", line) for line in lines)
+    assert watching.LOGGER.level == level
+    assert not watching.LOGGER.handlers
+
+
+def test_verbose_shows_lines_where_logging_was_not_set_up(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching.LOGGER, "propagate", False)
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    fp.PerceptronClassifier(verbose=1).fit(X, X[:, 0] > 0)
+    assert capsys.readouterr().err.startswith("PerceptronClassifier: read ")
+    assert not watching.LOGGER.handlers
+
+
+@pytest.mark.compiled  # many rows
+def test_watching_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = fit()
+    monkeypatch.setattr("sys.stderr", Terminal())
+    assert fit(progress=True, verbose=1).coef_.tobytes() == alone.coef_.tobytes()
