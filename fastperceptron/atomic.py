@@ -4,9 +4,29 @@ import contextlib
 import glob
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 TEMPORARY = ".part"
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Give the path of a temporary file, which replaces the file at `path` at the end, unless there is an error."""
+    temporary = _temporary_beside(path)
+    try:
+        yield temporary
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -16,17 +36,14 @@ def write_atomically(path: Path, content: bytes) -> None:
     folder flushed, so that a power cut does not bring the old one back. A temporary file that a killed process has left
     is removed by the next call.
     """
+    with replaced(path) as temporary:
+        _write_whole(temporary, content)
+
+
+def _temporary_beside(path: Path) -> Path:
     for left in path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"):
         _remove_if_abandoned(left)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
-    try:
-        _write_whole(temporary, content)
-        os.replace(temporary, path)
-        _flush_folder(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
 
 
 def _write_whole(path: Path, content: bytes) -> None:
@@ -36,7 +53,6 @@ def _write_whole(path: Path, content: bytes) -> None:
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

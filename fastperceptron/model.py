@@ -35,6 +35,8 @@ class Perceptron:
     classes : array-like of shape (2,) or (n_classes,)
         The labels that p near 0 and p near 1 stand for, or the label of each neuron: numbers, booleans or strings.
     feature_names : sequence of str, optional
+    target_name : str, optional
+        What the column of the labels was called.
     history : History
         What training recorded.
 
@@ -59,6 +61,7 @@ class Perceptron:
     bias: Any  # a float, or an array for three or more classes
     classes: Array
     feature_names: tuple[str, ...] | None = None
+    target_name: str | None = field(default=None, kw_only=True)
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
@@ -169,7 +172,7 @@ class Perceptron:
         if self.history.pending is not None:
             tensors["history.pending"] = self.history.pending
         described: dict[str, Any] = {name: getattr(self.history, name) for name in _HISTORY_NUMBERS}
-        described["feature_names"] = self.feature_names
+        described["feature_names"], described["target_name"] = self.feature_names, self.target_name
         if self.classes.dtype.kind == "U":
             described["classes"] = self.classes.tolist()
         else:
@@ -197,6 +200,7 @@ class Perceptron:
             and self.classes.dtype == other.classes.dtype
             and np.array_equal(self.classes, other.classes)
             and self.feature_names == other.feature_names
+            and self.target_name == other.target_name
             and self.history == other.history
         )
 
@@ -264,6 +268,7 @@ def load(path: str | os.PathLike[str]) -> Perceptron:
         weights, bias = tensors["weights"], tensors["bias"]
         # The one bias of two classes is stored as an array of one.
         bias = bias if weights.ndim == 2 else bias.reshape(())
-        return Perceptron(weights, bias, classes, described["feature_names"], history)
+        target = described.get("target_name")
+        return Perceptron(weights, bias, classes, described["feature_names"], history, target_name=target)
     except (KeyError, ValueError, TypeError) as error:
         raise not_a_model(path, error) from error

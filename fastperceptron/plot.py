@@ -3,6 +3,7 @@
 Each function draws on the Axes it is given, or on a new figure, and returns the Axes.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,6 +115,29 @@ def plot_cost(model: Perceptron, *, ax: "Axes | None" = None) -> "Axes":
     ax.yaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.grid(alpha=0.3)
+    return ax
+
+
+def plot_calibration(table: Sequence[tuple[float, float, int]], *, ax: "Axes | None" = None) -> "Axes":
+    """Draw the observed share over the predicted probability, as dots whose area goes by the number of rows.
+
+    Parameters
+    ----------
+    table : sequence of (predicted probability, observed share, number of rows)
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _axes(ax)
+    predicted, observed, counts = (np.array(column, float) for column in zip(*table, strict=True))
+    ax.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="as predicted", zorder=1)
+    ax.plot(predicted, observed, color="tab:blue", linewidth=1, zorder=2)
+    ax.scatter(predicted, observed, 20 + 180 * counts / counts.max(), color="tab:blue", label="observed", zorder=3)
+    ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="predicted probability", ylabel="observed share")
+    ax.set_aspect("equal")
+    ax.legend(loc="upper left", frameon=False)
     return ax
 
 

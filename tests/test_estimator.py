@@ -46,7 +46,7 @@ def options(monkeypatch: pytest.MonkeyPatch) -> list[NewtonOptions]:
 
     real = estimator_solvers.newton
     monkeypatch.setattr(
-        estimator_solvers, "newton", lambda problem, given, start: (seen.append(given), real(problem, given, start))[1]
+        estimator_solvers, "newton", lambda problem, given, *rest: (seen.append(given), real(problem, given, *rest))[1]
     )
     return seen
 

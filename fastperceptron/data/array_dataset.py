@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.arrays import ArrayRows, read_only
+from fastperceptron.data.arrays import ArrayRows, read_only, rows_dtype
 from fastperceptron.data.dataset import Block, Dataset, Table, no_labels
 from fastperceptron.data.labels import encode_classes
 
@@ -37,6 +37,7 @@ class ArrayDataset(Dataset):
         self._X, self._y, self.feature_names = X, y if y is None else np.asarray(y), feature_names
         self._weights = None if weights is None else as_weights(weights)
         self.n_rows, self.n_features = X.shape
+        self.dtype = np.dtype(rows_dtype(X.dtype))
         for name, part in (("labels", self._y), ("weights", self._weights)):
             if part is not None and len(part) != len(X):
                 raise ValueError(f"X has {len(X)} rows, but there are {len(part)} {name}: each row needs one.")

@@ -72,6 +72,9 @@ class Dataset(ABC):
     n_features: int
     feature_names: tuple[str, ...] | None = None
     classes: Array | None = None
+    # How rows are decoded, and where to.
+    dtype: np.dtype = np.dtype(np.float32)
+    cache_dir: Any = None
 
     @abstractmethod
     def blocks(self) -> Iterator[Block]:

@@ -20,7 +20,7 @@ class ColumnsDataset(Dataset):
     """Columns of files, frames or streams."""
 
     def __init__(self, reader: Reader, columns: Columns, cache_dir: Any = None) -> None:
-        self._reader, self._columns, self._cache_dir = reader, columns, cache_dir
+        self._reader, self._columns, self.cache_dir, self.dtype = reader, columns, cache_dir, columns.dtype
         self.n_rows, self.n_features = reader.n_rows, len(columns.features)
         self.feature_names = tuple(feature.name for feature in columns.features)
 
@@ -39,7 +39,7 @@ class ColumnsDataset(Dataset):
         """Give the rows as a `Table`; `tell` is told how many were decoded."""
         if self._columns.target is None:
             raise no_labels()
-        return spooled(self.blocks(), (self.n_features, self._columns.dtype), self._cache_dir, tell)
+        return spooled(self.blocks(), (self.n_features, self.dtype), self.cache_dir, tell)
 
     def with_features(self, names: tuple[str, ...]) -> "ColumnsDataset":
         """Return the same rows with the features of these names, which a model was trained on."""
@@ -47,7 +47,7 @@ class ColumnsDataset(Dataset):
             return self
         columns = self._columns
         chosen = columns_for(self._reader, names, columns.target, columns.weight, columns.dtype)
-        return ColumnsDataset(self._reader, chosen, self._cache_dir)
+        return ColumnsDataset(self._reader, chosen, self.cache_dir)
 
 
 class ChunksDataset(Dataset):
@@ -62,13 +62,13 @@ class ChunksDataset(Dataset):
     """
 
     def __init__(self, source: Callable[[], Iterator[Any]] | Iterator[Any], cache_dir: Any = None) -> None:
-        self._source, self._cache_dir = source, cache_dir
+        self._source, self.cache_dir = source, cache_dir
         first = next(iter(self._again()), None)
         if first is None:
             raise ValueError("the generator gave no chunks: at least two rows are needed.")
         self._first = _block(first, 0)
         self._has_more_to_give = True
-        self.n_features, self._dtype = self._first.X.shape[1], np.dtype(rows_dtype(self._first.X.dtype))
+        self.n_features, self.dtype = self._first.X.shape[1], np.dtype(rows_dtype(self._first.X.dtype))
 
     def _again(self) -> Iterator[Any]:
         return self._source() if callable(self._source) else self._source
@@ -94,14 +94,14 @@ class ChunksDataset(Dataset):
 
     def opened(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
         """Give the rows as a `Table`; `tell` is told how many were decoded."""
-        return spooled(self.blocks(), (self.n_features, self._dtype), self._cache_dir, tell)
+        return spooled(self.blocks(), (self.n_features, self.dtype), self.cache_dir, tell)
 
     def _check_alike(self, block: Block, number: int) -> None:
         if block.X.shape[1] != self.n_features:
             raise ValueError(
                 f"chunk {number} has {block.X.shape[1]} features, but the first one has {self.n_features}."
             )
-        if rows_dtype(block.X.dtype) == np.float64 != self._dtype:
+        if rows_dtype(block.X.dtype) == np.float64 != self.dtype:
             raise ValueError(
                 f"chunk {number} holds {block.X.dtype}, but the first one {self._first.X.dtype}: use one dtype."
             )

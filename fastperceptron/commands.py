@@ -1,0 +1,233 @@
+"""What the commands do: train, predict, evaluate and show from files to files. They return lines to print."""
+
+import json
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastperceptron.atomic import replaced
+from fastperceptron.data.dataset import Dataset
+from fastperceptron.data.holdout import Part
+from fastperceptron.data.sources import dataset
+from fastperceptron.data.synthetic import synthetic
+from fastperceptron.estimator import PerceptronClassifier
+from fastperceptron.evaluation import Evaluation, evaluated
+from fastperceptron.model import Perceptron, load
+
+# Rows of a row group: decoding one takes some megabytes.
+ROW_GROUP = 1 << 17
+MOST_WEIGHTS = 1000
+
+
+def train_model(
+    source: str,
+    columns: dict[str, Any],
+    options: dict[str, Any],
+    output: Path,
+    checkpoint: Path,
+    holdout: float,
+    report: Path | None,
+    seed: int,
+) -> Iterator[str]:
+    """Train on a table, save the model, and return lines about it."""
+    columns = {name: _column(value) for name, value in columns.items()}
+    if columns["categorical"] == ["auto"]:
+        columns["categorical"] = "auto"
+    data = dataset(source, **columns)
+    part, held_out = (Part(data, holdout, is_held_out=held) for held in (False, True)) if holdout else (data, None)
+    classifier = PerceptronClassifier(random_state=seed, **options)
+    start = time.perf_counter()
+    with _warnings_as_lines():
+        classifier.fit(part, progress=sys.stderr.isatty(), checkpoint=checkpoint)
+    seconds = time.perf_counter() - start
+    model = replace(classifier.model_, target_name=str(columns["target"]))
+    model.save(output)
+    checkpoint.unlink(missing_ok=True)
+    found: dict[str, Any] = {
+        "rows": part.n_rows,
+        "features": data.n_features,
+        "classes": model.classes.tolist(),
+        "reads": classifier.n_iter_,
+        "objective": float(classifier.loss_curve_[-1]),
+        "optimality_gap": float(classifier.optimality_gap_),
+        "seconds": seconds,
+    }
+    lines = [f"{output}: {found['features']} features, classes {', '.join(map(str, found['classes']))}."]
+    lines.append(
+        f"{found['rows']:,} rows, {found['reads']} reads in {seconds:.2f} s: objective {found['objective']:.6g}, "
+        f"about {found['optimality_gap']:.1g} above its minimum."
+    )
+    if held_out is not None:
+        evaluation = evaluated(model, held_out)
+        lines += [f"On the {evaluation.n_rows:,} rows held out:", *_judged(evaluation)]
+        found["holdout"] = evaluation.as_dict()
+    if report is not None:
+        with replaced(report) as temporary:
+            temporary.write_text(json.dumps(found, indent=2, allow_nan=True) + "\n", encoding="utf-8")
+        lines.append(f"Report: {report}")
+    return iter(lines)
+
+
+def _column(value: Any) -> Any:
+    """Return a column's number where its name is one."""
+    return int(value) if isinstance(value, str) and value.lstrip("-").isdigit() else value
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        print(f"fastperceptron: {warning.message}", file=sys.stderr)
+
+
+def _judged(evaluation: Evaluation) -> list[str]:
+    lines = [f"  {name:<10}{value:.6g}" for name, value in evaluation.scores.items()]
+    lines += ["", "  predicted  observed        rows"]
+    lines += [f"  {p:9.4f}  {share:8.4f}{count:12,}" for p, share, count in evaluation.calibration]
+    return lines
+
+
+def _aligned(model: Perceptron, data: Dataset) -> Dataset:
+    """Return rows with the features of a model."""
+    if model.feature_names is not None and data.feature_names is not None:
+        data = data.with_features(model.feature_names)
+    if data.n_features != model.n_features:
+        raise ValueError(f"the data have {data.n_features} features, but the model was trained on {model.n_features}.")
+    return data
+
+
+def _unlabelled(model: Perceptron, source: str) -> Dataset:
+    """Return all columns that a model may need: those of text coded, the target left out where it is there."""
+    options = {"categorical": "auto"} if not source.endswith((".npy", ".npz")) else {}
+    if model.target_name is not None:
+        try:
+            return dataset(source, target=_column(model.target_name), **options)
+        except ValueError:
+            pass  # there is no such column, since nobody knows it yet
+    return dataset(source, **options)
+
+
+def write_predictions(model_path: Path, source: str, output: Path) -> int:
+    """Write class and probabilities of each row; return the number of rows."""
+    import pyarrow as pa
+
+    model, n_rows = load(model_path), 0
+    names = ["prediction", *(f"p({label})" for label in model.classes.tolist())]
+    kind = pa.array(model.classes[:1]).type
+    schema = pa.schema([(names[0], kind), *((name, pa.float64()) for name in names[1:])])
+    with replaced(output) as temporary, _table_writer(output, temporary, schema) as write:
+        for block in _aligned(model, _unlabelled(model, source)).blocks():
+            p = model.predict_proba(block.X)
+            write([model.predict(block.X), *np.ascontiguousarray(p.T)])
+            n_rows += len(p)
+    return n_rows
+
+
+@contextmanager
+def _table_writer(output: Path, temporary: Path, schema: Any) -> Iterator[Callable[[list[Any]], None]]:
+    """Give the function that appends columns to a table in a file of the format that `output` names."""
+    import pyarrow as pa
+
+    name = output.name.lower()
+    if name.endswith((".parquet", ".pq")):
+        from pyarrow import parquet
+
+        writer: Any = parquet.ParquetWriter(temporary, schema, compression="snappy", use_dictionary=False)
+    elif name.endswith(".csv"):
+        from pyarrow import csv
+
+        writer = csv.CSVWriter(temporary, schema)
+    elif name.endswith((".arrow", ".feather", ".ipc")):
+        writer = pa.ipc.new_file(temporary, schema)
+    else:
+        raise ValueError(f"{str(output)!r}: rows can be written as .parquet, .arrow or .csv.")
+    with writer:
+        yield lambda columns: writer.write_table(
+            pa.Table.from_arrays([pa.array(each) for each in columns], schema=schema)
+        )
+
+
+def evaluate_model(
+    model_path: Path, source: str, target: str | None, weight: str | None, plot: Path | None
+) -> Iterator[str]:
+    """Return lines that say how well a model predicts."""
+    model = load(model_path)
+    target = model.target_name if target is None else target
+    if target is None:
+        raise ValueError("this model does not know its target's name: give --target.")
+    options = {"categorical": "auto"} if not source.endswith((".npy", ".npz")) else {}
+    data = dataset(source, target=_column(target), weight=_column(weight), **options)
+    evaluation = evaluated(model, _aligned(model, data))
+    if plot is not None:
+        from matplotlib.figure import Figure
+
+        from fastperceptron.plot import plot_calibration
+
+        figure = Figure(figsize=(5.2, 5.2), dpi=110, layout="constrained")
+        plot_calibration(evaluation.calibration, ax=figure.subplots())
+        with replaced(plot) as temporary:
+            figure.savefig(temporary, format=plot.suffix.lstrip(".") or "png")
+    return iter([f"{evaluation.n_rows:,} rows", *_judged(evaluation), *([f"Picture: {plot}"] if plot else [])])
+
+
+def weights_of(model_path: Path) -> Iterator[str]:
+    """Return lines with the weights, the largest first."""
+    model = load(model_path)
+    names = model.feature_names or [f"x{number}" for number in range(model.n_features)]
+    weights, biases = np.atleast_2d(model.weights), np.atleast_1d(model.bias)
+    labels = [str(label) for label in (model.classes[1:] if len(weights) == 1 else model.classes).tolist()]
+    width = max(map(len, [*names, "(bias)"])) + 2
+    yield f"{'':<{width}}" + "".join(f"{label:>16}" for label in labels)
+    yield f"{'(bias)':<{width}}" + "".join(f"{bias:16.8g}" for bias in biases)
+    for number in np.argsort(-np.abs(weights).max(axis=0), kind="stable")[:MOST_WEIGHTS].tolist():
+        yield f"{names[number]:<{width}}" + "".join(f"{weight:16.8g}" for weight in weights[:, number])
+    if model.n_features > MOST_WEIGHTS:
+        yield f"... and {model.n_features - MOST_WEIGHTS:,} smaller ones"
+
+
+def write_synthetic(output: Path, n_rows: int, n_features: int, **options: Any) -> Iterator[str]:
+    """Write a synthetic table, and return lines with its true weights."""
+    import pyarrow as pa
+
+    data = synthetic(n_rows, n_features, **options)
+    names = [f"x{number}" for number in range(n_features)]
+    schema = pa.schema([*((name, pa.float32()) for name in names), ("y", pa.uint8())])
+    with (
+        replaced(output) as temporary,
+        _table_writer(output, temporary, schema) as write,
+        data.opened() as table,
+        _progress(n_rows) as tell,
+    ):
+        for start in range(0, n_rows, ROW_GROUP):
+            X, codes = table.rows.labelled(table.codes, start, min(start + ROW_GROUP, n_rows))
+            write([*np.ascontiguousarray(X.T), codes])
+            tell(len(X))
+    yield f"{n_rows:,} rows of {n_features} features written to {output}; the target is y."
+    for label, weights, bias in _truth(data):
+        yield f"true weights{label}: {' '.join(f'{weight:.6g}' for weight in weights)}, bias {bias:.6g}"
+
+
+def _truth(data: Any) -> Iterator[tuple[str, Any, float]]:
+    if data.true_weights.ndim == 1:
+        yield "", data.true_weights, data.true_bias
+        return
+    for k, (weights, bias) in enumerate(zip(data.true_weights, data.true_bias, strict=True)):
+        yield f" of class {k}", weights, bias
+
+
+@contextmanager
+def _progress(n_rows: int) -> Iterator[Callable[[int], object]]:
+    from fastperceptron.watching import watched
+
+    with watched("synthesize", progress=True, verbose=0) as watcher:
+        watcher.begin("writing", n_rows, 0)
+        yield watcher.tell
