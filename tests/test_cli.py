@@ -1,11 +1,17 @@
 """The command line as a user meets it: what it prints where, its exit codes, its files."""
 
+import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pyarrow import parquet
+from sklearn import metrics
 
 import fastperceptron as fp
 
@@ -73,3 +79,136 @@ def test_help_lists_the_commands(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "demo" in done.stdout
     assert "Seed of the start" in run("demo", "--help", cwd=tmp_path).stdout
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return a folder with a synthetic table, and what was said of it."""
+    folder = tmp_path_factory.mktemp("table")
+    done = run("synthesize", "-n", "30k", "-d", 3, "--seed", 1, "-o", "rows.parquet", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder, done.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(table: tuple[Path, str]) -> tuple[Path, str]:
+    """Return the folder with a model of the table, and what was said of it."""
+    folder, _ = table
+    arguments = ("--target", "y", "-o", "m.safetensors", "--holdout", 0.2, "--report", "r.json")
+    done = run("train", "rows.parquet", *arguments, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder, done.stdout
+
+
+def test_synthesize_writes_the_rows_of_the_function(table: tuple[Path, str]) -> None:
+    folder, said = table
+    data = fp.synthetic(30_000, 3, rng=1)
+    X, y = fp.dataset(folder / "rows.parquet", target="y").arrays()
+    assert (data.arrays()[0] == X).all()
+    assert (y == data.arrays()[1]).all()
+    assert "30,000 rows of 3 features written to rows.parquet; the target is y." in said
+    assert f"true weights: {' '.join(f'{weight:.6g}' for weight in data.true_weights)}, bias 0" in said
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.arrow"])
+def test_synthesize_writes_other_formats(name: str, table: tuple[Path, str], tmp_path: Path) -> None:
+    assert run("synthesize", "-n", 1e3, "-d", 3, "--seed", 1, "-o", name, cwd=tmp_path).returncode == 0
+    X, _ = fp.dataset(tmp_path / name, target="y").arrays()
+    assert (fp.synthetic(1000, 3, rng=1).arrays()[0] == X).all()
+
+
+def test_train_writes_model_and_report_and_no_checkpoint_is_left(trained: tuple[Path, str]) -> None:
+    folder, said = trained
+    model, report = fp.load(folder / "m.safetensors"), json.loads((folder / "r.json").read_text())
+    assert (model.feature_names, model.target_name) == (("x0", "x1", "x2"), "y")
+    assert report["rows"] + report["holdout"]["rows"] == 30_000
+    assert 5500 < report["holdout"]["rows"] < 6500
+    assert 0.4 < report["holdout"]["log loss"] < 0.5
+    assert "reads in" in said
+    assert sorted(path.name for path in folder.iterdir() if not path.name.startswith("p.")) == [
+        "m.safetensors",
+        "r.json",
+        "rows.parquet",
+    ]
+
+
+def test_predict_writes_classes_and_probabilities(trained: tuple[Path, str]) -> None:
+    folder, _ = trained
+    done = run("predict", "m.safetensors", "rows.parquet", "-o", "p.parquet", cwd=folder)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "30,000 rows written to p.parquet.\n")
+    found = parquet.read_table(folder / "p.parquet").to_pandas()
+    model = fp.load(folder / "m.safetensors")
+    X, _ = fp.synthetic(30_000, 3, rng=1).arrays()
+    assert found.columns.tolist() == ["prediction", "p(0)", "p(1)"]
+    assert (found["p(1)"] == model.predict_proba(X)[:, 1]).all()
+    assert (found["prediction"] == model.predict(X)).all()
+
+
+def test_evaluate_prints_scores_and_draws(trained: tuple[Path, str], tmp_path: Path) -> None:
+    folder, _ = trained
+    done = run("evaluate", "m.safetensors", "rows.parquet", "--plot", tmp_path / "c.png", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    X, y = fp.synthetic(30_000, 3, rng=1).arrays()
+    p = fp.load(folder / "m.safetensors").predict_proba(X)
+    for name, value in (
+        ("log loss", metrics.log_loss(y, p)),
+        ("Brier", metrics.brier_score_loss(y, p[:, 1])),
+        ("accuracy", metrics.accuracy_score(y, p[:, 1] > 0.5)),
+        ("AUC", metrics.roc_auc_score(y, p[:, 1])),
+    ):
+        assert float(re.search(rf"{name} +([\d.]+)", done.stdout)[1]) == pytest.approx(value, rel=1e-5)
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_show_prints_the_weights_by_name(trained: tuple[Path, str]) -> None:
+    folder, _ = trained
+    lines = run("show", "m.safetensors", cwd=folder).stdout.splitlines()
+    weights = fp.load(folder / "m.safetensors").weights
+    assert [line.split()[0] for line in lines[1:]] == ["(bias)", *(f"x{k}" for k in np.argsort(-np.abs(weights)))]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "rows.parquet", "--target", "yy"], "target: there is no column 'yy'; did you mean 'y'?"),
+        (["train", "other.parquet", "--target", "y"], "there is no file or folder 'other.parquet'."),
+        (["show", "rows.parquet"], "'rows.parquet' is not a whole fastperceptron model"),
+        (
+            ["predict", "m.safetensors", "rows.parquet", "-o", "p.xls"],
+            "rows can be written as .parquet, .arrow or .csv",
+        ),
+        (["train", "rows.parquet", "--target", "x0", "-o", "never"], "labels"),
+    ],
+)
+def test_failures_say_what_and_leave_nothing(arguments: list[str], message: str, trained: tuple[Path, str]) -> None:
+    folder, _ = trained
+    before = sorted(folder.iterdir())
+    done = run(*arguments, cwd=folder)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(folder.iterdir()) == before
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    assert run("synthesize", "-n", "3M", "-d", 4, "-o", "rows.parquet", cwd=tmp_path).returncode == 0
+    arguments = ["train", "rows.parquet", "--target", "y", "--solver", "sgd", "--tol", "1e-12", "--max-iter", "30"]
+    command = [sys.executable, "-c", "from fastperceptron.cli import main; main()", *arguments]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    checkpoint = tmp_path / "model.safetensors.checkpoint"
+    while not checkpoint.exists() or checkpoint.stat().st_size < 3000:
+        time.sleep(0.05)
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 1
+    assert said == (
+        "fastperceptron: stopped; what was done is in model.safetensors.checkpoint: give the same command to go on.\n"
+    )
+    assert checkpoint.exists()
+    assert not (tmp_path / "model.safetensors").exists()
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 0
+    assert not checkpoint.exists()
+    run(*arguments, "-o", "whole.safetensors", cwd=tmp_path)
+    assert fp.load(tmp_path / "whole.safetensors") == fp.load(tmp_path / "model.safetensors")

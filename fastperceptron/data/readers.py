@@ -118,11 +118,8 @@ class FileReader(Reader):
         return csv.open_csv(stream, convert_options=csv.ConvertOptions(column_types=schema))
 
     def _csv(self, path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        try:
-            for batch in self._csv_reader(path):
-                yield batch.select(columns)
-        except pa.ArrowInvalid as error:
-            raise ValueError(f"{str(path)!r}, {_first_ragged_row(path) or 'somewhere'}: {error}") from error
+        for batch in self._csv_reader(path):
+            yield batch.select(columns)
 
 
 def _first_ragged_row(path: Path) -> str:
@@ -212,7 +209,9 @@ class _reading:  # noqa: N801  # used like a function
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, pa.ArrowException) or (isinstance(error, OSError) and error.errno is None):
-            raise ValueError(f"{str(self._path)!r} is not a whole {self._kind} file: {error}") from error
+            ragged = _first_ragged_row(self._path) if self._kind == "CSV" else ""
+            place = f", {ragged}" if ragged else f" is not a whole {self._kind} file"
+            raise ValueError(f"{str(self._path)!r}{place}: {error}") from error
 
 
 def _check_same(schema: pa.Schema, other: pa.Schema, path: Path, other_path: Path) -> None:

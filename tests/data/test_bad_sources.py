@@ -1,0 +1,297 @@
+"""What is wrong with a source is said in one line: what, where, what to do. Nothing saved is lost, nothing is left."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+import fastperceptron as fp
+
+FRAME = {"a": [1.0, 2.0, 3.0], "b": [0.5, 0.25, 0.125], "y": [0, 1, 0]}
+
+
+def fit(source: Any, folder: Path, **options: Any) -> fp.PerceptronClassifier:
+    data = fp.dataset(source, **({"target": "y", "cache_dir": folder} | options))
+    return fp.PerceptronClassifier().fit(data)
+
+
+def file_of(content: bytes | str, name: str, folder: Path) -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def parquet_of(columns: dict[str, Any], path: Path) -> Path:
+    parquet.write_table(pa.table(columns), path)
+    return path
+
+
+def truncated(folder: Path) -> Path:
+    whole = parquet_of(FRAME, folder / "whole.parquet").read_bytes()
+    return file_of(whole[: len(whole) // 2], "a.parquet", folder)
+
+
+def corrupt(folder: Path) -> Path:
+    table = pa.table({"a": np.random.default_rng(0).normal(size=5000), "y": np.arange(5000) % 2})
+    parquet.write_table(table, folder / "a.parquet", use_dictionary=False)
+    content = bytearray((folder / "a.parquet").read_bytes())
+    content[4:200] = bytes(196)
+    return file_of(bytes(content), "a.parquet", folder)
+
+
+def differing(folder: Path, columns: dict[str, Any]) -> Path:
+    parquet_of(FRAME, folder / "1.parquet")
+    parquet_of(columns, folder / "2.parquet")
+    return folder
+
+
+# name: (source in a folder, options, error, what it says)
+BAD: dict[str, tuple[Callable[[Path], Any], dict[str, Any], type[Exception], str]] = {
+    "missing file": (lambda folder: folder / "no.csv", {}, FileNotFoundError, "there is no file or folder '.*no.csv'"),
+    "pattern without a file": (
+        lambda folder: f"{folder}/*.csv",
+        {},
+        FileNotFoundError,
+        "no file that fits the pattern",
+    ),
+    "empty file": (lambda folder: file_of(b"", "a.parquet", folder), {}, ValueError, "a.parquet' is empty"),
+    "empty CSV": (lambda folder: file_of(b"", "a.csv", folder), {}, ValueError, "a.csv' is empty"),
+    "CSV without rows": (lambda folder: file_of("a,y\n", "a.csv", folder), {}, (ValueError, TypeError), "."),
+    "Parquet without rows": (
+        lambda folder: parquet_of({"a": pa.array([], "float32"), "y": pa.array([], "int8")}, folder / "a.parquet"),
+        {},
+        ValueError,
+        "a.parquet' has no rows",
+    ),
+    "folder without Parquet": (lambda folder: folder, {}, FileNotFoundError, r"no Parquet files \(.parquet, .pq\)"),
+    "unknown ending": (lambda folder: file_of("x", "a.xls", folder), {}, ValueError, "Known endings: .parquet"),
+    "other columns": (
+        lambda folder: differing(folder, {"a": [1.0], "c": [1.0], "y": [1]}),
+        {},
+        ValueError,
+        r"1.parquet' and '.*2.parquet' differ in their columns: \['b', 'c'\]",
+    ),
+    "other types": (
+        lambda folder: differing(folder, {"a": ["x"], "b": [1.0], "y": [1]}),
+        {},
+        ValueError,
+        "1.parquet' and '.*2.parquet' differ in column 'a': double and string",
+    ),
+    "null value": (
+        lambda folder: parquet_of({"a": [1.0, 2.0, None], "y": [0, 1, 0]}, folder / "a.parquet"),
+        {},
+        ValueError,
+        r"column 'a' holds a null in row 2: drop such rows \(.*\), or fill them in",
+    ),
+    "null label": (
+        lambda folder: parquet_of({"a": [1.0, 2.0], "y": ["p", None]}, folder / "a.parquet"),
+        {},
+        ValueError,
+        "column 'y' holds a null in row 1",
+    ),
+    "NaN": (
+        lambda folder: pl.DataFrame({"a": [1.0, np.nan], "y": [0, 1]}),
+        {},
+        ValueError,
+        "X holds NaN in row 1, column 0",
+    ),
+    "no such target": (
+        lambda folder: pa.table(FRAME),
+        {"target": "x"},
+        ValueError,
+        r"columns are \['a', 'b', 'y'\]",
+    ),
+    "nearly the target": (lambda folder: pa.table(FRAME), {"target": "yy"}, ValueError, "did you mean 'y'?"),
+    "no such number": (lambda folder: pa.table(FRAME), {"target": 3}, ValueError, "there is no column 3, but 3"),
+    "no target": (lambda folder: pa.table(FRAME), {"target": None}, ValueError, "this data set has no labels"),
+    "continuous target": (
+        lambda folder: pl.DataFrame({"a": np.arange(300.0), "y": np.arange(300) / 7}),
+        {},
+        ValueError,
+        "more than 256 different labels within its first 300 rows",
+    ),
+    "fractions as target": (
+        lambda folder: pa.table(FRAME),
+        {"target": "b"},
+        ValueError,
+        "Unknown label type: continuous",
+    ),
+    "one class": (lambda folder: pl.DataFrame({"a": [1.0, 2.0], "y": [1, 1]}), {}, ValueError, r"one class only \(1\)"),
+    "text as feature": (
+        lambda folder: pl.DataFrame({"a": [1.0, 2.0], "name": ["p", "q"], "y": [0, 1]}),
+        {},
+        TypeError,
+        r"column 'name' of .* is no feature, since its type is .*: leave it out \(features=\['a'\]\), code its levels",
+    ),
+    "truncated Parquet": (truncated, {}, ValueError, "a.parquet' is not a whole Parquet file"),
+    "corrupt Parquet": (corrupt, {}, ValueError, "a.parquet' is not a whole Parquet file"),
+    "not Parquet": (
+        lambda folder: file_of("x" * 99, "a.parquet", folder),
+        {},
+        ValueError,
+        "is not a whole Parquet file",
+    ),
+    "not Arrow": (lambda folder: file_of("x" * 99, "a.arrow", folder), {}, ValueError, "is not a whole Arrow file"),
+    "not npy": (
+        lambda folder: file_of("x" * 99, "a.npy", folder),
+        {"target": 0},
+        ValueError,
+        "is not a whole .npy file",
+    ),
+    "not npz": (lambda folder: file_of("x" * 99, "a.npz", folder), {"target": None}, ValueError, "whole .npz file"),
+    "ragged CSV": (
+        lambda folder: file_of("a,y\n1,0\n2,1\n3\n4,1\n", "a.csv", folder),
+        {},
+        ValueError,
+        "a.csv', row 2: .*Expected 2 columns, got 1",
+    ),
+    "ragged row far down": (
+        lambda folder: file_of("a,y\n" + "1.25,0\n2.5,1\n" * 200_000 + "3\n", "a.csv", folder),
+        {},
+        ValueError,
+        "a.csv', row 400000: .*Expected 2 columns, got 1",
+    ),
+    "words in a column of numbers": (
+        lambda folder: file_of("a,y\n" + "1.25,0\n2.5,1\n" * 200_000 + "x,1\n", "a.csv", folder),
+        {},
+        ValueError,
+        "a.csv', .*x",
+    ),
+    "empty generator": (lambda folder: iter([]), {"target": None}, ValueError, "the generator gave no chunks"),
+    "no chunk": (lambda folder: iter([3]), {"target": None}, TypeError, r"chunk 0 must be \(X, y\)"),
+    "labels missing": (
+        lambda folder: iter([(np.ones((3, 2)), [0, 1])]),
+        {"target": None},
+        ValueError,
+        "chunk 0 has 3 rows, but 2 labels",
+    ),
+    "another width": (
+        lambda folder: iter([(np.ones((2, 2)), [0, 1]), (np.ones((2, 3)), [0, 1])]),
+        {"target": None},
+        ValueError,
+        "chunk 1 has 3 features, but the first one has 2",
+    ),
+    "another dtype": (
+        lambda folder: iter([(np.ones((2, 2), np.float32), [0, 1]), (np.ones((2, 2)), [0, 1])]),
+        {"target": None},
+        ValueError,
+        "chunk 1 holds float64, but the first one float32",
+    ),
+    "mixed labels": (
+        lambda folder: iter([(np.ones((2, 2)), [0, 1]), (np.ones((2, 2)), ["a", "b"])]),
+        {"target": None},
+        TypeError,
+        "mixes strings with other labels, from row 2 on",
+    ),
+    "negative weight": (
+        lambda folder: pl.DataFrame({"a": [1.0, 2.0], "y": [0, 1], "w": [1.0, -1.0]}),
+        {"weight": "w"},
+        ValueError,
+        "weights must be finite and not negative: row 1 of 'w' holds -1.0",
+    ),
+    "a number": (lambda folder: 3, {}, TypeError, "source must be a path, a frame, .* but is a int"),
+    "no folder for temporary files": (
+        lambda folder: pa.table(FRAME),
+        {"cache_dir": "/nowhere"},
+        NotADirectoryError,
+        "cache_dir must be a directory, but '/nowhere' is none",
+    ),
+    "an unknown dtype": (
+        lambda folder: pa.table(FRAME),
+        {"dtype": "int8"},
+        ValueError,
+        "dtype must be float32 or float64",
+    ),
+    "columns of a tuple": (lambda folder: (np.eye(2), [0, 1]), {}, ValueError, "target names a column, but a tuple"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_wrong_is_said_and_nothing_is_left(name: str, tmp_path: Path) -> None:
+    make, options, error, message = BAD[name]
+    source = make(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(error) as caught:
+        fit(source, tmp_path, **options)
+    assert re.search(message, str(caught.value)), str(caught.value)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_generator_that_raises_says_so_itself(tmp_path: Path) -> None:
+    def chunks() -> Iterator[Any]:
+        yield np.ones((2, 2)), [0, 1]
+        raise KeyError("no more")
+
+    with pytest.raises(KeyError, match="no more"):
+        fit(chunks, tmp_path, target=None)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_comes_only_once_is_read_only_once(tmp_path: Path) -> None:
+    generator = fp.dataset(iter([(np.eye(2), [0, 1])]), cache_dir=tmp_path)
+    stream = fp.dataset(pa.table(FRAME).to_reader(), target="y", cache_dir=tmp_path)
+    for data in (generator, stream):
+        fp.PerceptronClassifier().fit(data)
+        with pytest.raises(ValueError, match="only once"):
+            fp.PerceptronClassifier().fit(data)
+
+
+def test_a_file_that_changes_is_noticed(tmp_path: Path) -> None:
+    path = parquet_of(FRAME, tmp_path / "a.parquet")
+    data = fp.dataset(path, target="y", cache_dir=tmp_path)
+    parquet_of({**FRAME, "a": [9.0, 8.0, 7.0]}, path)
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(OSError, match=r"a\.parquet' has changed since it was opened"):
+        fp.PerceptronClassifier().fit(data)
+
+
+FULL = """
+import resource, sys
+import numpy as np, fastperceptron as fp
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+X = np.random.default_rng(0).normal(size=(100_000, 4))
+data = fp.dataset(lambda: iter([(X, X[:, 0] > 0)]), cache_dir=sys.argv[1])
+fp.PerceptronClassifier().fit(data)
+"""
+
+
+def test_a_full_disk_says_how_much_was_written_and_is_free(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FULL, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.search(
+        r"no room for decoded rows in '.*': [\d.e-]+ GB are written, more are to come \(4 or 8 bytes a value\), and "
+        r"[\d.]+ GB are free. Pass a cache_dir with more room.",
+        done.stderr,
+    )
+    assert not [*tmp_path.iterdir()]
+
+
+def full(*_: Any) -> int:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_at_a_checkpoint_or_at_saving_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = fp.synthetic(60_000, 2, rng=0)
+    path, model_path = tmp_path / "fit.ckpt", tmp_path / "model.safetensors"
+    model = fp.PerceptronClassifier().fit(data, checkpoint=path).model_
+    model.save(model_path)
+    before = path.read_bytes(), model_path.read_bytes()
+    monkeypatch.setattr("fastperceptron.atomic.os.write", full)
+    with pytest.raises(OSError, match="No space left"):
+        fp.PerceptronClassifier().fit(data, checkpoint=path)
+    with pytest.raises(OSError, match="No space left"):
+        model.save(model_path)
+    assert (path.read_bytes(), model_path.read_bytes()) == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["fit.ckpt", "model.safetensors"]
