@@ -164,7 +164,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], dict[str, Any], type[Exception], str
         lambda folder: file_of("a,y\n" + "1.25,0\n2.5,1\n" * 200_000 + "x,1\n", "a.csv", folder),
         {},
         ValueError,
-        "a.csv', .*x",
+        "a.csv' .*invalid value 'x'",
     ),
     "empty generator": (lambda folder: iter([]), {"target": None}, ValueError, "the generator gave no chunks"),
     "no chunk": (lambda folder: iter([3]), {"target": None}, TypeError, r"chunk 0 must be \(X, y\)"),
