@@ -14,7 +14,7 @@ from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.labels import encode_classes
 from fastperceptron.model import Perceptron
-from fastperceptron.training.observer import Observer
+from fastperceptron.training.observer import Observer, both
 from fastperceptron.training.problem import Problem, Solution
 from fastperceptron.watching import watched
 
@@ -27,6 +27,7 @@ except ModuleNotFoundError as error:
         "PerceptronClassifier needs scikit-learn: pip install fastperceptron[sklearn]", name=error.name
     ) from error
 
+from fastperceptron.estimator_callbacks import FIT_DEPTH, CallbackSupportMixin, reporting, with_callbacks
 from fastperceptron.estimator_data import (
     accuracy,
     check_goes_alone,
@@ -47,7 +48,7 @@ from fastperceptron.estimator_input import (
 from fastperceptron.estimator_solvers import SOLVERS, online_newton, shortfall
 
 
-class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Sigmoid neurons, trained to a certified optimum in a few reads of raw data.
 
     Two classes are told apart by one neuron; more by one neuron each, every class against all others. Rows may have any
@@ -174,6 +175,7 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    @with_callbacks  # type: ignore[untyped-decorator]  # scikit-learn ships no types
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, progress: bool = False, checkpoint: Any = None
     ) -> Self:
@@ -211,18 +213,19 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         check_parameters(self, SOLVERS)
         with (
             watched(type(self).__name__, progress=progress, verbose=self.verbose) as watcher,
+            reporting(self) as report,
             opened(self, X, y, sample_weight, watcher) as table,
             journal_of(self, table, checkpoint) as journal,
         ):
             factors = class_weights_of(self, table)
             problem = Problem(table.rows, table.codes, table.classes.size, table.weights, factors)
             watcher.begin("read 1", problem.rows.n_rows, problem.rows.dtype.itemsize * problem.rows.n_features)
-            observer = Observer(watcher.tell, watcher.passed, journal)
+            observer = Observer(watcher.tell, both(watcher.passed, report), journal)
             solution = SOLVERS[self.solver](self, problem, self._start(problem, table.classes), observer)
             self._online: Any = None  # what partial_fit goes on from
             self._keep(solution, table.classes)
         if not solution.is_converged:
-            warnings.warn(shortfall(self, solution), ConvergenceWarning, stacklevel=2)
+            warnings.warn(shortfall(self, solution), ConvergenceWarning, stacklevel=FIT_DEPTH)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None) -> Self:

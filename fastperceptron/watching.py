@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fastperceptron.training.observer import Progress, ignore
+from fastperceptron.training.observer import Progress, both, ignore
 
 LOGGER = logging.getLogger("fastperceptron")
 FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} rows [{elapsed}, {rate_fmt}, {gigabytes}{postfix}]"
@@ -52,12 +52,7 @@ def watched(name: str, *, progress: bool, verbose: int) -> Iterator[Watcher]:
         if bar is None:
             yield Watcher(lambda *_: None, int, log)
             return
-
-        def passed(progress: Progress) -> None:
-            log(progress)
-            bar.passed(progress)
-
-        yield Watcher(bar.begin, bar.tell, passed)
+        yield Watcher(bar.begin, bar.tell, both(log, bar.passed))
 
 
 def is_shown() -> bool:

@@ -4,6 +4,7 @@ import io
 import logging
 import re
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,3 +74,36 @@ def test_watching_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = fit()
     monkeypatch.setattr("sys.stderr", Terminal())
     assert fit(progress=True, verbose=1).coef_.tobytes() == alone.coef_.tobytes()
+
+
+class Listener:
+    """A callback that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, object]] = []
+
+    def setup(self, estimator: object, context: object) -> None:
+        self.told.append(("setup", "", None))
+
+    def teardown(self, estimator: object, context: object) -> None:
+        self.told.append(("teardown", "", None))
+
+    def on_fit_task_begin(self, estimator: object, context: Any) -> None:
+        self.told.append(("begin", context.task_name, None))
+
+    def on_fit_task_end(self, estimator: object, context: Any, *, metadata: Any) -> None:
+        self.told.append(("end", context.task_name, metadata))
+
+
+@pytest.mark.compiled  # many rows
+def test_callbacks_of_scikit_learn_are_told_of_each_read() -> None:
+    pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks since 1.9")
+    listener = Listener()
+    classifier = fp.PerceptronClassifier(loss="log_loss").set_callbacks(listener).fit(DATA)
+    reads = [("begin", "read"), ("end", "read")] * classifier.n_iter_
+    expected = [("setup", ""), ("begin", "fit"), *reads, ("end", "fit"), ("teardown", "")]
+    assert [event[:2] for event in listener.told] == expected
+    last = listener.told[-3][2]
+    assert last["n_reads"] == classifier.n_iter_
+    assert last["objective"] == classifier.loss_curve_[-1]
+    assert classifier.coef_.tobytes() == fit().coef_.tobytes()

@@ -19,6 +19,16 @@ def ignore(progress: Progress) -> None:
     """Do nothing."""
 
 
+def both(*listeners: Callable[[Progress], object]) -> Callable[[Progress], object]:
+    """Return a function that tells all listeners."""
+
+    def tell(progress: Progress) -> None:
+        for listener in listeners:
+            listener(progress)
+
+    return tell
+
+
 @dataclass(frozen=True)
 class Observer:
     """Who is told what.
