@@ -16,9 +16,10 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import rows_dtype
 from fastperceptron.data.dataset import Block
 from fastperceptron.data.readers import Reader
+from fastperceptron.kernels.columns import rows_of_columns
 
 # Rows that are turned from columns at a time: they stay in cache.
-ROWS_AT_A_TIME = 2048
+ROWS_AT_A_TIME = 8192
 
 
 class Feature(NamedTuple):
@@ -59,11 +60,12 @@ class Columns:
         sources = [
             _is_level(columns[f.column], f.level) if f.level is not None else columns[f.column] for f in self.features
         ]
+        staged = np.empty((len(sources), min(batch.num_rows, ROWS_AT_A_TIME)), self.dtype)
         for start in range(0, batch.num_rows, ROWS_AT_A_TIME):
-            part = slice(start, start + ROWS_AT_A_TIME)
-            rows = X[part]
+            rows = X[start : start + ROWS_AT_A_TIME]
             for number, source in enumerate(sources):
-                rows[:, number] = source[part]
+                staged[number, : len(rows)] = source[start : start + ROWS_AT_A_TIME]
+            rows_of_columns(staged, rows)
         y = None if self.target is None else _plain(columns[self.target])
         return Block(X, y, None if self.weight is None else _weights(columns[self.weight], self.weight, first_row))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import as_matrix
+from fastperceptron.data.ahead import ahead
 from fastperceptron.data.array_dataset import as_weights
 from fastperceptron.data.arrays import rows_dtype
 from fastperceptron.data.columns import Columns, columns_for
@@ -27,13 +28,20 @@ class ColumnsDataset(Dataset):
     def blocks(self) -> Iterator[Block]:
         """Yield all rows once, in order."""
         first_row = 0
+        # Decoding, turning columns into rows, and what is done with these go on at once.
+        for block in ahead(self._decoded()):
+            yield block
+            first_row += len(block.X)
+        self.n_rows = first_row
+        if first_row == 0:
+            raise ValueError(f"{self._reader.name} has no rows.")
+
+    def _decoded(self) -> Iterator[Block]:
+        first_row = 0
         for batch in self._reader.batches(self._columns.names):
             if batch.num_rows:
                 yield self._columns.block(batch, first_row)
             first_row += batch.num_rows
-        self.n_rows = first_row
-        if first_row == 0:
-            raise ValueError(f"{self._reader.name} has no rows.")
 
     def opened(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
         """Give the rows as a `Table`; `tell` is told how many were decoded."""
