@@ -113,7 +113,6 @@ def test_start_is_drawn_standard_normal_before_any_row(flowers) -> None:
     np.testing.assert_allclose([*model.weights, model.bias], np.random.default_rng(5).standard_normal(5), rtol=1e-15)
 
 
-@pytest.mark.compiled  # too many rows to interpret
 @given(
     first=st.integers(1, 120),
     second=st.integers(1, 120),
@@ -165,9 +164,8 @@ def layouts(X: np.ndarray, tmp_path: Path) -> Iterator[np.ndarray]:
     yield unaligned
 
 
-@pytest.mark.compiled  # too many rows to interpret
 @pytest.mark.parametrize("is_small", [True, False], ids=["one block", "blocks"])
-@pytest.mark.parametrize("batch_size", [1, 6])
+@pytest.mark.parametrize("batch_size", [1, pytest.param(6, marks=pytest.mark.compiled)])  # many rows to interpret
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_layout_changes_no_bit(monkeypatch, tmp_path, dtype, sampling, batch_size, is_small) -> None:

@@ -164,7 +164,10 @@ VIOLATIONS = [
         "test_import.py::test_importing_loads_nothing_heavy",
     ),
 ]
-VIOLATIONS += [Violation(*fields) for fields in runpy.run_path(str(TESTS / "violations_of_newton.py"))["VIOLATIONS"]]
+for part in ("newton", "data"):
+    VIOLATIONS += [
+        Violation(*fields) for fields in runpy.run_path(str(TESTS / f"violations_of_{part}.py"))["VIOLATIONS"]
+    ]
 
 
 def run_tests(root: Path, tests: list[str], is_compiled: bool) -> subprocess.CompletedProcess[str]:
