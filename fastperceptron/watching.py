@@ -10,8 +10,8 @@ from typing import Any
 from fastperceptron.training.observer import Progress, both, ignore
 
 LOGGER = logging.getLogger("fastperceptron")
-FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} rows [{elapsed}, {rate_fmt}, {gigabytes}{postfix}]"
-FORMAT_WITHOUT_TOTAL = "{desc}: {n_fmt} rows [{elapsed}, {rate_fmt}, {gigabytes}{postfix}]"
+FORMAT = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} rows [{elapsed}, {rate_fmt}, {gigabytes}{postfix}]"
+FORMAT_WITHOUT_TOTAL = "{desc}{n_fmt} rows [{elapsed}, {rate_fmt}, {gigabytes}{postfix}]"
 
 
 @dataclass(frozen=True)
@@ -109,30 +109,35 @@ class _Bar:
 
         self._kind = RowBar
         self._bar: Any = None
-        self._total: int | None = None
+        self._next: tuple[str, int | None, int] | None = None
+        self._size: tuple[int | None, int] = None, 0
 
     def begin(self, what: str, total: int | None, row_bytes: int) -> None:
-        """Show the bar for what comes next."""
-        if self._bar is None:
-            self._bar = self._kind(unit="row", unit_scale=True, dynamic_ncols=True)
-        self._bar.row_bytes, self._total = row_bytes, total
-        self._restart(what)
+        """Show what comes next, once something of it is done."""
+        self._next = what, total, row_bytes
+        self._size = total, row_bytes
 
     def tell(self, n_rows: int) -> None:
         """Move by so many rows: tqdm shows that at most ten times a second."""
-        if self._bar is not None:
-            self._bar.update(n_rows)
+        if self._next is not None:
+            self._start(*self._next)
+            self._next = None
+        self._bar.update(n_rows)
 
     def passed(self, progress: Progress) -> None:
-        """Show the objective and the gap, and start anew."""
+        """Show the objective and the gap; what comes next starts anew."""
         if self._bar is not None:
-            self._bar.set_postfix_str(f"objective {progress.objective:.6g}, gap {progress.gap:.1g}", refresh=False)
-            self._restart(f"read {progress.n_reads + 1}")
+            self._bar.set_postfix_str(f"objective {progress.objective:.6g}, gap {progress.gap:.1g}")
+            self._next = (f"read {progress.n_reads + 1}", *self._size)
 
-    def _restart(self, what: str) -> None:
-        self._bar.bar_format = FORMAT if self._total else FORMAT_WITHOUT_TOTAL
+    def _start(self, what: str, total: int | None, row_bytes: int) -> None:
+        bar_format = FORMAT if total else FORMAT_WITHOUT_TOTAL
+        if self._bar is None:
+            options = {"unit": "row", "unit_scale": True, "dynamic_ncols": True}
+            self._bar = self._kind(desc=f"{what}: ", total=total, bar_format=bar_format, **options)
+        self._bar.row_bytes, self._bar.bar_format = row_bytes, bar_format
         self._bar.set_description(what, refresh=False)
-        self._bar.reset(self._total)
+        self._bar.reset(total)
 
     def close(self) -> None:
         """Leave the bar as it is."""
