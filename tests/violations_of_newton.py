@@ -128,9 +128,9 @@ VIOLATIONS = [
     ),
     (
         "rows of weight 0 drawn",
-        "training/sample.py",
-        "np.flatnonzero(weights)",
-        "np.arange(weights.size)",
+        "training/problem.py",
+        "self.row_weights[part] > 0",
+        "self.row_weights[part] >= 0",
         "training/test_sample.py::test_every_class_is_there_and_no_row_without_weight",
     ),
     (
