@@ -58,6 +58,7 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Rows a step of sgd.")] = 256,
     categorical: Categorical = None,
     weight: Annotated[str | None, typer.Option(help="The column of the rows' weights.")] = None,
+    feature: Annotated[list[str] | None, typer.Option(help="A column to learn from. Repeatable.")] = None,
     holdout: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the rows to judge the model by.")] = 0.0,
     report: Annotated[Path | None, typer.Option(help="A JSON file to write what was found to.")] = None,
     checkpoint: Annotated[
@@ -69,7 +70,7 @@ def train(
     from fastperceptron.commands import train_model
 
     options = {"loss": loss, "C": C, "solver": solver, "tol": tol, "max_iter": max_iter, "batch_size": batch_size}
-    columns = {"target": target, "weight": weight, "categorical": categorical}
+    columns = {"target": target, "weight": weight, "categorical": categorical, "features": feature}
     checkpoint = checkpoint or output.with_name(f"{output.name}.checkpoint")
     try:
         lines = train_model(data, columns, options, output, checkpoint, holdout, report, seed)

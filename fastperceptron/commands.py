@@ -1,6 +1,7 @@
 """What the commands do: train, predict, evaluate and show from files to files. They return lines to print."""
 
 import json
+import math
 import sys
 import time
 import warnings
@@ -15,7 +16,7 @@ import numpy as np
 from fastperceptron.atomic import replaced
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.holdout import Part
-from fastperceptron.data.sources import dataset
+from fastperceptron.data.sources import dataset, dataset_for
 from fastperceptron.data.synthetic import synthetic
 from fastperceptron.estimator import PerceptronClassifier
 from fastperceptron.evaluation import Evaluation, evaluated
@@ -37,17 +38,18 @@ def train_model(
     seed: int,
 ) -> Iterator[str]:
     """Train on a table, save the model, and return lines about it."""
-    columns = {name: _column(value) for name, value in columns.items()}
     if columns["categorical"] == ["auto"]:
         columns["categorical"] = "auto"
     data = dataset(source, **columns)
     part, held_out = (Part(data, holdout, is_held_out=held) for held in (False, True)) if holdout else (data, None)
+    if held_out is not None and next(held_out.blocks(), None) is None:
+        raise ValueError(f"--holdout {holdout:g} holds out no row of so few: raise it, or leave it out.")
     classifier = PerceptronClassifier(random_state=seed, **options)
     start = time.perf_counter()
     with _warnings_as_lines():
         classifier.fit(part, progress=sys.stderr.isatty(), checkpoint=checkpoint)
     seconds = time.perf_counter() - start
-    model = replace(classifier.model_, target_name=str(columns["target"]))
+    model = replace(classifier.model_, target_name=getattr(data, "target_name", None) or str(columns["target"]))
     model.save(output)
     checkpoint.unlink(missing_ok=True)
     found: dict[str, Any] = {
@@ -56,28 +58,22 @@ def train_model(
         "classes": model.classes.tolist(),
         "reads": classifier.n_iter_,
         "objective": float(classifier.loss_curve_[-1]),
-        "optimality_gap": float(classifier.optimality_gap_),
+        "optimality_gap": None if math.isnan(gap := float(classifier.optimality_gap_)) else gap,
         "seconds": seconds,
     }
     lines = [f"{output}: {found['features']} features, classes {', '.join(map(str, found['classes']))}."]
-    lines.append(
-        f"{found['rows']:,} rows, {found['reads']} reads in {seconds:.2f} s: objective {found['objective']:.6g}, "
-        f"about {found['optimality_gap']:.1g} above its minimum."
-    )
+    distance = "" if math.isnan(gap) else f", about {gap:.1g} above its minimum"
+    reads = f"{found['rows']:,} rows, {found['reads']} reads in {seconds:.2f} s"
+    lines.append(f"{reads}: objective {found['objective']:.6g}{distance}.")
     if held_out is not None:
         evaluation = evaluated(model, held_out)
         lines += [f"On the {evaluation.n_rows:,} rows held out:", *_judged(evaluation)]
         found["holdout"] = evaluation.as_dict()
     if report is not None:
         with replaced(report) as temporary:
-            temporary.write_text(json.dumps(found, indent=2, allow_nan=True) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         lines.append(f"Report: {report}")
     return iter(lines)
-
-
-def _column(value: Any) -> Any:
-    """Return a column's number where its name is one."""
-    return int(value) if isinstance(value, str) and value.lstrip("-").isdigit() else value
 
 
 @contextmanager
@@ -96,24 +92,12 @@ def _judged(evaluation: Evaluation) -> list[str]:
     return lines
 
 
-def _aligned(model: Perceptron, data: Dataset) -> Dataset:
-    """Return rows with the features of a model."""
-    if model.feature_names is not None and data.feature_names is not None:
-        data = data.with_features(model.feature_names)
-    if data.n_features != model.n_features:
-        raise ValueError(f"the data have {data.n_features} features, but the model was trained on {model.n_features}.")
+def _rows_for(model: Perceptron, source: str) -> Dataset:
+    """Return rows to predict: of an array without named columns the target is left out where it is there."""
+    data = dataset_for(model.feature_names, source)
+    if data.n_features == model.n_features + 1 and model.target_name is not None and not model.feature_names:
+        data = dataset(source, target=model.target_name)
     return data
-
-
-def _unlabelled(model: Perceptron, source: str) -> Dataset:
-    """Return all columns that a model may need: those of text coded, the target left out where it is there."""
-    options = {"categorical": "auto"} if not source.endswith((".npy", ".npz")) else {}
-    if model.target_name is not None:
-        try:
-            return dataset(source, target=_column(model.target_name), **options)
-        except ValueError:
-            pass  # there is no such column, since nobody knows it yet
-    return dataset(source, **options)
 
 
 def write_predictions(model_path: Path, source: str, output: Path) -> int:
@@ -125,7 +109,7 @@ def write_predictions(model_path: Path, source: str, output: Path) -> int:
     kind = pa.array(model.classes[:1]).type
     schema = pa.schema([(names[0], kind), *((name, pa.float64()) for name in names[1:])])
     with replaced(output) as temporary, _table_writer(output, temporary, schema) as write:
-        for block in _aligned(model, _unlabelled(model, source)).blocks():
+        for block in model.aligned(_rows_for(model, source)).blocks():
             p = model.predict_proba(block.X)
             write([model.predict(block.X), *np.ascontiguousarray(p.T)])
             n_rows += len(p)
@@ -164,9 +148,10 @@ def evaluate_model(
     target = model.target_name if target is None else target
     if target is None:
         raise ValueError("this model does not know its target's name: give --target.")
-    options = {"categorical": "auto"} if not source.endswith((".npy", ".npz")) else {}
-    data = dataset(source, target=_column(target), weight=_column(weight), **options)
-    evaluation = evaluated(model, _aligned(model, data))
+    data = dataset_for(model.feature_names, source, target, weight)
+    if data.n_features != model.n_features:
+        raise ValueError(f"the data have {data.n_features} features, but the model was trained on {model.n_features}.")
+    evaluation = evaluated(model, data)
     if plot is not None:
         from matplotlib.figure import Figure
 

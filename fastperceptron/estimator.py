@@ -261,7 +261,7 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         check_goes_alone(y, sample_weight)
         if is_first:
             note_features(self, X)
-        for block in with_features_of(self, X).blocks():
+        for block in with_features_of(self, X, has_labels=True).blocks():
             self._learn(block.X, block.y, known, block.weights)
         return self
 
@@ -301,7 +301,7 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _model_for(self, X: Any, method: str) -> Array:
         check_is_fitted(self)
-        rows = with_features_of(self, X) if isinstance(X, Dataset) else as_rows(self, X)
+        rows = with_features_of(self, X, has_labels=False) if isinstance(X, Dataset) else as_rows(self, X)
         result: Array = getattr(self.model_, method)(rows)
         return result
 

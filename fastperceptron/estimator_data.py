@@ -20,8 +20,8 @@ from fastperceptron.estimator_input import (
 from fastperceptron.training.journal import Journal, digest
 from fastperceptron.watching import Watcher
 
-# Rows that a checkpoint knows its data by.
-SEEN_ROWS = 1024
+# Rows that a checkpoint knows its data by, and labels at a time.
+SEEN_ROWS, BLOCK_ROWS = 1024, 1 << 20
 
 
 @contextmanager
@@ -52,14 +52,25 @@ def journal_of(estimator: Any, table: Table, path: Any) -> AbstractContextManage
     """Give the journal of a fit, kept at a path; None where there is no path."""
     if path is None:
         return nullcontext()
-    ignored = {"verbose", "n_jobs", "warm_start", "random_state"}  # they do not change the result, or are seen in reads
+    ignored = {"verbose", "n_jobs", "random_state"}  # of random_state, a number counts
     parameters = {name: repr(value) for name, value in estimator.get_params().items() if name not in ignored}
-    rows = table.rows
+    seed = estimator.random_state
+    parameters["random_state"] = repr(seed) if isinstance(seed, int | np.integer) else "drawn"
+    is_warm = estimator.warm_start and hasattr(estimator, "model_")
+    parameters["the start"] = digest(estimator.coef_, estimator.intercept_) if is_warm else "none"
+    return Journal(path, {**parameters, "the data": _digest_of(table)})
+
+
+def _digest_of(table: Table) -> str:
+    """Return what a table is known by: all labels and weights, and some of its rows; or what it is a function of."""
+    if table.identity is not None:
+        return digest(table.identity)
+    rows, parts = table.rows, [table.rows.n_rows, table.rows.n_features, table.classes.tolist()]
+    for start in range(0, rows.n_rows, BLOCK_ROWS):
+        part = slice(start, start + BLOCK_ROWS)
+        parts += [digest(table.codes[part], None if table.weights is None else table.weights[part])]
     places = np.unique(np.arange(SEEN_ROWS) * rows.n_rows // SEEN_ROWS)
-    seen = [rows.rows_at(places), np.asarray(table.codes[places])]
-    seen += [] if table.weights is None else [table.weights[places]]
-    data = digest(rows.n_rows, rows.n_features, table.classes.tolist(), *seen)
-    return Journal(path, {**parameters, "the data": data})
+    return digest(*parts, rows.rows_at(places))
 
 
 def note_features(estimator: Any, data: Dataset) -> None:
@@ -70,21 +81,15 @@ def note_features(estimator: Any, data: Dataset) -> None:
         estimator.feature_names_in_ = np.array(data.feature_names, object)
 
 
-def with_features_of(estimator: Any, data: Dataset) -> Dataset:
+def with_features_of(estimator: Any, data: Dataset, *, has_labels: bool) -> Dataset:
     """Return a data set with the features of the fit, or raise ValueError if it has others."""
     known = getattr(estimator, "feature_names_in_", None)
     if known is not None and data.feature_names is not None:
-        data = data.with_features(tuple(known))
+        data = data.with_features(tuple(known), has_labels=has_labels)
     if data.n_features != estimator.n_features_in_:
         raise ValueError(
             f"X has {data.n_features} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input."
-        )
-    if known is not None and data.feature_names is not None and tuple(known) != data.feature_names:
-        different = next(pair for pair in zip(known, data.feature_names, strict=True) if pair[0] != pair[1])
-        raise ValueError(
-            f"The feature names should match those that were passed during fit: {different[1]!r} stands where "
-            f"{different[0]!r} was."
         )
     return data
 
@@ -114,10 +119,12 @@ def _seen(table: Table) -> Array:
 def accuracy(estimator: Any, data: Dataset) -> float:
     """Return the share of the rows' weight whose class is predicted."""
     right = total = 0.0
-    for block in with_features_of(estimator, data).blocks():
+    for block in with_features_of(estimator, data, has_labels=True).blocks():
         if block.y is None:
             raise no_labels()
         weights = np.ones(len(block.X)) if block.weights is None else block.weights
         right += float(weights[estimator.model_.predict(block.X) == np.asarray(block.y)].sum())
         total += float(weights.sum())
+    if total == 0:
+        raise ValueError("all weights are zero: at least one row must count.")
     return right / total

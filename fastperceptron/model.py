@@ -1,6 +1,7 @@
 """Perceptron: a trained neuron as an immutable value that predicts, compares and is stored; training is elsewhere."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,7 +98,7 @@ class Perceptron:
             terms of its z overflow in both directions.
         """
         if isinstance(X, Dataset):
-            return np.concatenate([self.decision_function(block.X) for block in X.blocks()])
+            return self._of_blocks(X, self.decision_function)
         rows, is_one = self._rows(X)
         z = prediction.decision_values(rows, self._padded_weights())
         return z[0] if is_one else z
@@ -118,7 +119,7 @@ class Perceptron:
             As `decision_function`.
         """
         if isinstance(X, Dataset):
-            return np.concatenate([self.predict_proba(block.X) for block in X.blocks()])
+            return self._of_blocks(X, self.predict_proba)
         rows, is_one = self._rows(X)
         probabilities = prediction.probabilities(rows, self._padded_weights())
         return probabilities[0] if is_one else probabilities
@@ -135,6 +136,8 @@ class Perceptron:
         ValueError, TypeError
             As `decision_function`.
         """
+        if isinstance(X, Dataset):
+            return self._of_blocks(X, self.predict)
         if self._is_binary:
             return self.classes[(self.predict_proba(X)[..., 1] >= 0.5).astype(np.intp)]
         rows, is_one = self._rows(X)
@@ -178,6 +181,23 @@ class Perceptron:
         else:
             tensors["classes"] = self.classes
         save_tensors(path, tensors, described)
+
+    def _of_blocks(self, data: Dataset, method: Callable[[Array], Array]) -> Array:
+        return np.concatenate([method(block.X) for block in self.aligned(data).blocks()])
+
+    def aligned(self, data: Dataset) -> Dataset:
+        """Return a data set with this model's features, chosen by name where both have names, and without labels.
+
+        Raises
+        ------
+        ValueError
+            If it has not these features.
+        """
+        if self.feature_names is not None and data.feature_names is not None:
+            data = data.with_features(self.feature_names, has_labels=False)
+        if data.n_features != self.n_features:
+            raise ValueError(f"X has {data.n_features} features, but the model was trained on {self.n_features}.")
+        return data
 
     @property
     def _is_binary(self) -> bool:

@@ -144,6 +144,15 @@ def test_another_fits_checkpoint_is_refused(data: fp.Dataset, tmp_path: Path) ->
     with pytest.raises(ValueError, match="belongs to another fit: the data differ"):
         fp.PerceptronClassifier(**OPTIONS).fit(X, y, checkpoint=path)
     assert path.read_bytes() == before
+    for other in ({"random_state": 1}, {"warm_start": True}):
+        with pytest.raises(ValueError, match="belongs to another fit"):
+            fp.PerceptronClassifier(**OPTIONS, **other).fit(data, checkpoint=path)
+    X, y = data.arrays()
+    y[7] = 1 - y[7]
+    own = tmp_path / "own.ckpt"
+    fp.PerceptronClassifier(**OPTIONS).fit(*data.arrays(), checkpoint=own)
+    with pytest.raises(ValueError, match="belongs to another fit: the data differ"):
+        fp.PerceptronClassifier(**OPTIONS).fit(X, y, checkpoint=own)
     model = fp.PerceptronClassifier(**OPTIONS).fit(X, y).model_
     model.save(tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match="is a model, not a checkpoint"):

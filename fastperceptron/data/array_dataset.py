@@ -34,7 +34,7 @@ class ArrayDataset(Dataset):
     def __init__(
         self, X: Array, y: Any = None, weights: Any = None, feature_names: tuple[str, ...] | None = None
     ) -> None:
-        self._X, self._y, self.feature_names = X, y if y is None else np.asarray(y), feature_names
+        self._X, self._y, self.feature_names = X, None if y is None else as_vector(y, "y"), feature_names
         self._weights = None if weights is None else as_weights(weights)
         self.n_rows, self.n_features = X.shape
         self.dtype = np.dtype(rows_dtype(X.dtype))
@@ -58,9 +58,24 @@ class ArrayDataset(Dataset):
         return nullcontext(Table(ArrayRows(self._X), classes, codes, self._weights, counts))
 
 
+def as_vector(values: Any, name: str) -> Array:
+    """Return labels or weights, one a row, as a 1-d array; or raise ValueError."""
+    array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(
+            f"{name} must have one dimension, a value a row, but is {'None' if values is None else array.shape}."
+        )
+    return array
+
+
 def as_weights(weights: Any) -> Array:
     """Return weights as float64, finite, none negative and not all zero; or raise ValueError."""
-    own = np.ascontiguousarray(weights, np.float64)
+    given = as_vector(weights, "weights")
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"weights must be numbers, but their dtype is {given.dtype}.")
+    own = np.ascontiguousarray(given, np.float64)
     is_wrong = ~((own >= 0) & (own < np.inf))
     if is_wrong.any():
         row = int(is_wrong.argmax())

@@ -53,6 +53,11 @@ class Columns:
         own = [feature.column for feature in self.features]
         return list(dict.fromkeys([*own, *filter(None, (self.target, self.weight))]))
 
+    @property
+    def numbers(self) -> list[str]:
+        """The columns that are features as they are."""
+        return [feature.column for feature in self.features if feature.level is None]
+
     def block(self, batch: pa.RecordBatch, first_row: int) -> Block:
         """Return a batch as rows, labels and weights; `first_row` is the number of its first row, for errors."""
         columns = {name: _values(batch.column(name), name, first_row) for name in self.names}
@@ -84,8 +89,12 @@ def _values(column: pa.Array, name: str, first_row: int) -> Any:
             f"column {name!r} holds a null in row {row}: drop such rows (pyarrow.compute.drop_null), "
             "or fill them in (pyarrow.compute.fill_null)."
         )
+    if pa.types.is_dictionary(column.type) and not _is_text(column.type):
+        column = column.dictionary_decode()
     if _is_text(column.type):
         coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        if coded.dictionary.null_count:
+            raise ValueError(f"column {name!r} holds a null as one of its values: drop such rows, or fill them in.")
         return _Coded([str(value) for value in coded.dictionary.to_pylist()], coded.indices.to_numpy())
     return column.to_numpy(zero_copy_only=False)
 
@@ -94,7 +103,13 @@ def _is_level(source: Any, level: str) -> Array:
     if isinstance(source, _Coded):
         wanted: Array = np.array([value == level for value in source.values])
         return wanted[source.codes] if wanted.size else np.empty(0, bool)
-    return np.array([str(value) == level for value in source.tolist()])
+    values, numbers = np.unique(source, return_inverse=True)
+    return np.array([_level(value) == level for value in values.tolist()])[numbers]
+
+
+def _level(value: Any) -> str:
+    """Return what a level is called: 3 and 3.0 are one, whatever the file's format makes of them."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _plain(source: Any) -> Array:
@@ -104,6 +119,8 @@ def _plain(source: Any) -> Array:
 
 
 def _weights(weights: Array, name: str, first_row: int) -> Array:
+    if not isinstance(weights, np.ndarray) or weights.dtype.kind not in "fiub":
+        raise TypeError(f"the weights' column {name!r} must hold numbers.")
     weights = np.asarray(weights, np.float64)
     is_wrong = ~((weights >= 0) & (weights < np.inf))
     if is_wrong.any():
@@ -116,13 +133,18 @@ def _weights(weights: Array, name: str, first_row: int) -> Array:
 
 def _is_text(kind: pa.DataType) -> bool:
     types = pa.types
-    return bool(
-        types.is_dictionary(kind) or types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
-    )
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def _is_number(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def _may_be_number(reader: Reader, name: str) -> bool:
+    kind = reader.schema.field(name).type
+    return _is_number(kind) or (reader.is_text and bool(pa.types.is_null(kind)))  # empty in the first rows
 
 
 def choose_columns(
@@ -153,7 +175,7 @@ def choose_columns(
         chosen = [_found(schema, name, "features") for name in features]
     for name in chosen:
         kind = schema.field(name).type
-        if name not in text and not _is_number(kind):
+        if name not in text and not _may_be_number(reader, name):
             raise TypeError(_not_numeric(reader, name, kind, [*chosen]))
     if not chosen:
         raise ValueError(f"{reader.name} has no columns for features beside target and weight.")
@@ -166,7 +188,7 @@ def choose_columns(
             [Feature(f"{name}={level}", name, level) for level in own] if name in text else [Feature(name, name)]
         )
     return Columns(
-        tuple(expanded), target, weight, _dtype(schema, [name for name in chosen if name not in text], dtype)
+        tuple(expanded), target, weight, _dtype(reader, [name for name in chosen if name not in text], dtype)
     )
 
 
@@ -180,20 +202,27 @@ def columns_for(reader: Reader, names: Iterable[str], target: str | None, weight
     """
     schema, features = reader.schema, []
     for name in names:
-        column, _, level = name.partition("=")
+        # A column's own name may hold "=", too.
+        cuts = [(name[:at], name[at + 1 :]) for at, letter in enumerate(name) if letter == "="]
+        coded = [(column, level) for column, level in cuts if column in schema.names]
         if name in schema.names:
             features.append(Feature(name, name))
-        elif level and column in schema.names:
-            features.append(Feature(name, column, level))
+        elif coded:
+            features.append(Feature(name, *coded[-1]))
         else:
             _found(schema, name, "feature")
     numeric = [feature.column for feature in features if feature.level is None]
     for name in numeric:
-        if not _is_number(schema.field(name).type):
+        if not _may_be_number(reader, name):
             raise TypeError(
                 f"column {name!r} must hold numbers, as it did in training, but its type is {schema.field(name).type}."
             )
-    return Columns(tuple(features), target, weight, _dtype(schema, numeric, dtype))
+    return Columns(tuple(features), target, weight, _dtype(reader, numeric, dtype))
+
+
+def found_column(reader: Reader, name: Any) -> str:
+    """Return a column's name, given that or its number; or raise ValueError."""
+    return _found(reader.schema, name, "columns")
 
 
 def _found(schema: pa.Schema, name: Any, what: str) -> str:
@@ -201,6 +230,8 @@ def _found(schema: pa.Schema, name: Any, what: str) -> str:
         if not -len(schema.names) <= name < len(schema.names):
             raise ValueError(f"{what}: there is no column {name}, but {len(schema.names)}, counted from 0.")
         return str(schema.names[name])
+    if name not in schema.names and isinstance(name, str) and name.lstrip("-").isdigit():
+        return _found(schema, int(name), what)
     if name not in schema.names:
         near = difflib.get_close_matches(str(name), schema.names, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"the columns are {_listed(schema.names)}."
@@ -214,7 +245,7 @@ def _categorical(schema: pa.Schema, categorical: Any, others: set[Any]) -> dict[
     if isinstance(categorical, str) and categorical == "auto":
         return {field.name: None for field in schema if _is_text(field.type) and field.name not in others}
     if isinstance(categorical, dict):
-        return {_found(schema, name, "categorical"): tuple(map(str, levels)) for name, levels in categorical.items()}
+        return {_found(schema, name, "categorical"): tuple(map(_level, levels)) for name, levels in categorical.items()}
     if isinstance(categorical, str):
         raise TypeError(
             f"categorical must be 'auto', a list of columns, or a dict of their levels, but is {categorical!r}."
@@ -232,16 +263,20 @@ def _scanned_levels(reader: Reader, names: Sequence[str]) -> dict[str, tuple[str
         for name in names:
             source = _values(batch.column(name), name, first_row)
             used = np.unique(source.codes) if isinstance(source, _Coded) else np.unique(source)
-            values = [source.values[code] for code in used] if isinstance(source, _Coded) else map(str, used.tolist())
+            values = (
+                [source.values[code] for code in used] if isinstance(source, _Coded) else map(_level, used.tolist())
+            )
             levels[name].update(values)
         first_row += batch.num_rows
     return {name: tuple(sorted(found)) for name, found in levels.items()}
 
 
-def _dtype(schema: pa.Schema, names: Iterable[str], dtype: Any) -> np.dtype:
-    if dtype is not None:
-        return np.dtype(dtype)  # type: ignore[no-any-return]
-    kinds = [rows_dtype(np.dtype(schema.field(name).type.to_pandas_dtype())) for name in names]
+def _dtype(reader: Reader, names: Iterable[str], dtype: Any) -> np.dtype:
+    if dtype is not None or reader.is_text:
+        return np.dtype(dtype or np.float32)
+    types = [reader.schema.field(name).type for name in names]
+    plain = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in types]
+    kinds = [rows_dtype(np.dtype(kind.to_pandas_dtype())) for kind in plain]
     return np.dtype(np.float64 if np.float64 in kinds else np.float32)
 
 

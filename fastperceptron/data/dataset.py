@@ -36,6 +36,8 @@ class Table:
     codes : ndarray of shape (n_rows,), or what is read like one
     weights : ndarray of shape (n_rows,), float64, optional
     known_counts : ndarray of shape (n_classes,), optional
+    identity : str, optional
+        What all of it is a function of.
     """
 
     rows: Any
@@ -43,6 +45,7 @@ class Table:
     codes: Any
     weights: Array | None = None
     known_counts: Array | None = None
+    identity: str | None = None
 
     @property
     def counts(self) -> Array:
@@ -84,8 +87,21 @@ class Dataset(ABC):
     def opened(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
         """Give the rows as a `Table`, decoded if they must be: `tell` is told of every few rows. Nothing is left."""
 
-    def with_features(self, names: tuple[str, ...]) -> "Dataset":  # noqa: ARG002  # for those that can choose
-        """Return the same rows with the features of these names, as far as they can be chosen."""
+    def with_features(self, names: tuple[str, ...], *, has_labels: bool) -> "Dataset":  # noqa: ARG002
+        """Return the same rows with the features of these names, where they can be chosen; without labels on request.
+
+        Raises
+        ------
+        ValueError
+            If there are other names.
+        """
+        if self.feature_names is not None and names != self.feature_names:
+            pairs = zip(names, self.feature_names, strict=False)
+            wanted, found = next((pair for pair in pairs if pair[0] != pair[1]), (names[-1], self.feature_names[-1]))
+            raise ValueError(
+                f"The feature names should match those that were passed during fit: {found!r} stands where "
+                f"{wanted!r} was."
+            )
         return self
 
     def arrays(self) -> tuple[Array, Array]:

@@ -2,14 +2,14 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from typing import Any
 
 import numpy as np
 
 from fastperceptron.checks import as_matrix
 from fastperceptron.data.ahead import ahead
-from fastperceptron.data.array_dataset import as_weights
+from fastperceptron.data.array_dataset import as_vector, as_weights
 from fastperceptron.data.arrays import rows_dtype
 from fastperceptron.data.columns import Columns, columns_for
 from fastperceptron.data.dataset import Block, Dataset, Table, no_labels
@@ -29,16 +29,17 @@ class ColumnsDataset(Dataset):
         """Yield all rows once, in order."""
         first_row = 0
         # Decoding, turning columns into rows, and what is done with these go on at once.
-        for block in ahead(self._decoded()):
-            yield block
-            first_row += len(block.X)
+        with closing(ahead(self._decoded())) as blocks:
+            for block in blocks:
+                yield block
+                first_row += len(block.X)
         self.n_rows = first_row
         if first_row == 0:
             raise ValueError(f"{self._reader.name} has no rows.")
 
     def _decoded(self) -> Iterator[Block]:
         first_row = 0
-        for batch in self._reader.batches(self._columns.names):
+        for batch in self._reader.batches(self._columns.names, self._columns.numbers):
             if batch.num_rows:
                 yield self._columns.block(batch, first_row)
             first_row += batch.num_rows
@@ -49,13 +50,17 @@ class ColumnsDataset(Dataset):
             raise no_labels()
         return spooled(self.blocks(), (self.n_features, self.dtype), self.cache_dir, tell)
 
-    def with_features(self, names: tuple[str, ...]) -> "ColumnsDataset":
+    def with_features(self, names: tuple[str, ...], *, has_labels: bool) -> "ColumnsDataset":
         """Return the same rows with the features of these names, which a model was trained on."""
-        if names == self.feature_names:
-            return self
         columns = self._columns
-        chosen = columns_for(self._reader, names, columns.target, columns.weight, columns.dtype)
+        target, weight = (columns.target, columns.weight) if has_labels else (None, None)
+        chosen = columns_for(self._reader, names, target, weight, None if self._reader.is_text else columns.dtype)
         return ColumnsDataset(self._reader, chosen, self.cache_dir)
+
+    @property
+    def target_name(self) -> str | None:
+        """The column of the labels."""
+        return self._columns.target
 
 
 class ChunksDataset(Dataset):
@@ -71,6 +76,8 @@ class ChunksDataset(Dataset):
 
     def __init__(self, source: Callable[[], Iterator[Any]] | Iterator[Any], cache_dir: Any = None) -> None:
         self._source, self.cache_dir = source, cache_dir
+        if callable(source) and (made := source()) is source() and isinstance(made, Iterator):
+            raise ValueError("the function returns the same generator each time: let it make a new one.")
         first = next(iter(self._again()), None)
         if first is None:
             raise ValueError("the generator gave no chunks: at least two rows are needed.")
@@ -95,6 +102,8 @@ class ChunksDataset(Dataset):
         n_rows = 0
         for number, chunk in enumerate(chunks):
             block = chunk if isinstance(chunk, Block) else _block(chunk, number)
+            if len(block.X) == 0:
+                continue
             self._check_alike(block, number)
             n_rows += len(block.X)
             yield block
@@ -120,7 +129,8 @@ class ChunksDataset(Dataset):
 def _block(chunk: Any, number: int) -> Block:
     if not isinstance(chunk, tuple | list) or len(chunk) not in (2, 3):
         raise TypeError(f"chunk {number} must be (X, y) or (X, y, weights), but is a {type(chunk).__name__}.")
-    X, y = as_matrix(chunk[0], name=f"X of chunk {number}"), np.asarray(chunk[1])
+    X, y = np.asarray(chunk[0]), as_vector(chunk[1], f"y of chunk {number}")
+    X = as_matrix(X, name=f"X of chunk {number}") if X.size else X
     weights = as_weights(chunk[2]) if len(chunk) == 3 else None
     for name, part in (("labels", y), ("weights", weights)):
         if part is not None and len(part) != len(X):

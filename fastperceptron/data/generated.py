@@ -38,6 +38,11 @@ class GeneratedRows(ABC):
         self.seed = seed
         self._block_rows = max(1, BLOCK_ELEMENTS // n_features)
 
+    @property
+    def identity(self) -> str:
+        """What the rows are a function of."""
+        return repr((type(self).__name__, self.n_rows, self.n_features, self.n_classes, self.seed))
+
     @abstractmethod
     def make(self, places: range | Array) -> tuple[Array, Array]:
         """Return the rows of these numbers and their class numbers."""
@@ -110,6 +115,9 @@ class GeneratedCodes:
 
     def __len__(self) -> int:
         return self.size
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self[:], dtype)
 
     def __getitem__(self, place: slice | Array) -> Array:
         if not isinstance(place, slice):

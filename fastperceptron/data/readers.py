@@ -7,6 +7,7 @@ pyarrow.dataset's scanner 0.36-0.51 s and 450 MB more; read_table 0.57-0.99 s an
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,18 @@ class Reader(ABC):
     n_rows : int or None
     name : str
         What errors call it.
+    is_text : bool
+        Whether its numbers are text, whose types are a guess from the first rows.
     """
 
     schema: pa.Schema
     n_rows: int | None = None
     name: str
+    is_text = False
 
     @abstractmethod
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Yield the columns of all rows, in order."""
+    def batches(self, columns: Sequence[str], numbers: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
+        """Yield the columns of all rows, in order; those that text files are to be read as numbers from are named."""
 
 
 class FileReader(Reader):
@@ -60,6 +64,7 @@ class FileReader(Reader):
         self._paths, self._text_type = paths, text_type
         self.name = f"{str(paths[0])!r}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
         self._format = _format(paths[0])
+        self.is_text = self._format == "CSV"
         self._stamps = self._stamped()
         lengths = []
         for path in paths:
@@ -72,16 +77,20 @@ class FileReader(Reader):
                 _check_same(self.schema, schema, paths[0], path)
         self.n_rows = None if None in lengths else sum(filter(None, lengths))
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str], numbers: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
         """Yield the columns of all rows, in order; raise OSError if a file changes meanwhile."""
         self._check_unchanged()
-        yield from ahead(self._in_order(columns))
+        with closing(ahead(self._in_order(list(columns), numbers))) as batches:
+            yield from batches
         self._check_unchanged()
 
-    def _in_order(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _in_order(self, columns: list[str], numbers: Sequence[str]) -> Iterator[pa.RecordBatch]:
         for path in self._paths:
             with _reading(path, self._format):
-                yield from {"Parquet": _parquet, "Arrow": _arrow, "CSV": self._csv}[self._format](path, list(columns))
+                if self.is_text:
+                    yield from self._csv(path, columns, numbers)
+                else:
+                    yield from (_parquet if self._format == "Parquet" else _arrow)(path, columns)
 
     def _stamped(self) -> list[tuple[str, int, int]]:
         return [(path.name, stat.st_size, stat.st_mtime_ns) for path in self._paths for stat in [path.stat()]]
@@ -102,25 +111,19 @@ class FileReader(Reader):
         if self._format == "Arrow":
             with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
                 return file.schema, None
-        return self._csv_reader(path).schema, None
-
-    def _csv_reader(self, path: Path) -> Any:
         from pyarrow import csv
 
-        stream = pa.input_stream(str(path), compression="detect", buffer_size=1 << 20)
-        schema = getattr(self, "schema", None)
-        if schema is None:
-            inferred = csv.open_csv(pa.input_stream(str(path), compression="detect")).schema
-            is_number = [pa.types.is_integer(field.type) or pa.types.is_floating(field.type) for field in inferred]
-            schema = pa.schema(
-                field.with_type(self._text_type) if numeric else field
-                for field, numeric in zip(inferred, is_number, strict=True)
-            )
-        return csv.open_csv(stream, convert_options=csv.ConvertOptions(column_types=schema))
+        with pa.input_stream(str(path), compression="detect") as stream, csv.open_csv(stream) as reader:
+            return reader.schema, None
 
-    def _csv(self, path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        for batch in self._csv_reader(path):
-            yield batch.select(columns)
+    def _csv(self, path: Path, columns: list[str], numbers: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        from pyarrow import csv
+
+        # Numbers are read as what they are wanted as: float64 rounded to float32 would be rounded twice.
+        kinds = {name: self._text_type if name in numbers else self.schema.field(name).type for name in columns}
+        options = csv.ConvertOptions(column_types=kinds, include_columns=columns)
+        with pa.input_stream(str(path), compression="detect", buffer_size=1 << 20) as stream:
+            yield from csv.open_csv(stream, convert_options=options)
 
 
 def _first_ragged_row(path: Path) -> str:
@@ -154,12 +157,15 @@ class StreamReader(Reader):
         self.schema = self._stream.schema
         self.n_rows = len(source) if hasattr(source, "__len__") else None
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str], numbers: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:  # noqa: ARG002
         """Yield the columns of all rows, in order; raise ValueError if they are gone."""
         stream, self._stream = self._stream, None
         if stream is None:
             if self._is_once:
-                raise ValueError(f"{self.name} has been read, and gives its rows only once: make a new one.")
+                raise ValueError(
+                    f"{self.name} has been read, and gives its rows only once: make a new one; or, if that was for the "
+                    "levels of columns, name these, categorical={column: levels}."
+                )
             stream = pa.RecordBatchReader.from_stream(self._source)
         for batch in stream:
             for start in range(0, batch.num_rows, BATCH_ROWS):

@@ -72,24 +72,25 @@ def dataset(
     ArrayDataset(3 rows of 2 features)
     """
     dtype = _checked(dtype)
+    columns = {"target": target, "features": features, "weight": weight, "categorical": categorical}
     if isinstance(source, Dataset):
         raise TypeError("this is a Dataset already: pass it on as it is.")
     if isinstance(source, tuple):
-        _refuse("a tuple of arrays", target=target, features=features, weight=weight, categorical=categorical)
+        _refuse("a tuple of arrays", **columns, dtype=dtype)
         return _of_tuple(source)
     if not hasattr(source, "__arrow_c_stream__") and (callable(source) or isinstance(source, Iterator)):
-        _refuse("chunks", target=target, features=features, weight=weight, categorical=categorical)
+        _refuse("chunks", **columns, dtype=dtype)
         return _of_chunks(source, cache_dir)
     if isinstance(source, str | os.PathLike):
         paths = _paths(os.fspath(source))
         if paths[0].suffix.lower() == ".npz":
-            _refuse(".npz", target=target, features=features, weight=weight, categorical=categorical)
+            _refuse(".npz", **columns)
             return _of_npz(paths[0])
         if paths[0].suffix.lower() != ".npy":
             return _of_columns(paths, (target, features, weight, categorical, dtype), cache_dir)
         source = _mapped(paths[0])
     if isinstance(source, np.ndarray):
-        _refuse("an array", categorical=categorical)
+        _refuse("an array", dtype=dtype, categorical=categorical)
         return _of_matrix(source, target, features, weight, cache_dir)
     return _of_columns(source, (target, features, weight, categorical, dtype), cache_dir)
 
@@ -103,7 +104,7 @@ def _checked(dtype: Any) -> Any:
 def _refuse(what: str, **options: Any) -> None:
     for name, value in options.items():
         if value is not None:
-            raise ValueError(f"{name} names a column, but {what} has no named columns: leave it out.")
+            raise ValueError(f"{name} is for files and frames, and cannot be given for {what}: leave it out.")
 
 
 def _paths(source: str) -> list[Path]:
@@ -124,22 +125,36 @@ def _paths(source: str) -> list[Path]:
 
 
 def _of_columns(source: Any, choice: tuple[Any, ...], cache_dir: Any) -> Dataset:
+    reader = _reader(source, choice[-1])
+    from fastperceptron.data.columns import choose_columns
+    from fastperceptron.data.decoded import ColumnsDataset
+
+    return ColumnsDataset(reader, choose_columns(reader, *choice), cache_dir)
+
+
+def dataset_for(names: tuple[str, ...] | None, source: str, target: Any = None, weight: Any = None) -> Dataset:
+    """Return a data set of files with a model's features, if they have names; other columns are not looked at."""
+    paths = _paths(source)
+    if names is None or paths[0].suffix.lower() in (".npy", ".npz"):
+        return dataset(source, target=target, weight=weight)
+    reader = _reader(paths, None)
+    from fastperceptron.data.columns import columns_for, found_column
+    from fastperceptron.data.decoded import ColumnsDataset
+
+    target, weight = (None if name is None else found_column(reader, name) for name in (target, weight))
+    return ColumnsDataset(reader, columns_for(reader, names, target, weight, None))
+
+
+def _reader(source: Any, dtype: Any) -> Any:
     try:
         import pyarrow as pa
 
-        from fastperceptron.data.columns import choose_columns
-        from fastperceptron.data.decoded import ColumnsDataset
-        from fastperceptron.data.readers import FileReader, Reader, StreamReader
+        from fastperceptron.data.readers import FileReader, StreamReader
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(ARROW_MISSING, name=error.name) from error
-    target, features, weight, categorical, dtype = choice
     if isinstance(source, list) and all(isinstance(path, Path) for path in source):
-        text_type = pa.float64() if dtype is not None and np.dtype(dtype) == np.float64 else pa.float32()
-        reader: Reader = FileReader(source, text_type)
-    else:
-        reader = StreamReader(_stream(source))
-    columns = choose_columns(reader, target, features, weight, categorical, dtype)
-    return ColumnsDataset(reader, columns, cache_dir)
+        return FileReader(source, pa.float64() if dtype is not None and np.dtype(dtype) == np.float64 else pa.float32())
+    return StreamReader(_stream(source))
 
 
 def _stream(source: Any) -> Any:
@@ -161,7 +176,7 @@ def _stream(source: Any) -> Any:
 def _index_columns(frame: Any) -> list[str]:
     import narwhals as nw
 
-    known = set(nw.from_native(frame, eager_only=True).columns)
+    known = set(map(str, nw.from_native(frame, eager_only=True).columns))
     names = nw.from_native(frame, eager_only=True).to_arrow().column_names
     return [name for name in names if name not in known]
 
@@ -200,15 +215,11 @@ def _of_matrix(matrix: Array, target: Any, features: Sequence[Any] | None, weigh
         if column is None:
             special.append(None)
             continue
-        if not isinstance(column, int | np.integer) or not -n_columns <= column < n_columns:
-            raise ValueError(
-                f"{name} must be the number of one of the {n_columns} columns of the array, but is {column!r}."
-            )
-        special.append(int(column) % n_columns)
+        special.append(_number(column, n_columns, name))
     if features is None:
         chosen = [column for column in range(n_columns) if column not in special]
     else:
-        chosen = [int(column) % n_columns for column in features]
+        chosen = [_number(column, n_columns, "features") for column in features]
     if not chosen:
         raise ValueError("there are no columns for features beside target and weight.")
     y, weights = (None if column is None else matrix[:, column] for column in special)
@@ -223,6 +234,16 @@ def _of_matrix(matrix: Array, target: Any, features: Sequence[Any] | None, weigh
             yield (matrix[part][:, chosen], y[part]) + (() if weights is None else (weights[part],))
 
     return _of_chunks(chunks, cache_dir)
+
+
+def _number(column: Any, n_columns: int, name: str) -> int:
+    if isinstance(column, str) and column.lstrip("-").isdigit():
+        column = int(column)
+    if not isinstance(column, int | np.integer) or not -n_columns <= column < n_columns:
+        raise ValueError(
+            f"{name} must be the number of one of the {n_columns} columns of the array, but is {column!r}."
+        )
+    return int(column) % n_columns
 
 
 def _of_chunks(source: Callable[[], Iterator[Any]] | Iterator[Any], cache_dir: Any) -> Dataset:

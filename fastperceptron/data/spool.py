@@ -9,8 +9,8 @@ import mmap
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,7 @@ def spooled(
         rows, codes, weights = (_RawFile(directory, kind) for kind in (dtype, np.uint8, np.float64))
         for file in (rows, codes, weights):
             stack.callback(file.close)
+        blocks = stack.enter_context(closing(blocks)) if isinstance(blocks, Generator) else blocks
         for block in blocks:
             rows.append(block.X)
             codes.append(labels.codes_of(block.y))

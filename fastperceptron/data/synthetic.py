@@ -21,7 +21,7 @@ FLOWERS = {
     "setosa": (5.035, 3.48, 0.42708, 0.35665, 0.19672),
     "versicolor": (6.03462, 2.78462, 0.54914, 0.20059, 0.28481),
 }
-MAXIMUM_CLASSES = 256
+MAXIMUM_CLASSES, MAXIMUM_SPREAD = 256, 60
 ROWS_OF_BLOCK = 1 << 14
 
 
@@ -52,7 +52,7 @@ class SyntheticDataset(Dataset):
 
     def opened(self, tell: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
         """Give the rows as a `Table`."""
-        return nullcontext(Table(self._rows, self._labels, GeneratedCodes(self._rows)))
+        return nullcontext(Table(self._rows, self._labels, GeneratedCodes(self._rows), identity=self._rows.identity))
 
 
 class _LogisticRows(GeneratedRows):
@@ -63,6 +63,12 @@ class _LogisticRows(GeneratedRows):
         self._correlation, self._scales = columns
         self._is_plain = self._correlation == 0 and bool((self._scales == 1).all())
         self._model, self.is_certain = model, False
+
+    @property
+    def identity(self) -> str:
+        """What the rows are a function of."""
+        model = [self._correlation, self._scales.tolist(), self._model.tolist(), self.is_certain]
+        return f"{super().identity} {model}"
 
     def make(self, places: range | Array) -> tuple[Array, Array]:
         """Return the rows of these numbers and their class numbers."""
@@ -172,6 +178,8 @@ def synthetic(
     if n_classes > 2 and balance != 0.5:
         raise ValueError("class_balance is for two classes: more are about equally frequent.")
     spread = 0.0 if scale_spread == 0 else positive(scale_spread, "scale_spread")
+    if spread > MAXIMUM_SPREAD:
+        raise ValueError(f"scale_spread must be at most {MAXIMUM_SPREAD}, but is {spread:g}: float32 holds no more.")
     generator = np.random.default_rng(rng)
     weights = generator.standard_normal((1 if n_classes == 2 else n_classes, n_features))
     weights[:, informative:] = 0.0

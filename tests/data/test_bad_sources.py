@@ -211,7 +211,12 @@ BAD: dict[str, tuple[Callable[[Path], Any], dict[str, Any], type[Exception], str
         ValueError,
         "dtype must be float32 or float64",
     ),
-    "columns of a tuple": (lambda folder: (np.eye(2), [0, 1]), {}, ValueError, "target names a column, but a tuple"),
+    "columns of a tuple": (
+        lambda folder: (np.eye(2), [0, 1]),
+        {},
+        ValueError,
+        "target is for files and frames, and cannot be given for a tuple",
+    ),
 }
 
 

@@ -1,0 +1,120 @@
+"""What frames and text files make of their columns: names, numbers, levels, nulls where nobody looks."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import fastperceptron as fp
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    X, y = fp.synthetic(2000, 3, rng=0).arrays()
+    return pd.DataFrame(X, columns=["a", "b", "c"]).assign(y=y)
+
+
+def fit(data: fp.Dataset) -> fp.PerceptronClassifier:
+    return fp.PerceptronClassifier(loss="log_loss").fit(data)
+
+
+def test_three_classes_are_predicted_of_a_data_set() -> None:
+    data = fp.synthetic(2000, 3, n_classes=3, rng=0)
+    classifier = fit(data)
+    assert (classifier.predict(data) == classifier.predict(data.arrays()[0])).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"batch_size": 32, "sampling": "shuffled"}])
+def test_the_tutorials_loop_takes_made_rows(options: dict) -> None:
+    data = fp.synthetic(1000, 3, rng=0)
+    expected = fp.train(*data.arrays(), steps=200, rng=0, **options)
+    assert fp.train(data, steps=200, rng=0, **options).weights.tobytes() == expected.weights.tobytes()
+
+
+def test_columns_that_a_model_does_not_need_are_not_looked_at(frame: pd.DataFrame) -> None:
+    classifier = fit(fp.dataset(frame, target="y"))
+    expected = classifier.predict(frame[["a", "b", "c"]])
+    others = frame[["c", "b", "a"]].assign(y=np.nan)
+    found = classifier.predict(fp.dataset(others.astype(np.float32), target="y"))
+    assert (found == expected).all()
+    assert (classifier.model_.predict(fp.dataset(others[["c", "b", "a"]].astype(np.float32))) == expected).all()
+
+
+def test_a_level_has_one_name_in_all_formats(frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame = frame.assign(k=np.arange(len(frame)) % 3, y=(np.arange(len(frame)) % 3 == 2).astype(int))
+    frame.to_parquet(tmp_path / "d.parquet")
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    options = {"target": "y", "categorical": ["k"]}
+    classifier = fit(fp.dataset(tmp_path / "d.parquet", **options))
+    assert "k=0" in classifier.feature_names_in_
+    for name in ("d.parquet", "d.csv"):
+        assert classifier.score(fp.dataset(tmp_path / name, **options)) > 0.99
+
+
+def test_text_keeps_labels_and_weights_as_they_are(tmp_path: Path) -> None:
+    labels, weights = [16777216, 16777217] * 50, np.linspace(0.1, 1, 100)
+    X = np.random.default_rng(0).normal(size=100).astype(np.float32)
+    pl.DataFrame({"x": X, "y": labels, "w": weights}).write_csv(tmp_path / "a.csv")
+    classifier = fit(fp.dataset(tmp_path / "a.csv", target="y", weight="w"))
+    assert classifier.classes_.tolist() == [16777216, 16777217]
+    assert classifier.classes_.dtype == np.int64
+    assert classifier.coef_.tobytes() == fit(fp.dataset((X[:, None], labels, weights))).coef_.tobytes()
+
+
+def test_columns_of_text_that_nobody_asks_for_may_change_their_kind(tmp_path: Path) -> None:
+    rows = "".join(f"{k % 7}.5,{k % 2},{'q' if k > 199_990 else k}\n" for k in range(200_000))
+    (tmp_path / "a.csv").write_text("a,y,note\n" + rows)
+    assert fit(fp.dataset(tmp_path / "a.csv", target="y", features=["a"])).n_features_in_ == 1
+
+
+def test_columns_may_be_named_by_numbers(frame: pd.DataFrame) -> None:
+    expected = fit(fp.dataset(frame, target="y")).coef_.tobytes()
+    values = frame.to_numpy(np.float32)
+    assert fit(fp.dataset(pd.DataFrame(values), target=3)).coef_.tobytes() == expected
+    assert fit(fp.dataset(values, target="3")).coef_.tobytes() == expected
+    with pytest.raises(ValueError, match="features must be the number of one of the 4 columns of the array, but is 17"):
+        fp.dataset(values, target=3, features=[17])
+    named = pl.DataFrame(values, ["1", "2", "0", "3"])  # a name comes before a number
+    assert fp.dataset(named, target="3").feature_names == ("1", "2", "0")
+    assert fp.dataset(named, target="0").feature_names == ("1", "2", "3")
+
+
+def test_a_categorical_of_numbers_is_numbers(frame: pd.DataFrame) -> None:
+    classifier = fit(fp.dataset(frame.assign(y=frame["y"].astype("category")), target="y"))
+    assert classifier.classes_.tolist() == [0, 1]
+
+
+def test_a_name_may_hold_the_sign_of_levels() -> None:
+    table = pa.table({"a=b": ["u", "v"] * 50, "x": np.arange(100.0), "y": [0, 1] * 50})
+    classifier = fit(fp.dataset(table, target="y", categorical="auto"))
+    assert classifier.feature_names_in_.tolist() == ["a=b=u", "a=b=v", "x"]
+    assert classifier.score(fp.dataset(table.select(["x", "y", "a=b"]), target="y", categorical="auto")) == 1
+
+
+def test_empty_chunks_and_columns_of_labels_are_taken() -> None:
+    X, y = fp.synthetic(100, 2, rng=0).arrays()
+    chunks = [(X[:50], y[:50, None]), (X[:0], y[:0]), (X[50:], y[50:])]
+    expected = fit(fp.dataset((X, y)))
+    assert fit(fp.dataset(lambda: iter(chunks))).coef_.tobytes() == expected.coef_.tobytes()
+    assert expected.score(fp.dataset((X, y[:, None]))) == expected.score(X, y)
+    assert fit(fp.dataset((X, y, np.ones((100, 1))))).coef_.tobytes() == expected.coef_.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda X, y: fp.dataset(lambda: iter([(X, None)])), "y of chunk 0 must have one dimension"),
+        (lambda X, y: fp.dataset((X, y, np.ones((100, 2)))), "weights must have one dimension"),
+        (lambda X, y: fp.dataset((X, y), dtype=np.float64), "dtype is for files and frames"),
+        (lambda X, y: fp.dataset(itertools.repeat(iter([(X, y)])).__next__), "returns the same generator each time"),
+        (lambda X, y: fp.synthetic(10, 2, scale_spread=90), "scale_spread must be at most 60"),
+        (lambda X, y: fit(fp.dataset((X, y))).score(fp.dataset((X, y, np.zeros(100)))), "all weights are zero"),
+    ],
+)
+def test_what_cannot_be_is_refused(make: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(*fp.synthetic(100, 2, rng=0).arrays())
