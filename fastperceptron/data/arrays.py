@@ -95,6 +95,10 @@ class ArrayRows:
         take_rows(self._X, places, rows)
         return read_only(rows)
 
+    def labelled_at(self, codes: Any, places: Array) -> tuple[Array, Array]:
+        """Return a copy of the rows of these numbers and their class numbers, out of those of all rows."""
+        return self.rows_at(places), read_only(codes[places])
+
     def check_finite(self) -> None:
         """Raise ValueError at the first NaN or infinity."""
         for start in range(0, self.n_rows, self._block_rows):

@@ -92,6 +92,11 @@ class GeneratedRows(ABC):
         X, made = self.make(range(start, stop))
         return read_only(X), read_only(made)
 
+    def labelled_at(self, codes: Any, places: Array) -> tuple[Array, Array]:  # noqa: ARG002  # ArrayRows needs them
+        """Return the rows of these numbers and their class numbers."""
+        X, made = self.make(places)
+        return read_only(X), read_only(made)
+
     def rows_at(self, places: Array) -> Array:
         """Return the rows of these numbers."""
         return read_only(self.make(places)[0])

@@ -73,7 +73,7 @@ def draw_sample(problem: Problem, size: int, has_intercept: bool, standards: Sta
         own = np.ones(n_rows) if problem.row_weights is None else problem.row_weights
     else:
         places, expansion = choose_rows(problem, size)
-        rows, codes = problem.rows.rows_at(places), problem.codes[places]
+        rows, codes = problem.rows.labelled_at(problem.codes, places)
         own = expansion if problem.row_weights is None else problem.row_weights[places] * expansion
     standards = standards or standards_of(rows, own, has_intercept)
     panel = aligned_zeros((rows.shape[0], padded_size(rows.shape[1])), np.float64)
