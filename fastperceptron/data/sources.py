@@ -162,23 +162,16 @@ def _stream(source: Any) -> Any:
     import narwhals as nw
 
     try:
-        return nw.from_native(source, eager_only=True).to_arrow().drop_columns(_index_columns(source))
+        frame = nw.from_native(source, eager_only=True)
     except TypeError:
-        pass
-    if hasattr(source, "__arrow_c_stream__"):
-        return source
-    raise TypeError(
-        f"source must be a path, a frame, an Arrow stream, an array, a tuple of arrays or a generator, but is a "
-        f"{type(source).__name__}."
-    )
-
-
-def _index_columns(frame: Any) -> list[str]:
-    import narwhals as nw
-
-    known = set(map(str, nw.from_native(frame, eager_only=True).columns))
-    names = nw.from_native(frame, eager_only=True).to_arrow().column_names
-    return [name for name in names if name not in known]
+        if hasattr(source, "__arrow_c_stream__"):
+            return source
+        raise TypeError(
+            f"source must be a path, a frame, an Arrow stream, an array, a tuple of arrays or a generator, but is a "
+            f"{type(source).__name__}."
+        ) from None
+    known, table = set(map(str, frame.columns)), frame.to_arrow()
+    return table.select([name for name in table.column_names if name in known])
 
 
 def _mapped(path: Any) -> Array:
@@ -210,12 +203,8 @@ def _of_npz(path: Path) -> Dataset:
 def _of_matrix(matrix: Array, target: Any, features: Sequence[Any] | None, weight: Any, cache_dir: Any) -> Dataset:
     matrix = as_matrix(matrix)
     n_columns = matrix.shape[1]
-    special: list[int | None] = []
-    for name, column in (("target", target), ("weight", weight)):
-        if column is None:
-            special.append(None)
-            continue
-        special.append(_number(column, n_columns, name))
+    named = (("target", target), ("weight", weight))
+    special = [None if column is None else _number(column, n_columns, name) for name, column in named]
     if features is None:
         chosen = [column for column in range(n_columns) if column not in special]
     else:
