@@ -74,7 +74,7 @@ class FileReader(Reader):
             if path is paths[0]:
                 self.schema = schema
             else:
-                _check_same(self.schema, schema, paths[0], path)
+                _check_same(self.schema, schema, paths[0], path, are_types_known=not self.is_text)
         self.n_rows = None if None in lengths else sum(filter(None, lengths))
 
     def batches(self, columns: Sequence[str], numbers: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
@@ -212,11 +212,11 @@ class _reading:  # noqa: N801  # used like a function
             raise ValueError(f"{str(self._path)!r}{place}: {error}") from error
 
 
-def _check_same(schema: pa.Schema, other: pa.Schema, path: Path, other_path: Path) -> None:
+def _check_same(schema: pa.Schema, other: pa.Schema, path: Path, other_path: Path, *, are_types_known: bool) -> None:
     names = f"{str(path)!r} and {str(other_path)!r} differ"
     if schema.names != other.names:
         odd = sorted(set(schema.names) ^ set(other.names)) or "the order of columns"
         raise ValueError(f"{names} in their columns: {odd}. Give files of one schema.")
     for mine, its in zip(schema, other, strict=True):
-        if mine.type != its.type:
+        if are_types_known and mine.type != its.type:
             raise ValueError(f"{names} in column {mine.name!r}: {mine.type} and {its.type}. Give files of one schema.")

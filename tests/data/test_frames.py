@@ -71,6 +71,13 @@ def test_columns_of_text_that_nobody_asks_for_may_change_their_kind(tmp_path: Pa
     assert fit(fp.dataset(tmp_path / "a.csv", target="y", features=["a"])).n_features_in_ == 1
 
 
+def test_text_files_may_begin_with_whole_numbers_here_and_fractions_there(tmp_path: Path) -> None:
+    for name, values in (("a.csv", "1,0\n2,1\n"), ("b.csv", "1.5,0\n2.5,1\n")):
+        (tmp_path / name).write_text("x,y\n" + values)
+    X, y = fp.dataset(f"{tmp_path}/*.csv", target="y").arrays()
+    assert (X[:, 0].tolist(), y.tolist(), X.dtype) == ([1, 2, 1.5, 2.5], [0, 1, 0, 1], np.float32)
+
+
 def test_columns_may_be_named_by_numbers(frame: pd.DataFrame) -> None:
     expected = fit(fp.dataset(frame, target="y")).coef_.tobytes()
     values = frame.to_numpy(np.float32)
