@@ -80,37 +80,32 @@ def test_a_billion_rows(benchmark: Any, note: Callable[..., None]) -> None:
     note("largest error of a weight", error, "", "sampling error: about 1e-4")
 
 
+READERS: dict[str, tuple[str, Callable[[Path], object], str]] = {
+    "Parquet": ("rows.parquet", parquet.read_table, "<= 2"),
+    "CSV": ("rows.csv", csv.read_csv, "<= 1.5"),
+}
+
+
 @pytest.mark.benchmark(group="files")
-def test_parquet(benchmark: Any, note: Callable[..., None], folder: Path) -> None:
-    path = folder / "rows.parquet"
-    list(write_synthetic(path, SIZES["Parquet"], N_FEATURES, rng=0))
+@pytest.mark.parametrize("kind", READERS)
+def test_files_beside_their_reader(benchmark: Any, note: Callable[..., None], folder: Path, kind: str) -> None:
+    name, read, asked = READERS[kind]
+    path = folder / name
+    list(write_synthetic(path, SIZES[kind], N_FEATURES, rng=0))
     data = fp.dataset(path, target="y")
     fit(fp.synthetic(300_000, N_FEATURES, rng=0))
     times: list[tuple[float, float]] = []
 
     def one_round() -> None:
-        read = seconds_of(lambda: parquet.read_table(path), rounds=1)
-        times.append((read, seconds_of(lambda: fit(data), rounds=1)))
+        reading = seconds_of(lambda: read(path), rounds=1)
+        times.append((reading, seconds_of(lambda: fit(data), rounds=1)))
 
     benchmark.pedantic(one_round, rounds=3)
-    note("Parquet 20M x 20: fit", min(ours for _, ours in times), "s")
-    note("Parquet 20M x 20: fit / read_table", float(np.median([ours / read for read, ours in times])), "times", "<= 2")
-
-
-@pytest.mark.benchmark(group="files")
-def test_csv(benchmark: Any, note: Callable[..., None], folder: Path) -> None:
-    path = folder / "rows.csv"
-    list(write_synthetic(path, SIZES["CSV"], N_FEATURES, rng=0))
-    data = fp.dataset(path, target="y")
-    times: list[tuple[float, float]] = []
-
-    def one_round() -> None:
-        read = seconds_of(lambda: csv.read_csv(path), rounds=1)
-        times.append((read, seconds_of(lambda: fit(data), rounds=1)))
-
-    benchmark.pedantic(one_round, rounds=3)
-    note("CSV 5M x 20: fit", min(ours for _, ours in times), "s")
-    note("CSV 5M x 20: fit / read_csv", float(np.median([ours / read for read, ours in times])), "times", "<= 1.5")
+    what = f"{kind} {SIZES[kind] // 1_000_000}M x {N_FEATURES}"
+    note(f"{what}: fit", min(ours for _, ours in times), "s")
+    note(
+        f"{what}: fit / {read.__name__}", float(np.median([ours / reading for reading, ours in times])), "times", asked
+    )
     path.unlink()
 
 
