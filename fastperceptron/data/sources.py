@@ -11,6 +11,7 @@ import numpy as np
 from fastperceptron.checks import Array, as_matrix, column_names
 from fastperceptron.data.array_dataset import ArrayDataset
 from fastperceptron.data.dataset import Dataset
+from fastperceptron.data.npz import npz_chunks
 
 ARROW_MISSING = "reading this source needs the packages pyarrow and narwhals: pip install 'fastperceptron[files]'"
 
@@ -85,7 +86,8 @@ def dataset(
         paths = _paths(os.fspath(source))
         if paths[0].suffix.lower() == ".npz":
             _refuse(".npz", **columns)
-            return _of_npz(paths[0])
+            found = npz_chunks(paths[0])
+            return _of_tuple(found) if isinstance(found, tuple) else _of_chunks(found, cache_dir)
         if paths[0].suffix.lower() != ".npy":
             return _of_columns(paths, (target, features, weight, categorical, dtype), cache_dir)
         source = _mapped(paths[0])
@@ -184,20 +186,11 @@ def _mapped(path: Any) -> Array:
 
 
 def _of_tuple(source: tuple[Any, ...]) -> Dataset:
-    if len(source) not in (2, 3):
+    if not 1 <= len(source) <= 3:
         raise ValueError(f"a tuple must be (X, y) or (X, y, weights), but has {len(source)} parts.")
     parts = [_mapped(part) if isinstance(part, str | os.PathLike) else part for part in source]
-    return ArrayDataset(as_matrix(parts[0]), parts[1], parts[2] if len(parts) == 3 else None, column_names(parts[0]))
-
-
-def _of_npz(path: Path) -> Dataset:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if "X" not in file:
-                raise ValueError(f"it holds {sorted(file)}, but rows must be called 'X', labels 'y', weights 'weights'")
-            return ArrayDataset(as_matrix(file["X"]), file.get("y"), file.get("weights"))
-    except (ValueError, EOFError, OSError, KeyError) as error:
-        raise ValueError(f"{os.fspath(path)!r} is not a whole .npz file of rows: {error}") from error
+    X, y, weights = (*parts, None, None)[:3]
+    return ArrayDataset(as_matrix(X), y, weights, column_names(X))
 
 
 def _of_matrix(matrix: Array, target: Any, features: Sequence[Any] | None, weight: Any, cache_dir: Any) -> Dataset:

@@ -148,6 +148,12 @@ BAD: dict[str, tuple[Callable[[Path], Any], dict[str, Any], type[Exception], str
         "is not a whole .npy file",
     ),
     "not npz": (lambda folder: file_of("x" * 99, "a.npz", folder), {"target": None}, ValueError, "whole .npz file"),
+    "npz without rows": (
+        lambda folder: np.savez(folder / "a.npz", Z=np.eye(2)) or folder / "a.npz",
+        {"target": None},
+        ValueError,
+        r"not a whole .npz file of rows: it holds \['Z'\], but rows must be called 'X'",
+    ),
     "ragged CSV": (
         lambda folder: file_of("a,y\n1,0\n2,1\n3\n4,1\n", "a.csv", folder),
         {},

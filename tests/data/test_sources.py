@@ -69,8 +69,8 @@ def one_matrix(X: np.ndarray, y: np.ndarray, folder: Path, place: int) -> Path:
     return folder / "all.npy"
 
 
-def in_npz(X: np.ndarray, y: np.ndarray, folder: Path) -> Path:
-    np.savez(folder / "rows.npz", X=X, y=y)
+def in_npz(X: np.ndarray, y: np.ndarray, folder: Path, save: Callable[..., None] = np.savez) -> Path:
+    save(folder / "rows.npz", X=X, y=y)
     return folder / "rows.npz"
 
 
@@ -93,6 +93,8 @@ SOURCES: dict[str, Callable[[np.ndarray, np.ndarray, Path], tuple[Any, dict[str,
     "npy, target last": lambda X, y, folder: (one_matrix(X, y, folder, N_FEATURES), {"target": -1}),
     "npy, target within": lambda X, y, folder: (one_matrix(X, y, folder, 2), {"target": 2}),
     "npz": lambda X, y, folder: (in_npz(X, y, folder), {}),
+    "npz, compressed": lambda X, y, folder: (in_npz(X, y, folder, np.savez_compressed), {}),
+    "npz by columns": lambda X, y, folder: (in_npz(np.asfortranarray(X), y, folder), {}),
     "Parquet": lambda X, y, folder: (
         written(parquet.write_table, as_table(X, y), folder / "a.parquet"),
         {"target": "y"},
