@@ -38,12 +38,6 @@ def penalty_of(options: NewtonOptions, standards: Standards, deviations: Array) 
     return penalty
 
 
-def complain(problem: Problem) -> None:
-    """Raise ValueError for sums that are not finite: the rows are not, or they overflow."""
-    problem.rows.check_finite()
-    raise ValueError("the values of X overflow: scale its columns, or pass float64.")
-
-
 class FullObjective:
     """The objective of a fit.
 
@@ -99,7 +93,7 @@ class FullObjective:
         sums, moments = self._sums(weights, np.array(positives), has_moments)
         self.n_reads += 1
         if not (np.isfinite(sums).all() and np.isfinite(moments).all()):
-            complain(self._problem)
+            self._problem.complain()
         diagonals = np.empty((len(points), 0))
         if has_moments:
             self._take_in(moments)

@@ -29,7 +29,7 @@ from fastperceptron.training.damped_newton import (
     minimise,
     minimise_by_gradients,
 )
-from fastperceptron.training.full_objective import FullObjective, Reading, complain
+from fastperceptron.training.full_objective import FullObjective, Reading
 from fastperceptron.training.neuron import Found, Neuron, solution_of
 from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.options import NewtonOptions
@@ -88,7 +88,7 @@ class Newton:
         size = size or min(sample_size(self._n_rows, self._n_features), 4 * self._n_features)
         self._sample = draw_sample(problem, size, options.fit_intercept)
         if not np.isfinite(self._sample.standards.deviations).all():
-            complain(problem)
+            problem.complain()
         self._full = FullObjective(problem, options, self._sample.standards, map_in_order, observer)
         self._is_single = problem.rows.dtype == np.float32
         self._curve: list[float] = []

@@ -76,14 +76,14 @@ class OnlineNewton:
         for X, codes, own in _blocks(problem):
             running, move = learnt.running.after(X, own)
             if not running.is_finite:
-                _complain(problem)
+                problem.complain()
             if move is not None:
                 learnt = _moved(learnt, move, self._n_features)
             rows = Rows(_standardised(X, running), codes, _in_loss(problem, codes, own))
             learnt, block_loss = self._after(learnt._replace(running=running), rows)
             loss, weight = loss + block_loss, weight + float(sum_in_order(own))
         if not all(np.isfinite(neuron.point).all() for neuron in learnt.neurons):
-            _complain(problem)
+            problem.complain()
         self._learnt = learnt
         self._record(loss / weight)
 
@@ -157,8 +157,3 @@ def _standardised(X: Array, running: RunningStandards) -> Array:
 def _moved(learnt: Learnt, move: Move, bias: int) -> Learnt:
     neurons = tuple(neuron.moved(move, bias) for neuron in learnt.neurons)
     return learnt._replace(memory=learnt.memory.moved(move), neurons=neurons)
-
-
-def _complain(problem: Problem) -> None:
-    problem.rows.check_finite()
-    raise ValueError("the values of X overflow: scale its columns, or pass float64.")

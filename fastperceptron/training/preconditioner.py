@@ -6,6 +6,7 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.kernels.linear_algebra import factorise, solve
+from fastperceptron.training.problem import overflow
 
 SMALLEST_RAISE = 1e-10
 ROUNDING = 1e-15
@@ -25,7 +26,7 @@ def raised_factor_of(hessian: Array, penalty: Array) -> Array:
     """Return the factor of a finite Hessian with its diagonal raised as little as it takes."""
     diagonal = np.abs(np.diag(hessian)) + penalty
     if not np.isfinite(hessian).all():
-        raise ValueError("the values of X overflow: scale its columns, or pass float64.")
+        raise overflow()
     unit = np.maximum(diagonal, diagonal.max() * ROUNDING) * (diagonal > 0)
     raised = 0.0
     while (factor := factor_of(hessian, penalty + raised * unit)) is None:

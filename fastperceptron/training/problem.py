@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -47,6 +47,11 @@ class Problem:
         """The class that each neuron stands for."""
         return range(1, 2) if self.n_classes == 2 else range(self.n_classes)
 
+    def complain(self) -> NoReturn:
+        """Raise ValueError for sums that are not finite: the rows are not, or they overflow."""
+        self.rows.check_finite()
+        raise overflow()
+
     def present_rows(self, code: int | None = None) -> Iterator[Array]:
         """Yield, block by block, the numbers of the rows of positive weight; or of those of one class."""
         for start in range(0, self.rows.n_rows, BLOCK_ROWS):
@@ -55,6 +60,11 @@ class Problem:
             if self.row_weights is not None:
                 is_wanted &= self.row_weights[part] > 0
             yield start + np.flatnonzero(is_wanted)
+
+
+def overflow() -> ValueError:
+    """Return the error for finite values whose sums are not."""
+    return ValueError("the values of X overflow: scale its columns, or pass float64.")
 
 
 @dataclass(frozen=True, eq=False)
