@@ -193,7 +193,7 @@ VIOLATIONS = [
     (
         "what is not finite in a sample unnoticed",
         "training/newton.py",
-        "            complain(problem)\n",
+        "            problem.complain()\n",
         "            pass\n",
         "training/test_bad_values.py::test_in_a_small_table",
     ),
