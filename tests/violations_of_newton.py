@@ -83,8 +83,8 @@ VIOLATIONS = [
     (
         "tiles added as they arrive",
         "training/passes.py",
-        "        yield pool.map\n",
-        "        yield lambda function, tasks: reversed(list(pool.map(function, tasks)))\n",
+        "        while coming:\n            yield coming.popleft()",
+        "        while coming:\n            yield coming.pop()",
         "test_law.py::test_the_number_of_threads[squared_error-9-2]",
         True,
     ),
