@@ -306,3 +306,16 @@ def test_a_full_disk_at_a_checkpoint_or_at_saving_loses_nothing(
         model.save(model_path)
     assert (path.read_bytes(), model_path.read_bytes()) == before
     assert sorted(each.name for each in tmp_path.iterdir()) == ["fit.ckpt", "model.safetensors"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that nobody can write to")
+def test_where_nothing_can_be_written_that_is_said(tmp_path: Path) -> None:
+    data = fp.dataset(pa.table(FRAME), target="y", cache_dir="/proc")
+    model = fp.Perceptron([1.0], 0.0, [0, 1])
+    for write in (
+        lambda: fp.PerceptronClassifier().fit(data),
+        lambda: model.save("/proc/model.safetensors"),
+        lambda: fp.PerceptronClassifier().fit(*fp.synthetic(50, 2, rng=0).arrays(), checkpoint="/proc/fit.checkpoint"),
+    ):
+        with pytest.raises(OSError, match="/proc"):
+            write()
