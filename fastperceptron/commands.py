@@ -41,9 +41,7 @@ def train_model(
     if columns["categorical"] == ["auto"]:
         columns["categorical"] = "auto"
     data = dataset(source, **columns)
-    part, held_out = (Part(data, holdout, is_held_out=held) for held in (False, True)) if holdout else (data, None)
-    if held_out is not None and next(held_out.blocks(), None) is None:
-        raise ValueError(f"--holdout {holdout:g} holds out no row of so few: raise it, or leave it out.")
+    part, held_out = _parts(data, holdout)
     classifier = PerceptronClassifier(random_state=seed, **options)
     start = time.perf_counter()
     with _warnings_as_lines():
@@ -52,19 +50,8 @@ def train_model(
     model = replace(classifier.model_, target_name=getattr(data, "target_name", None) or str(columns["target"]))
     model.save(output)
     checkpoint.unlink(missing_ok=True)
-    found: dict[str, Any] = {
-        "rows": part.n_rows,
-        "features": data.n_features,
-        "classes": model.classes.tolist(),
-        "reads": classifier.n_iter_,
-        "objective": float(classifier.loss_curve_[-1]),
-        "optimality_gap": None if math.isnan(gap := float(classifier.optimality_gap_)) else gap,
-        "seconds": seconds,
-    }
-    lines = [f"{output}: {found['features']} features, classes {', '.join(map(str, found['classes']))}."]
-    distance = "" if math.isnan(gap) else f", about {gap:.1g} above its minimum"
-    reads = f"{found['rows']:,} rows, {found['reads']} reads in {seconds:.2f} s"
-    lines.append(f"{reads}: objective {found['objective']:.6g}{distance}.")
+    found, lines = _fitted(classifier, part, seconds)
+    lines = [f"{output}: {found['features']} features, classes {', '.join(map(str, found['classes']))}.", *lines]
     if held_out is not None:
         evaluation = evaluated(model, held_out)
         lines += [f"On the {evaluation.n_rows:,} rows held out:", *_judged(evaluation)]
@@ -74,6 +61,32 @@ def train_model(
             temporary.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         lines.append(f"Report: {report}")
     return iter(lines)
+
+
+def _parts(data: Dataset, holdout: float) -> tuple[Dataset, Dataset | None]:
+    """Return the rows to train on, and those held out if some are."""
+    if holdout == 0:
+        return data, None
+    held_out = Part(data, holdout, is_held_out=True)
+    if next(held_out.blocks(), None) is None:
+        raise ValueError(f"--holdout {holdout:g} holds out no row of so few: raise it, or leave it out.")
+    return Part(data, holdout, is_held_out=False), held_out
+
+
+def _fitted(classifier: PerceptronClassifier, data: Dataset, seconds: float) -> tuple[dict[str, Any], list[str]]:
+    """Return what a fit has found, for a report and as lines."""
+    gap, reads, objective = float(classifier.optimality_gap_), classifier.n_iter_, float(classifier.loss_curve_[-1])
+    found = {
+        "rows": data.n_rows,
+        "features": data.n_features,
+        "classes": classifier.classes_.tolist(),
+        "reads": reads,
+        "objective": objective,
+        "optimality_gap": None if math.isnan(gap) else gap,
+        "seconds": seconds,
+    }
+    distance = "" if math.isnan(gap) else f", about {gap:.1g} above its minimum"
+    return found, [f"{data.n_rows:,} rows, {reads} reads in {seconds:.2f} s: objective {objective:.6g}{distance}."]
 
 
 @contextmanager
