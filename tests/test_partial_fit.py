@@ -40,7 +40,6 @@ def test_chunks_teach_what_all_rows_together_do(sizes: list[int], n_classes: int
     assert np.isnan(classifier.optimality_gap_)
 
 
-@pytest.mark.compiled  # too many rows to interpret
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_classes_may_come_late_or_never(n_classes: int) -> None:
     X, y = made(n_classes)
@@ -53,7 +52,6 @@ def test_classes_may_come_late_or_never(n_classes: int) -> None:
     assert classifier.score(X, y) > 0.6
 
 
-@pytest.mark.compiled  # too many rows to interpret
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_rows_that_weigh_nothing_change_nothing(n_classes: int) -> None:
     X, y = made(n_classes)

@@ -8,11 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba.core import config
 
 import fastperceptron as fp
 from fastperceptron import watching
+from fastperceptron.training import plan
 
-DATA = fp.synthetic(300_000, 4, rng=0)
+DATA = fp.synthetic(500 if config.DISABLE_JIT else 300_000, 4, rng=0)
+
+
+@pytest.fixture(autouse=True)
+def all_rows_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the solver read even as few rows as can be interpreted, instead of taking all of them as its sample."""
+    monkeypatch.setattr(plan, "SMALL_WORK", 0)
 
 
 def fit(**options: bool) -> fp.PerceptronClassifier:
@@ -27,7 +35,6 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.compiled  # many rows
 def test_a_bar_shows_rows_rates_reads_objective_and_gap_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     stderr = Terminal()
     monkeypatch.setattr("sys.stderr", stderr)
@@ -41,13 +48,11 @@ def test_a_bar_shows_rows_rates_reads_objective_and_gap_on_a_terminal(monkeypatc
         assert re.search(part, shown), part
 
 
-@pytest.mark.compiled  # many rows
 def test_nothing_is_shown_where_stderr_is_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     fit(progress=True)
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.compiled  # many rows
 def test_verbose_logs_a_line_a_read_and_leaves_logging_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
     level = watching.LOGGER.level
     with caplog.at_level(logging.INFO, "fastperceptron"):
@@ -69,7 +74,6 @@ def test_verbose_shows_lines_where_logging_was_not_set_up(
     assert not watching.LOGGER.handlers
 
 
-@pytest.mark.compiled  # many rows
 def test_watching_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = fit()
     monkeypatch.setattr("sys.stderr", Terminal())
@@ -95,7 +99,6 @@ class Listener:
         self.told.append(("end", context.task_name, metadata))
 
 
-@pytest.mark.compiled  # many rows
 def test_callbacks_of_scikit_learn_are_told_of_each_read() -> None:
     pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks since 1.9")
     listener = Listener()

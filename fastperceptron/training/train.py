@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,15 @@ def _opened(X: Any, y: Any, initial: Perceptron | None) -> Iterator[tuple[Table,
         raise ValueError(f"X has {X.n_features} features, but the model was trained on {n_features}.")
     with X.opened() as table:
         check_two(table.classes, known)
-        yield table, X.feature_names
+        yield _in_memory_if_few(table), X.feature_names
+
+
+def _in_memory_if_few(table: Table) -> Table:
+    # The kernel records the cost of all rows itself where they are one block, and so must have them.
+    rows = table.rows
+    if rows.is_in_place or not rows.is_one_block:
+        return table
+    return replace(table, rows=ArrayRows(rows.read(0, rows.n_rows)), codes=table.codes[:])
 
 
 def _trained(
