@@ -135,7 +135,6 @@ def test_a_fit_that_is_interrupted_goes_on_without_reading_again(
     assert again.coef_.tobytes() == whole.coef_.tobytes()
 
 
-@pytest.mark.compiled  # many rows
 def test_another_fits_checkpoint_is_refused(data: fp.Dataset, tmp_path: Path) -> None:
     path = tmp_path / "fit.ckpt"
     fp.PerceptronClassifier(**OPTIONS).fit(data, checkpoint=path)
