@@ -16,13 +16,10 @@ def replaced(path: Path) -> Iterator[Path]:
     temporary = _temporary_beside(path)
     try:
         yield temporary
-        descriptor = os.open(temporary, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _flush(temporary)
         os.replace(temporary, path)
-        _flush_folder(path.parent)
+        if os.name == "posix":  # elsewhere folders cannot be opened
+            _flush(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -57,10 +54,8 @@ def _write_whole(path: Path, content: bytes) -> None:
         os.close(descriptor)
 
 
-def _flush_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return  # elsewhere folders cannot be opened
-    descriptor = os.open(folder, os.O_RDONLY)
+def _flush(file_or_folder: Path) -> None:
+    descriptor = os.open(file_or_folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -161,10 +161,7 @@ def evaluate_model(
     target = model.target_name if target is None else target
     if target is None:
         raise ValueError("this model does not know its target's name: give --target.")
-    data = dataset_for(model.feature_names, source, target, weight)
-    if data.n_features != model.n_features:
-        raise ValueError(f"the data have {data.n_features} features, but the model was trained on {model.n_features}.")
-    evaluation = evaluated(model, data)
+    evaluation = evaluated(model, dataset_for(model.feature_names, source, target, weight))
     if plot is not None:
         from matplotlib.figure import Figure
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.dataset import Dataset, no_labels
+from fastperceptron.data.labels import codes_of
 from fastperceptron.model import Perceptron
 
 N_BINS = 10
@@ -41,11 +42,12 @@ def evaluated(model: Perceptron, data: Dataset) -> Evaluation:
     Raises
     ------
     ValueError
-        If there are no labels, or one that the model does not know.
+        If there are no labels, or one that the model does not know; or other features than the model's.
     """
     from sklearn.metrics import log_loss, roc_auc_score
 
-    blocks = [(model.predict_proba(block.X), _codes(model, block.y), block.weights) for block in data.blocks()]
+    rows = model.aligned(data, has_labels=True).blocks()
+    blocks = [(model.predict_proba(block.X), _codes(model, block.y), block.weights) for block in rows]
     p, codes = (np.concatenate([block[part] for block in blocks]) for part in (0, 1))
     weights = None if blocks[0][2] is None else np.concatenate([block[2] for block in blocks])
     classes, n = np.arange(len(model.classes)), len(codes)
@@ -65,8 +67,6 @@ def evaluated(model: Perceptron, data: Dataset) -> Evaluation:
 
 
 def _codes(model: Perceptron, y: Any) -> Array:
-    from fastperceptron.data.labels import codes_of
-
     if y is None:
         raise no_labels()
     return codes_of(y, len(y), model.classes)

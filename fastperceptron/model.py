@@ -185,8 +185,8 @@ class Perceptron:
     def _of_blocks(self, data: Dataset, method: Callable[[Array], Array]) -> Array:
         return np.concatenate([method(block.X) for block in self.aligned(data).blocks()])
 
-    def aligned(self, data: Dataset) -> Dataset:
-        """Return a data set with this model's features, chosen by name where both have names, and without labels.
+    def aligned(self, data: Dataset, *, has_labels: bool = False) -> Dataset:
+        """Return a data set with this model's features, chosen by name where both have names; with labels on request.
 
         Raises
         ------
@@ -194,7 +194,7 @@ class Perceptron:
             If it has not these features.
         """
         if self.feature_names is not None and data.feature_names is not None:
-            data = data.with_features(self.feature_names, has_labels=False)
+            data = data.with_features(self.feature_names, has_labels=has_labels)
         if data.n_features != self.n_features:
             raise ValueError(f"X has {data.n_features} features, but the model was trained on {self.n_features}.")
         return data

@@ -70,14 +70,24 @@ def as_vector(values: Any, name: str) -> Array:
     return array
 
 
-def as_weights(weights: Any) -> Array:
-    """Return weights as float64, finite, none negative and not all zero; or raise ValueError."""
-    given = as_vector(weights, "weights")
+def as_weights(weights: Any, name: str = "weights", first_row: int = 0) -> Array:
+    """Return weights as float64, finite and none negative; `name` and `first_row`, the number of row 0, are for errors.
+
+    Raises
+    ------
+    TypeError
+        If they are no numbers.
+    ValueError
+        If they are not one a row, or one is negative or not finite.
+    """
+    given = as_vector(weights, name)
     if given.dtype.kind not in "fiub":
-        raise TypeError(f"weights must be numbers, but their dtype is {given.dtype}.")
+        raise TypeError(f"weights must be numbers, but the dtype of {name!r} is {given.dtype}.")
     own = np.ascontiguousarray(given, np.float64)
     is_wrong = ~((own >= 0) & (own < np.inf))
     if is_wrong.any():
         row = int(is_wrong.argmax())
-        raise ValueError(f"weights must be finite and not negative, but row {row} holds {own[row]}.")
+        raise ValueError(
+            f"weights must be finite and not negative: row {first_row + row} of {name!r} holds {own[row]}."
+        )
     return read_only(own)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from fastperceptron.checks import Array
+from fastperceptron.data.array_dataset import as_weights
 from fastperceptron.data.arrays import rows_dtype
 from fastperceptron.data.dataset import Block
 from fastperceptron.data.readers import Reader
@@ -72,7 +73,9 @@ class Columns:
                 staged[number, : len(rows)] = source[start : start + ROWS_AT_A_TIME]
             rows_of_columns(staged, rows)
         y = None if self.target is None else _plain(columns[self.target])
-        return Block(X, y, None if self.weight is None else _weights(columns[self.weight], self.weight, first_row))
+        if self.weight is None:
+            return Block(X, y, None)
+        return Block(X, y, as_weights(_plain(columns[self.weight]), self.weight, first_row))
 
 
 class _Coded(NamedTuple):
@@ -116,19 +119,6 @@ def _plain(source: Any) -> Array:
     if isinstance(source, _Coded):
         return np.array(source.values, str)[source.codes] if source.values else np.empty(0, "U1")
     return np.asarray(source)
-
-
-def _weights(weights: Array, name: str, first_row: int) -> Array:
-    if not isinstance(weights, np.ndarray) or weights.dtype.kind not in "fiub":
-        raise TypeError(f"the weights' column {name!r} must hold numbers.")
-    weights = np.asarray(weights, np.float64)
-    is_wrong = ~((weights >= 0) & (weights < np.inf))
-    if is_wrong.any():
-        row = int(is_wrong.argmax())
-        raise ValueError(
-            f"weights must be finite and not negative: row {first_row + row} of {name!r} holds {weights[row]}."
-        )
-    return weights
 
 
 def _is_text(kind: pa.DataType) -> bool:

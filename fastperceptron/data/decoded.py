@@ -27,14 +27,14 @@ class ColumnsDataset(Dataset):
 
     def blocks(self) -> Iterator[Block]:
         """Yield all rows once, in order."""
-        first_row = 0
+        n_rows = 0
         # Decoding, turning columns into rows, and what is done with these go on at once.
         with closing(ahead(self._decoded())) as blocks:
             for block in blocks:
                 yield block
-                first_row += len(block.X)
-        self.n_rows = first_row
-        if first_row == 0:
+                n_rows += len(block.X)
+        self.n_rows = n_rows
+        if n_rows == 0:
             raise ValueError(f"{self._reader.name} has no rows.")
 
     def _decoded(self) -> Iterator[Block]:
@@ -76,9 +76,10 @@ class ChunksDataset(Dataset):
 
     def __init__(self, source: Callable[[], Iterator[Any]] | Iterator[Any], cache_dir: Any = None) -> None:
         self._source, self.cache_dir = source, cache_dir
-        if callable(source) and (made := source()) is source() and isinstance(made, Iterator):
+        chunks = self._again()
+        if callable(source) and isinstance(chunks, Iterator) and chunks is source():
             raise ValueError("the function returns the same generator each time: let it make a new one.")
-        first = next(iter(self._again()), None)
+        first = next(iter(chunks), None)
         if first is None:
             raise ValueError("the generator gave no chunks: at least two rows are needed.")
         self._first = _block(first, 0)

@@ -99,15 +99,14 @@ class GeneratedRows(ABC):
 
     def rows_at(self, places: Array) -> Array:
         """Return the rows of these numbers."""
-        return read_only(self.make(places)[0])
+        return self.labelled_at(None, places)[0]
 
     def check_finite(self) -> None:  # noqa: B027  # there is nothing to override
         """Do nothing: all values are finite."""
 
-    def take(self, order: Array, codes: Any) -> tuple[Array, Array, Array]:  # noqa: ARG002
+    def take(self, order: Array, codes: Any) -> tuple[Array, Array, Array]:
         """Return (rows, their codes, places) such that rows[places[k]] is row order[k]."""
-        X, made = self.make(order)
-        return read_only(X), read_only(made), read_only(np.arange(order.size))
+        return *self.labelled_at(codes, order), read_only(np.arange(order.size))
 
 
 class GeneratedCodes:

@@ -195,8 +195,7 @@ def _order(labels: Array, found: Distinct, classes: Array | None) -> tuple[Array
         # A sort of the few classes, which also joins 0.0 and -0.0.
         classes, numbers = np.unique(values, return_inverse=True)
         if classes.size == 1:
-            one = values[0].item()
-            raise ValueError(f"y holds one class only ({one!r}): rows of two classes are needed to tell them apart.")
+            raise one_class_only(values[0].item())
         return classes, numbers
     number_of = {label: number for number, label in enumerate(classes.tolist())}
     numbers = np.array([number_of.get(label, -1) for label in values.tolist()])
@@ -232,6 +231,11 @@ def encode(y: Any, n_rows: int, classes: Array | None = None) -> tuple[Array, Ar
     found, codes, _ = encode_classes(y, n_rows)
     check_two(found, classes)
     return (found if classes is None else classes), codes
+
+
+def one_class_only(label: Any) -> ValueError:
+    """Return the error for labels that are all the same."""
+    return ValueError(f"y holds one class only ({label!r}): rows of two classes are needed to tell them apart.")
 
 
 def check_two(found: Array, classes: Array | None = None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.labels import as_labels, distinct
+from fastperceptron.data.labels import as_labels, distinct, one_class_only
 
 # Class numbers of a stream take one byte each.
 MAXIMUM_CLASSES = 256
@@ -62,8 +62,7 @@ class RunningLabels:
         values = np.array([*self._numbers], np.result_type(*self._dtypes))
         classes, places = np.unique(values, return_inverse=True)
         if classes.size == 1:
-            one = values[0].item()
-            raise ValueError(f"y holds one class only ({one!r}): rows of two classes are needed to tell them apart.")
+            raise one_class_only(values[0].item())
         counts = np.zeros(classes.size, np.int64)
         np.add.at(counts, places, self._counts)
         return classes, places.astype(np.uint8), counts

@@ -36,11 +36,12 @@ class SyntheticDataset(Dataset):
     true_bias : float or ndarray of shape (n_classes,), or None
     """
 
+    classes: Array
+
     def __init__(
         self, rows: GeneratedRows, classes: Array, names: tuple[str, ...] | None, truth: tuple[Any, Any] = (None, None)
     ) -> None:
         self._rows, self.feature_names, self.classes = rows, names, classes
-        self._labels = classes
         self.n_rows, self.n_features = rows.n_rows, rows.n_features
         self.true_weights, self.true_bias = truth
 
@@ -48,11 +49,11 @@ class SyntheticDataset(Dataset):
         """Yield all rows once, in order."""
         for start in range(0, self._rows.n_rows, ROWS_OF_BLOCK):
             X, codes = self._rows.labelled(None, start, min(start + ROWS_OF_BLOCK, self._rows.n_rows))
-            yield Block(X, self._labels[codes], None)
+            yield Block(X, self.classes[codes], None)
 
     def opened(self, tell: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
         """Give the rows as a `Table`."""
-        return nullcontext(Table(self._rows, self._labels, GeneratedCodes(self._rows), identity=self._rows.identity))
+        return nullcontext(Table(self._rows, self.classes, GeneratedCodes(self._rows), identity=self._rows.identity))
 
 
 class _LogisticRows(GeneratedRows):
