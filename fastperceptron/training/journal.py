@@ -49,7 +49,8 @@ class Journal:
         self._keys: list[str] = []
         self._answers: list[Tensors] = []
         self._numbers: dict[str, int] = {}
-        self._place, self._is_changed = 0, True
+        # Only the last answer may be incomplete.
+        self._n_complete, self._place, self._is_changed = 0, 0, True
         if self._path.exists():
             self._load()
         self._write()
@@ -69,7 +70,9 @@ class Journal:
         return self._numbers[name]
 
     def recall(self, key: str) -> Tensors | None:
-        """Return the answer to the next question, complete or not, or None where it has not been asked before.
+        """Return the answer to the next question, or None where it has not been asked before.
+
+        One that is not complete is to be gone on with, and noted under the same key.
 
         Raises
         ------
@@ -80,7 +83,9 @@ class Journal:
             return None
         if self._keys[self._place] != key:
             raise self._other("the rows", "those of the run that wrote it")
-        return {name: tensor.copy() for name, tensor in self._answers[self._place].items()}
+        answer = self._answers[self._place]
+        self._place += self._place < self._n_complete
+        return {name: tensor.copy() for name, tensor in answer.items()}
 
     def note(self, key: str, answer: Tensors, *, is_complete: bool) -> None:
         """Keep the answer to the question that `recall` was last asked; a complete one makes way for the next."""
@@ -90,16 +95,14 @@ class Journal:
         self._answers[self._place] = {name: tensor.copy() for name, tensor in answer.items()}
         self._is_changed = True
         self._place += is_complete
+        self._n_complete = self._place
         if is_complete or time.monotonic() - self._written >= self._seconds:
             self._write()
 
-    def skip(self) -> None:
-        """Go on to the next question, after a complete answer was recalled."""
-        self._place += 1
-
     def _write(self) -> None:
         tensors = {f"{k}.{name}": tensor for k, answer in enumerate(self._answers) for name, tensor in answer.items()}
-        described = {"kind": KIND, "about": self._about, "keys": self._keys, "numbers": self._numbers}
+        described: dict[str, Any] = {"kind": KIND, "about": self._about, "keys": self._keys}
+        described |= {"numbers": self._numbers, "complete": self._n_complete}
         save_tensors(self._path, tensors, described)
         self._written, self._is_changed = time.monotonic(), False
 
@@ -111,7 +114,7 @@ class Journal:
             its = described["about"].get(name)
             if its != mine:
                 raise self._other(name, f"{its}, now {mine}")
-        self._keys, self._numbers = described["keys"], described["numbers"]
+        self._keys, self._numbers, self._n_complete = (described[name] for name in ("keys", "numbers", "complete"))
         self._answers = [{} for _ in self._keys]
         for name, tensor in tensors.items():
             number, _, part = name.partition(".")

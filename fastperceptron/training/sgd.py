@@ -135,8 +135,6 @@ class _Sgd:
             if journal is not None:
                 answer = {"states": self._states, "progress": self._progress, "buffers": np.array([number])}
                 journal.note(key, answer, is_complete=number == self._buffers.count)
-        if journal is not None and n_done == self._buffers.count:
-            journal.skip()
 
     def _exact_standards(self) -> Standards:
         """Return centre and scale of the columns, from one read of all rows."""
