@@ -15,13 +15,15 @@ def deviations(X: np.ndarray) -> np.ndarray:
     return np.where(variances > 0, np.sqrt(variances), 1.0)
 
 
-def log_loss_objective(X: np.ndarray, y: np.ndarray, weights: np.ndarray, bias: float, scale: np.ndarray) -> float:
-    """Return sum(log loss) + |weights of standardised columns|^2 / 2, that is C = 1."""
+def log_loss_objective(
+    X: np.ndarray, y: np.ndarray, weights: np.ndarray, bias: float, scale: np.ndarray, C: float = 1.0
+) -> float:
+    """Return sum(log loss) + |weights of standardised columns|^2 / (2 C)."""
     total = 0.0
     for start in range(0, len(X), BLOCK_ROWS):
         z = X[start : start + BLOCK_ROWS].astype(np.float64) @ weights + bias
         total += float((np.logaddexp(0, z) - y[start : start + BLOCK_ROWS] * z).sum())
-    return total + float(((weights * scale) ** 2).sum()) / 2
+    return total + float(((weights * scale) ** 2).sum()) / (2 * C)
 
 
 def raw_coefficients(pipeline: Any) -> tuple[np.ndarray, float]:

@@ -71,6 +71,17 @@ def rare_columns(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
     return X, _labels(X @ (2 * _weights(n_features, rng)), rng)
 
 
+def one_hot(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return columns of 0 and 1: five categories of a fifth of the columns each, whose levels are rare as words are."""
+    rng = np.random.default_rng(1)
+    X, n_levels = np.zeros((n_rows, n_features), np.float32), n_features // 5
+    share = 1 / np.arange(1, n_levels + 1)
+    for category in range(5):
+        levels = rng.choice(n_levels, n_rows, p=share / share.sum())
+        X[np.arange(n_rows), category * n_levels + levels] = 1
+    return X, _labels(X @ rng.standard_normal(n_features, dtype=np.float32), rng)
+
+
 def digits(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Return rows like 28 x 28 pictures of ten digits: smooth strokes in the middle, black margins, values 0 to 255."""
     rng = np.random.default_rng(1)

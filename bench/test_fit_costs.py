@@ -1,12 +1,12 @@
 """What a fit costs besides time in the long run: on few rows, in memory, and with many classes."""
 
-import os
 import statistics
 import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tables import digits
 
 import fastperceptron as fp
+from bench.tables import digits
 
 MEMORY = """
 import resource, sys
 sys.path.insert(0, {folder!r})
-from tables import independent
+from bench.tables import independent
 import fastperceptron as fp
 X, y = independent(10_000_000, 20)
 fp.PerceptronClassifier().fit(X[:100_000], y[:100_000])
@@ -55,7 +55,7 @@ def test_small_data(race: Callable[..., Any], note: Callable[..., None], loss: s
 @pytest.mark.benchmark(group="memory")
 def test_memory(benchmark: Any, note: Callable[..., None]) -> None:
     megabytes: list[float] = []
-    command = [sys.executable, "-c", MEMORY.format(folder=os.path.dirname(__file__))]
+    command = [sys.executable, "-c", MEMORY.format(folder=str(Path(__file__).parents[1]))]
     run = lambda: megabytes.append(float(subprocess.run(command, check=True, capture_output=True).stdout))  # noqa: E731
     benchmark.pedantic(run, rounds=1)
     note("memory beyond X and y, 10M x 20", megabytes[0], "MiB", "<= 32")

@@ -9,10 +9,10 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tables import independent
 from threadpoolctl import threadpool_limits
 
 import fastperceptron as fp
+from bench.tables import independent
 from fastperceptron.data.arrays import ArrayRows, aligned_zeros
 from fastperceptron.data.labels import encode
 from fastperceptron.kernels.rows import padded_size

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from objective import deviations, log_loss_objective, raw_coefficients
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tables import MAKERS, Table, table
 
 import fastperceptron as fp
+from bench.objective import deviations, log_loss_objective, raw_coefficients
+from bench.tables import MAKERS, Table, table
 
 pytestmark = pytest.mark.benchmark(group="time-to-optimum")
 

@@ -64,10 +64,11 @@ def deviations_of(sums, squares, total, n_rows, centre, out):
 def standardise(rows, centre, scale, has_bias, panel):
     """Write ((x - centre) / scale, 1 or 0 for the bias) to the panel's rows, whose padding stays zero."""
     n_features = rows.shape[1]
+    factors = 1.0 / scale  # a division a value takes four times as long
     for i in range(rows.shape[0]):
         row, out = rows[i], panel[i]
         for j in range(n_features):
-            out[j] = (row[j] - centre[j]) / scale[j]
+            out[j] = (row[j] - centre[j]) * factors[j]
         out[n_features] = has_bias
 
 

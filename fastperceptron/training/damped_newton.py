@@ -6,7 +6,8 @@ singular, its diagonal is raised until it is not.
 
 import itertools
 import math
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.kernels.hessian import newton_kernel, scratch_shapes
 from fastperceptron.kernels.linear_algebra import inner_product, solve
-from fastperceptron.training.passes import MapInOrder
+from fastperceptron.training.pool import MapInOrder
 from fastperceptron.training.preconditioner import (
     ROUNDING,
     factor_of,
@@ -48,17 +49,71 @@ class State:
     squared_slopes: float
 
 
-class SampleObjective:
-    """The penalised loss of one neuron over the rows of a panel (see `Sample`).
+class NewtonObjective(ABC):
+    """The penalised loss of one neuron over rows, with its gradient and Hessian.
 
     Parameters
     ----------
-    panel, targets, weights : float64 arrays
+    n_rows : int
     loss : str
     penalty : ndarray of padded size
         The objective has penalty . point^2 / 2.
     map_in_order : callable
         As `pool_of` gives it.
+    """
+
+    def __init__(
+        self,
+        n_rows: int,
+        loss: str,
+        penalty: Array,
+        map_in_order: MapInOrder[tuple[int, int], tuple[Array, Array]],
+    ) -> None:
+        self.n_rows, self.penalty = n_rows, penalty
+        self._loss, self._kernel, self._map = loss, newton_kernel(loss), map_in_order
+        self._work = n_rows * penalty.size**2
+        n_parts = PARTS if self._work >= PARALLEL_WORK else 1
+        edges = [n_rows * part // n_parts for part in range(n_parts + 1)]
+        self._parts = list(itertools.pairwise(edges))
+
+    @abstractmethod
+    def blocks(self, start: int, stop: int) -> Iterator[tuple[Array, Array, Array]]:
+        """Yield the rows from start to stop, standardised as in `Sample`, with their targets and weights."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a Hessian takes so long that gradients should do most of the way."""
+        return self._work >= LARGE_WORK
+
+    def at(self, point: Array, exactness: float, has_hessian: bool = True) -> State:
+        """Return loss, gradient and (unless not asked for) Hessian at a point."""
+        size = point.size
+
+        def add_up(part: tuple[int, int]) -> tuple[Array, Array]:
+            sums, hessian = np.zeros(size + 3), np.zeros((size, size if has_hessian else 0))
+            values, scaled = (np.zeros(shape) for shape in scratch_shapes(size))
+            for panel, targets, weights in self.blocks(*part):
+                self._kernel(panel, (targets, weights), point, exactness, sums, hessian, (values, scaled))
+            return sums, hessian
+
+        results = self._map(add_up, self._parts) if len(self._parts) > 1 else map(add_up, self._parts)
+        sums, hessian = next(results)
+        for more_sums, more_hessian in results:
+            sums += more_sums
+            hessian += more_hessian
+        value = sums[size] + inner_product(self.penalty * point, point) / 2
+        gradient = sums[:size] + self.penalty * point
+        return State(point, float(value), gradient, hessian, exactness, float(sums[size + 1]), float(sums[size + 2]))
+
+
+class SampleObjective(NewtonObjective):
+    """The objective over the rows of a panel (see `Sample`).
+
+    Parameters
+    ----------
+    panel, targets, weights : float64 arrays
+    loss, penalty, map_in_order
+        As above.
     """
 
     def __init__(
@@ -70,13 +125,13 @@ class SampleObjective:
         penalty: Array,
         map_in_order: MapInOrder[tuple[int, int], tuple[Array, Array]],
     ) -> None:
-        self._panel, self._targets, self._weights, self.penalty = panel, targets, weights, penalty
-        self._loss, self._kernel, self._map = loss, newton_kernel(loss), map_in_order
-        n_rows, size = panel.shape
-        self._work = n_rows * size * size
-        n_parts = PARTS if self._work >= PARALLEL_WORK else 1
-        edges = [n_rows * part // n_parts for part in range(n_parts + 1)]
-        self._parts = list(itertools.pairwise(edges))
+        super().__init__(len(targets), loss, penalty, map_in_order)
+        self._panel, self._targets, self._weights = panel, targets, weights
+
+    def blocks(self, start: int, stop: int) -> Iterator[tuple[Array, Array, Array]]:
+        """Yield the rows from start to stop at once."""
+        rows = slice(start, stop)
+        yield self._panel[rows], self._targets[rows], self._weights[rows]
 
     def half(self, first: int) -> "SampleObjective":
         """Return the objective over every second row, from the first or the second on, each counted twice."""
@@ -85,37 +140,6 @@ class SampleObjective:
             np.ascontiguousarray(part[rows]) for part in (self._panel, self._targets, self._weights)
         )
         return SampleObjective(panel, targets, 2.0 * weights, self._loss, self.penalty, self._map)
-
-    @property
-    def n_rows(self) -> int:
-        """How many rows it is a sum over."""
-        return int(self._targets.size)
-
-    @property
-    def is_large(self) -> bool:
-        """Whether a Hessian takes so long that gradients should do most of the way."""
-        return bool(self._work >= LARGE_WORK)
-
-    def at(self, point: Array, exactness: float, has_hessian: bool = True) -> State:
-        """Return loss, gradient and (unless not asked for) Hessian at a point."""
-        size = point.size
-
-        def add_up(part: tuple[int, int]) -> tuple[Array, Array]:
-            rows = slice(*part)
-            sums, hessian = np.zeros(size + 3), np.zeros((size, size if has_hessian else 0))
-            values, scaled = (np.zeros(shape) for shape in scratch_shapes(size))
-            labels = self._targets[rows], self._weights[rows]
-            self._kernel(self._panel[rows], labels, point, exactness, sums, hessian, (values, scaled))
-            return sums, hessian
-
-        results = self._map(add_up, self._parts) if len(self._parts) > 1 else map(add_up, self._parts)
-        sums, hessian = next(results)
-        for more_sums, more_hessian in results:
-            sums += more_sums
-            hessian += more_hessian
-        value = sums[size] + inner_product(self.penalty * point, point) / 2
-        gradient = sums[:size] + self.penalty * point
-        return State(point, float(value), gradient, hessian, exactness, float(sums[size + 1]), float(sums[size + 2]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,14 +168,19 @@ class Optimum:
 
 
 def minimise(
-    objective: SampleObjective,
+    objective: NewtonObjective,
     start: Array,
     goal: Callable[[State], float],
     exactness: float,
     max_evaluations: int,
     is_polished: bool,
+    fallback: Array | None = None,
 ) -> Optimum:
-    """Return the point where half the Newton decrement is at most goal(state), or the best one found."""
+    """Return the point where half the Newton decrement is at most goal(state), or the best one found.
+
+    Where the first step from `start` is no good, it starts anew from `fallback`: with outliers, steps from beside the
+    optimum are cut again and again, 15 evaluations where 5 from zero will do.
+    """
     state, n_evaluations, polished = objective.at(start, exactness), 1, 0
     values = [state.value]
     gap = math.inf
@@ -171,8 +200,12 @@ def minimise(
             polished += 1
         if is_rounding or polished > (POLISHING_STEPS if is_polished else 0) or n_evaluations >= max_evaluations:
             break
-        better, used = _line_search(objective, state, step, exactness, max_evaluations - n_evaluations)
+        budget = max_evaluations - n_evaluations
+        better, used = _line_search(objective, state, step, exactness, budget if fallback is None else min(budget, 1))
         n_evaluations += used
+        if better is None and fallback is not None and used < budget:
+            better, n_evaluations, values = objective.at(fallback, exactness), n_evaluations + 1, []
+        fallback = None
         if better is None:
             break
         state = better
@@ -181,7 +214,7 @@ def minimise(
 
 
 def _line_search(
-    objective: SampleObjective, state: State, step: Array, exactness: float, budget: int
+    objective: NewtonObjective, state: State, step: Array, exactness: float, budget: int
 ) -> tuple[State | None, int]:
     """Return the first of step, step / 2, step / 4, ... that lowers the objective as it promises, and the cost."""
     slope = float(inner_product(step, state.gradient))

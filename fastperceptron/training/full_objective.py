@@ -15,7 +15,8 @@ from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.sample import deviations_of
 from fastperceptron.training.observer import Observer
 from fastperceptron.training.options import NewtonOptions
-from fastperceptron.training.passes import ExactSums, MapInOrder
+from fastperceptron.training.passes import ExactSums
+from fastperceptron.training.pool import MapInOrder
 from fastperceptron.training.problem import Problem
 from fastperceptron.training.standards import Standards
 
@@ -47,6 +48,8 @@ class FullObjective:
     exactness : float
         Of the curvature in the Hessian's diagonal; see kernels/losses.py.
     penalty : ndarray of padded size
+    is_void : ndarray of padded size, bool
+        Of the columns that a read found constant beside an intercept: they have no weight.
     total : float
         The sum of the rows' weights.
     n_reads : int
@@ -63,7 +66,7 @@ class FullObjective:
         self._observer = observer
         self._problem, self._options, self._standards, self._map = problem, options, standards, map_in_order
         self.penalty = penalty_of(options, standards, standards.deviations)
-        self._is_void = np.zeros(self.penalty.size, bool)
+        self.is_void = np.zeros(self.penalty.size, bool)
         self.total, self.n_reads = 0.0, 0
 
     def choose(self, loss: str, exactness: float) -> None:
@@ -97,13 +100,13 @@ class FullObjective:
         diagonals = np.empty((len(points), 0))
         if has_moments:
             self._take_in(moments)
-            diagonals = np.where(self._is_void, 0.0, moments[2:] / standards.scale**2)
+            diagonals = np.where(self.is_void, 0.0, moments[2:] / standards.scale**2)
         rounded = weights.astype(np.float64) * standards.scale
         readings = []
         for point, its_sums, diagonal in zip(rounded, sums, diagonals, strict=True):
             shrinking = self.penalty * point
             gradient = its_sums[: point.size] / standards.scale + shrinking
-            gradient[self._is_void] = 0.0
+            gradient[self.is_void] = 0.0
             gradient[n] *= self._options.fit_intercept
             value = float(its_sums[point.size] + inner_product(shrinking, point) / 2)
             readings.append(Reading(point, value, gradient, diagonal))
@@ -116,4 +119,4 @@ class FullObjective:
         self.total = float(moments[0, n])
         deviations_of(moments[0, :n], moments[1, :n], self.total, n_rows, self._standards.centre, deviations)
         self.penalty = penalty_of(self._options, self._standards, deviations)
-        self._is_void[:n] = (deviations == 0) & self._options.fit_intercept
+        self.is_void[:n] = (deviations == 0) & self._options.fit_intercept

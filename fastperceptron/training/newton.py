@@ -11,6 +11,7 @@ steps start from the exact diagonal and what gradients of the sample say; where 
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.prediction import sum_in_order
+from fastperceptron.training.all_rows import AllRows
 from fastperceptron.training.certificate import Certificate, certificate_of, rough_goal
 from fastperceptron.training.damped_newton import (
     LARGE_WORK,
@@ -33,8 +35,8 @@ from fastperceptron.training.full_objective import FullObjective, Reading
 from fastperceptron.training.neuron import Found, Neuron, solution_of
 from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.options import NewtonOptions
-from fastperceptron.training.passes import MapInOrder, pool_of
-from fastperceptron.training.plan import hessian_price, hessian_rows, sample_size
+from fastperceptron.training.plan import hessian_price, hessian_rows, is_newton_due, sample_size
+from fastperceptron.training.pool import MapInOrder, pool_of
 from fastperceptron.training.preconditioner import (
     Precondition,
     corrected_hessian,
@@ -160,11 +162,12 @@ class Newton:
         """How many rows one of the sample stands for."""
         return float(self._n_rows / self._sample.n_rows)
 
-    def _certificate(self, state: State, loss: str) -> Certificate:
+    def _certificate(self, state: State, loss: str, expansion: float | None = None) -> Certificate:
+        expansion = self._expansion if expansion is None else expansion
         n_parameters, is_penalised = self._n_features + 1, self._options.penalty > 0
         is_plain = self._problem.row_weights is None and self._problem.class_weights is None
         return certificate_of(
-            state, loss, n_parameters, self._n_rows, self._expansion, is_plain=is_plain, is_penalised=is_penalised
+            state, loss, n_parameters, self._n_rows, expansion, is_plain=is_plain, is_penalised=is_penalised
         )
 
     # All rows
@@ -250,6 +253,11 @@ class Newton:
 
     def _improve(self, neurons: list[Neuron], tol: float) -> None:
         """Sum in float64 and take Hessians anew, of more rows, where that can be had; else give up what is stuck."""
+        reads, is_single = self._full.n_reads, self._problem.rows.dtype == np.float32
+        if not self._is_shared and is_newton_due(self._n_rows, self._n_features, is_single, reads):
+            for neuron in neurons:
+                self._minimise_all(neuron, tol)
+            return
         was_single = self._is_single
         self._is_single = was_single and not (self._has_hessian or any(neuron.search.is_stuck for neuron in neurons))
         growth = self._growth * GROWTH if self._has_hessian else 1
@@ -268,6 +276,27 @@ class Newton:
                 neuron.search.restart(neuron.search.precondition)
             elif neuron.search.is_stuck:
                 neuron.is_done = True
+
+    def _minimise_all(self, neuron: Neuron, tol: float) -> None:
+        """Take a neuron to the optimum by Newton's method on all rows; each of its steps counts as a read."""
+        full, options = self._full, self._options
+        standards = replace(self._sample.standards, scale=np.where(full.is_void, np.inf, self._sample.standards.scale))
+
+        def goal(state: State) -> float:
+            neuron.certificate = self._certificate(state, full.loss, expansion=1.0)
+            return neuron.certificate.goal(tol)
+
+        bias = float(options.fit_intercept)
+        objective = AllRows(self._problem, neuron.positive, standards, bias, full.loss, full.penalty, self._map)
+        start, away = neuron.search.point, self._start(neuron.positive, None)
+        budget = options.max_iter - full.n_reads
+        optimum = minimise(objective, start, goal, full.exactness, budget, is_polished=False, fallback=away)
+        full.n_reads += optimum.n_evaluations
+        state, self._has_hessian = optimum.state, True
+        precondition = inverse_hessian(state.hessian, full.penalty)
+        neuron.optimum = optimum
+        neuron.search = QuasiNewton(state.point, state.value, state.gradient, precondition)
+        neuron.is_done = True
 
     def _is_hessian_due(self, neuron: Neuron) -> bool:
         """Whether the sample has grown since the neuron's Hessian, or reads since have cost as much as a new one."""

@@ -1,14 +1,6 @@
-"""Exact sums over all rows, on any number of threads: tiles are shared out to a pool, and added in the rows' order.
+"""Exact sums over all rows, on any number of threads: tiles are shared out to a pool, and added in the rows' order."""
 
-The pool belongs to one fit. Numba's own threading layers abort on concurrent entry or die after a fork; a pool of
-Python threads that run kernels without the GIL does neither.
-"""
-
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -25,41 +17,14 @@ from fastperceptron.kernels.objective import (
 from fastperceptron.kernels.vectors import LANES
 from fastperceptron.training.journal import Journal, digest
 from fastperceptron.training.observer import NOBODY, Observer
+from fastperceptron.training.pool import MapInOrder
 from fastperceptron.training.problem import Problem
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
-MapInOrder = Callable[[Callable[[Task], Result], Iterable[Task]], Iterator[Result]]
-
-# Tiles of one task: at 65,536 elements each about 2 ms of work, so that handing it over costs nothing.
-TILES_PER_TASK = 32
-# Tasks a thread that wait or whose results do.
-TASKS_AHEAD = 4
+# Tiles of one task: of 65,536 elements, 20 us of work, each. A task costs some 20 us itself.
+TILES_PER_TASK, FEWEST_TILES_PER_TASK = 16, 4
+# Tasks of a read at least, where there are enough tiles: threads end at about the same time.
+TASKS_PER_READ = 8
 _NONE = read_only(np.empty(0))
-
-
-@contextmanager
-def pool_of(n_threads: int) -> Iterator[MapInOrder[Any, Any]]:
-    """Give a `map` whose results come in order, run by so many threads."""
-    if n_threads == 1:
-        yield map
-        return
-    pool = ThreadPoolExecutor(n_threads)
-
-    def map_in_order(function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
-        # pool.map would hand in all tasks at once: of a billion rows 10,000, 15 MB.
-        coming: deque[Future[Any]] = deque()
-        for task in tasks:
-            coming.append(pool.submit(function, task))
-            if len(coming) > TASKS_AHEAD * n_threads:
-                yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()
-
-    try:
-        yield map_in_order
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 class ExactSums:
@@ -131,7 +96,8 @@ class ExactSums:
         if journal is not None:
             key = digest(self.loss, self.exactness, weights, positives, centre, has_moments)
             first = _recalled(journal, key, total, moments)
-        size, n_rows = tile_size * TILES_PER_TASK, self._rows.n_rows
+        n_rows = self._rows.n_rows
+        size = tile_size * tiles_per_task(-(-n_rows // tile_size))
         self._observer.tell(first)
         add_up(range(0))  # compiles before threads meet
         tasks = (range(start, min(start + size, n_rows)) for start in range(first, n_rows, size))
@@ -145,6 +111,11 @@ class ExactSums:
                 answer = {"total": total, "moments": moments, "rows": np.array([stop])}
                 journal.note(key, answer, is_complete=stop == n_rows)
         return total, moments
+
+
+def tiles_per_task(n_tiles: int) -> int:
+    """Return how many tiles make a task. What is computed does not depend on it."""
+    return min(TILES_PER_TASK, max(FEWEST_TILES_PER_TASK, -(-n_tiles // TASKS_PER_READ)))
 
 
 def _recalled(journal: Journal, key: str, total: Array, moments: Array) -> int:

@@ -8,7 +8,8 @@ from fastperceptron.data.arrays import ArrayRows, read_only
 from fastperceptron.kernels.objective import rows_per_tile
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training import passes
-from fastperceptron.training.passes import ExactSums, pool_of
+from fastperceptron.training.passes import ExactSums
+from fastperceptron.training.pool import pool_of
 from fastperceptron.training.problem import Problem
 
 N_FEATURES = 12

@@ -1,0 +1,55 @@
+"""Vowpal Wabbit: rows are written in its text format, and its learner reads them, with a cache for later passes."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.competitors import Array, Competitor, Fitted
+
+CHUNK_ROWS = 1 << 14
+
+
+def _write(path: Path, X: Array, y: Array) -> None:
+    pattern = "%d |" + "".join(f" {place}:%.6g" for place in range(X.shape[1])) + "\n"
+    with path.open("w") as file:
+        for start in range(0, len(y), CHUNK_ROWS):
+            part = slice(start, start + CHUNK_ROWS)
+            rows = np.column_stack([2 * y[part].astype(np.int8) - 1, X[part]])
+            file.writelines(pattern % tuple(row) for row in rows.tolist())
+
+
+def fit(X: Array, y: Array, C: float, passes: int) -> Fitted:
+    """Fit by its default: adaptive, normalised, invariant steps, which need no scaled columns."""
+    from vowpalwabbit import Workspace
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.vw"
+        _write(path, X, y)
+        options = f"--loss_function logistic --passes {passes} --l2 {1 / (C * len(y)):.3g} --holdout_off --quiet"
+        model: Any = Workspace(f"--data {path} --cache_file {path}.cache -b {_bits(X.shape[1])} {options}")
+        weights = np.array([model.get_weight_from_name(str(place)) for place in range(X.shape[1])])
+        bias = float(model.get_weight_from_name("Constant"))
+        model.finish()
+    return Fitted(weights, bias)
+
+
+def _bits(n_features: int) -> int:
+    """Return the bits of a hash in which columns, numbered, do not meet one another; 18 is the default."""
+    return max(18, (4 * n_features).bit_length())
+
+
+COMPETITORS = [
+    Competitor(
+        "Vowpal Wabbit",
+        "vowpalwabbit",
+        fit,
+        tuple({"passes": passes} for passes in (1, 2, 5, 20)),
+        "Vowpal Wabbit wiki, Command-line arguments; input format of numbered features",
+        "passes; --l2 is 1 / (C n)",
+        is_scaled=False,
+        checks_values=False,
+        most_values=4_000_000,
+    )
+]

@@ -1,0 +1,159 @@
+"""The benchmark suite's honesty: planted cheats are caught, and a time is the time of runs that reached the target."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+
+from bench.competitors import OURS, Competitor, Fitted, all_competitors, fit_pipeline
+from bench.judge import Judge, Run, bounds, check, fastest_setting, time_of
+from bench.outcomes import PRODUCT, outcome, summary
+from bench.race import Entry, Race, described
+from bench.report import lines
+from fastperceptron import PerceptronClassifier
+
+BOUNDS = {"held_out": 0.5, "objective": 0.4}
+
+
+def competitor(fit: Any, package: str = "scikit-learn", **options: Any) -> Competitor:
+    return Competitor("planted", package, fit, ({},), "", "", **options)
+
+
+def run(held_out: float, seconds: float = 1.0) -> Run:
+    return Run(seconds, seconds, held_out, held_out)
+
+
+def fit_unscaled(X: Any, y: Any, C: float) -> Fitted:
+    model = SGDClassifier(loss="log_loss", max_iter=5, tol=None, random_state=0).fit(X, y)
+    return Fitted(model.coef_[0], float(model.intercept_[0]))
+
+
+def fit_scaled(X: Any, y: Any, C: float) -> Fitted:
+    return fit_pipeline(LogisticRegression(C=C), X, y)
+
+
+def fit_around_the_border(X: Any, y: Any, C: float) -> Fitted:
+    from fastperceptron.data.arrays import ArrayRows
+    from fastperceptron.training.newton import newton
+    from fastperceptron.training.options import NewtonOptions
+    from fastperceptron.training.problem import Problem
+
+    solution = newton(Problem(ArrayRows(X), y, 2), NewtonOptions(loss="log_loss"))
+    return Fitted(solution.weights[0], float(solution.bias[0]))
+
+
+def fit_of_ours(X: Any, y: Any, C: float) -> Fitted:
+    classifier = PerceptronClassifier(loss="log_loss", C=C).fit(X, y)
+    return Fitted(classifier.coef_[0], float(classifier.intercept_[0]))
+
+
+def test_unscaled_columns_are_caught_where_the_documentation_says_scale() -> None:
+    with pytest.raises(ValueError, match="says scale, its adapter does not"):
+        check(competitor(fit_unscaled))
+    check(competitor(fit_scaled))
+
+
+@pytest.mark.compiled
+def test_a_timed_call_without_our_own_validation_is_caught() -> None:
+    with pytest.raises(ValueError, match="does not validate: it took"):
+        check(competitor(fit_around_the_border, OURS, is_scaled=False))
+    with pytest.raises(ValueError, match="does not validate: it took a NaN"):
+        check(competitor(lambda X, y, C: fit_of_ours(np.nan_to_num(X), y, C), OURS, is_scaled=False))
+    check(competitor(fit_of_ours, OURS, is_scaled=False))
+
+
+def test_a_run_that_missed_the_target_leaves_no_time() -> None:
+    assert time_of([run(0.49, 3.0), run(0.5, 1.0), run(0.49, 2.0)], "held_out", 0.5) == 2.0
+    assert time_of([run(0.49), run(0.51), run(0.49)], "held_out", 0.5) is None
+    assert time_of([], "held_out", 0.5) is None
+    assert fastest_setting([run(0.6, 1.0), None, run(0.4, 3.0), run(0.4, 2.0)], "held_out", 0.5) == 3
+    assert fastest_setting([run(0.6), None], "held_out", 0.5) is None
+
+
+def test_who_is_good_only_while_it_explores_has_no_time() -> None:
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    y = (X[:, 0] > 0).astype(np.uint8)
+    judge, fits = Judge(X, y, X, y), iter([[5.0, 0.0], [5.0, 0.0], *[[-5.0, 0.0]] * 4])
+
+    class Cheat:
+        def take(self, table: Any, seconds: float) -> None:
+            """Take any table."""
+
+        def fit(self, setting: int, seconds: float, is_trimmed: bool = False) -> dict[str, Any]:
+            return {"seconds": 0.01, "core_seconds": 0.01, "peak_bytes": 0, "weights": next(fits), "bias": 0.0}
+
+        def stop(self) -> None:
+            """There is no process."""
+
+    race = Race([], None, patience=1.0, n_rounds=3)  # type: ignore[arg-type]  # nothing is logged
+    race._competitors, race._workers = {"planted": competitor(None)}, {"planted": Cheat()}  # type: ignore[dict-item]
+    found = race.run(None, X.size, judge, str)["entries"]["planted"]  # type: ignore[arg-type]  # there is no folder
+    assert found["chosen"]["held_out"] == 0
+    assert len(found["timed"]["held_out"]) == 3
+    assert found["seconds"] == {"held_out": None, "objective": None}
+
+
+def test_weights_that_are_not_finite_or_of_another_length_reach_nothing() -> None:
+    X, y = np.eye(4), np.array([0, 1, 0, 1])
+    judge = Judge(X, y, X, y)
+    told = {"seconds": 1.0, "core_seconds": 1.0, "bias": 0.0}
+    assert judge.run(told | {"weights": [np.nan] * 4}).held_out == np.inf
+    with pytest.raises(ValueError, match="4 columns returned weights of shape"):
+        judge.run(told | {"weights": [0.0] * 3})
+
+
+def test_bounds_are_those_of_the_best_of_all_runs() -> None:
+    assert bounds([run(0.5), run(0.4), run(np.inf)]) == {"held_out": pytest.approx(0.4004), "objective": 0.4 + 4e-7}
+
+
+def document() -> dict[str, Any]:
+    """Return results on two tables: one that we win, one where we never reach the target."""
+
+    def facts(ours: list[Run], theirs: list[Run], n_rows: int) -> dict[str, Any]:
+        entries = {}
+        for name, runs in ((PRODUCT, ours), ("another", theirs)):
+            timed = {"held_out": runs, "objective": runs}
+            entries[name] = described(Entry(list(runs), {}, timed, dict.fromkeys(timed, 1 << 20)), BOUNDS)
+        sizes = {"n_rows": n_rows, "n_features": 2, "kind": "real", "dtype": "float32", "read_seconds": 1e-3}
+        return sizes | {"entries": entries, "bounds": BOUNDS, "C": 1.0}
+
+    won, lost = facts([run(0.3, 0.1)], [run(0.3, 1.0)], 20_000), facts([run(0.6, 0.1)], [run(0.3, 1.0)], 200)
+    machine = {"processor": "a processor", "cores": 2, "memory_bytes": 1 << 30, "system": "", "python": "3"}
+    machine |= {"fastperceptron": "1", "commit": "abc", "when": "today", "packages": {}}
+    told = {"settings": [{}], "source": "its documentation", "tuned": "nothing"}
+    return {
+        "machine": machine,
+        "tables": {"won": won, "lost": lost},
+        "competitors": {PRODUCT: told, "another": told},
+        "left_out": ["absent"],
+        "rounds": 1,
+        "patience": 1.0,
+        "reads": 0.0,
+    }
+
+
+def test_the_report_says_who_never_reached_the_target_and_what_was_left_out() -> None:
+    results = document()
+    assert outcome("won", results["tables"]["won"], "held_out").ratio == pytest.approx(10)
+    lost = outcome("lost", results["tables"]["lost"], "held_out")
+    assert (lost.ours, lost.ratio, lost.is_first, lost.is_near_first) == (None, None, False, False)
+    assert "first on 1 of the 1 large tables, 10.0 times" in summary(results)[0]
+    text = "\n".join(lines(results, []))
+    assert "| lost | 200 x 2 | 1 ms | never | another |" in text
+    assert "Left out, because not installed: absent." in text
+
+
+def test_the_pictures_are_drawn_from_the_results_alone(tmp_path: Any) -> None:
+    from bench.pictures import draw_all
+
+    written = draw_all(document(), tmp_path / "machine")
+    assert [path.name for path in written] == [
+        f"machine-{name}.png" for name in ("time-to-accuracy", "loss-by-time", "memory")
+    ]
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("name", [name for name, each in all_competitors().items() if each.version()])
+def test_the_adapters_of_what_is_installed_are_honest(name: str) -> None:
+    check(all_competitors()[name])
