@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bench.machine import processor
 
 ROUNDS = 15
 RESULTS = pytest.StashKey[list[tuple[str, str, str]]]()
@@ -22,14 +23,8 @@ RESULTS = pytest.StashKey[list[tuple[str, str, str]]]()
 
 def machine() -> str:
     """Return the processor's model, the number of cores and the versions that matter."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "scipy"))
-    processor = names[0] if names else platform.processor()
-    return f"{processor}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
+    return f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -109,7 +109,8 @@ def check(competitor: Competitor) -> None:
     y = (rng.random(len(z)) < expit(z)).astype(np.uint8)
     setting = competitor.settings[-1]
     if competitor.is_scaled:
-        scales, shifts = np.float32([1e-3, 1, 30, 1e3]), np.float32([2e-3, 0, -50, 1e3])
+        scales = np.array([1e-3, 1, 30, 1e3], np.float32)
+        shifts = np.array([2e-3, 0, -50, 1e3], np.float32)
         plain, scaled = (competitor.fit(rows, y, C=1.0, **setting) for rows in (X, X * scales + shifts))
         expected, found = _logits(plain, X), _logits(scaled, X * scales + shifts)
         if not np.abs(found - expected).max() <= SAME_LOGITS * expected.std():

@@ -1,7 +1,5 @@
 """The objective that all competitors minimise, computed in float64 by none of them."""
 
-from typing import Any
-
 import numpy as np
 
 BLOCK_ROWS = 1 << 16
@@ -24,10 +22,3 @@ def log_loss_objective(
         z = X[start : start + BLOCK_ROWS].astype(np.float64) @ weights + bias
         total += float((np.logaddexp(0, z) - y[start : start + BLOCK_ROWS] * z).sum())
     return total + float(((weights * scale) ** 2).sum()) / (2 * C)
-
-
-def raw_coefficients(pipeline: Any) -> tuple[np.ndarray, float]:
-    """Return the weights for raw columns, and the bias, of StandardScaler before LogisticRegression."""
-    scaler, regression = pipeline[0], pipeline[-1]
-    weights = regression.coef_[0].astype(np.float64) / scaler.scale_
-    return weights, float(regression.intercept_[0] - weights @ scaler.mean_)

@@ -1,16 +1,33 @@
-"""The results in Markdown: a summary, a table a target, everyone's times, what was tuned. Generated, never typed."""
+"""The results in Markdown: a summary, a table a target, everyone's times, what was tuned. Generated, never typed.
+
+`python -m bench.report RESULTS.json` writes them anew.
+"""
 
 import json
 import statistics
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.generated import write_part
 from bench.judge import TARGETS
 from bench.outcomes import LABELS, LARGE_MADE, LARGE_REAL, PRODUCT, outcome, summary, times
 from bench.pictures import draw_all
 
 MEGABYTE = 1 << 20
+# Tables in README.md.
+EXCERPT = (
+    "independent, 1M x 20",
+    "correlated, 1M x 20",
+    "rare class, 1M x 20",
+    "independent, 20M x 20",
+    "independent, 10M x 2",
+    "one-hot, 1M x 100",
+    "flights",
+    "military",
+    "diamonds",
+)
 EVERYONE = (
     "Never: none of its settings reached the target, however long it took. Slow: none did within the patience. Empty: "
     "not asked, since its documentation does not mean it for so many rows."
@@ -112,7 +129,8 @@ def lines(document: dict[str, Any], pictures: list[Path]) -> Iterator[str]:
     yield (
         f"Large tables, in bold, are made ones of {LARGE_MADE:,} rows and real ones of {LARGE_REAL:,} rows or more. "
         f"Ours is {PRODUCT}. A time is the median of {document['rounds']} runs, each of which reached the target. "
-        f"Whose fit took longer than {document['patience']:g} s, or {document['reads']:g} times X @ w, explored no further."
+        f"Whose fit took longer than {document['patience']:g} s, or {document['reads']:g} times X @ w, explored no "
+        "further."
     )
     yield from summary(document)
     for picture in pictures:
@@ -130,10 +148,33 @@ def lines(document: dict[str, Any], pictures: list[Path]) -> Iterator[str]:
         yield f"- **{name}** ({facts['source']}): {facts['tuned']}. {len(facts['settings'])} settings."
 
 
+def excerpt(document: dict[str, Any], pictures: list[Path], home: Path) -> Iterator[str]:
+    """Yield what README.md shows: the summary, the first picture, and the times on some tables."""
+    yield from ("\n".join(["", *summary(document)]).strip().replace("\n", "\n\n"), "")
+    yield f"![Time to accuracy]({pictures[0].relative_to(home)})"
+    yield ""
+    yield "| held-out log loss within 0.1% of the best, from raw data | fastperceptron | best of the others | |"
+    yield "| --- | --- | --- | --- |"
+    for name in EXCERPT:
+        facts = next((facts for table, facts in document["tables"].items() if table.startswith(name)), None)
+        if facts is not None:
+            found = outcome(name, facts, TARGETS[0])
+            times_ours = f"{found.ratio:.1f} times" if found.ratio is not None else ""
+            cells = [duration(found.ours), f"{duration(found.theirs)}, {found.rival or 'nobody'}", times_ours]
+            yield f"| {name}: {facts['n_rows']:,} x {facts['n_features']} | {' | '.join(cells)} |"
+
+
 def report(path: Path) -> list[Path]:
-    """Write the report and the pictures beside the JSON; return their paths."""
+    """Write the report and the pictures beside the JSON, and of a full race the excerpt in README.md; return paths."""
     document = json.loads(path.read_text(encoding="utf-8"))
     pictures = draw_all(document, path.with_suffix(""))
     text = path.with_suffix(".md")
     text.write_text("\n\n".join(lines(document, pictures)) + "\n", encoding="utf-8")
+    home = Path(__file__).parents[1]
+    if document["full"] and path.resolve().is_relative_to(home):
+        write_part(home / "README.md", "race", excerpt(document, pictures, home))
     return [path, text, *pictures]
+
+
+if __name__ == "__main__":
+    report(Path(sys.argv[1]))

@@ -1,12 +1,13 @@
 """The roofline (Williams, Waterman, Patterson 2009): what the machine's memory and arithmetic allow each kernel.
 
-`python -m bench.roofline` measures both and every kernel on one thread, and prints the table of bench/README.md. A
+`python -m bench.roofline` measures both and every kernel on one thread, and writes the table in bench/README.md. A
 kernel's bound is the longer of reading its rows and of doing its arithmetic; it says how far the kernel is from it.
 """
 
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numba import njit
 from threadpoolctl import threadpool_limits
 
 from bench.competitors import Array
+from bench.generated import write_part
 from fastperceptron.data.arrays import ArrayRows, aligned_zeros
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.prediction import probabilities
@@ -131,4 +133,4 @@ def table() -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(table()))
+    write_part(Path(__file__).with_name("README.md"), "roofline", table())

@@ -1,19 +1,7 @@
 """Made tables for the benchmarks of fitting: float32 rows, two classes drawn from a logistic model, a seed each."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.special import expit
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows and labels, and what they are called in the results."""
-
-    name: str
-    X: np.ndarray
-    y: np.ndarray
 
 
 def _labels(z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -97,23 +85,3 @@ def digits(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
         picture = 27 * templates[y[part]] + 90 * noise
         X[part] = np.clip(picture - 20, 0, 255).reshape(-1, 784)
     return X, y
-
-
-MAKERS: dict[str, tuple[Callable[..., tuple[np.ndarray, np.ndarray]], int, int]] = {
-    "1M x 20, independent": (independent, 1_000_000, 20),
-    "1M x 20, scaled": (scaled, 1_000_000, 20),
-    "1M x 20, rare class": (rare_class, 1_000_000, 20),
-    "1M x 20, heavy-tailed": (heavy_tailed, 1_000_000, 20),
-    "1M x 20, correlated": (correlated, 1_000_000, 20),
-    "1M x 20, rare columns": (rare_columns, 1_000_000, 20),
-    "10M x 2": (independent, 10_000_000, 2),
-    "200k x 100": (independent, 200_000, 100),
-    "100k x 500": (independent, 100_000, 500),
-    "20k x 2000": (independent, 20_000, 2000),
-}
-
-
-def table(name: str) -> Table:
-    """Return a table by name."""
-    make, n_rows, n_features = MAKERS[name]
-    return Table(name, *make(n_rows, n_features))

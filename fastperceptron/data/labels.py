@@ -148,6 +148,11 @@ def distinct(labels: Array) -> Distinct:
 
 
 def _distinct_numbers(labels: Array) -> Distinct:
+    if labels.dtype.itemsize == 1 and labels.dtype.kind in "ub" and labels.min() == 0 and labels.max() == 1:
+        # Class numbers already: widening a million of them to look them up took 3 ms.
+        n_ones = np.count_nonzero(labels)
+        first_rows, counts = np.array([labels.argmin(), labels.argmax()]), np.array([labels.size - n_ones, n_ones])
+        return Distinct(first_rows, np.ascontiguousarray(labels).view(np.uint8), counts)
     wide = {"f": np.float64, "u": np.uint64}.get(labels.dtype.kind, np.int64)
     table, codes, are_few = empty_table(), np.empty(labels.size, np.uint8), True
     for start in range(0, labels.size, BLOCK_LABELS):

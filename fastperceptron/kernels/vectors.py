@@ -11,7 +11,10 @@ from numba.core import cgutils
 
 LANES = 8
 CACHE_LINE = 64
-PREFETCHED_LINES = 8
+PREFETCHED_LINES = 16
+# Where lines are brought: the first-level cache has too few places for what is under way. From there, passes over rows
+# of 100 float32 took 46 ns a row instead of 28, predictions 43 instead of 22.
+SECOND_LEVEL = 2
 INDEX = ir.IntType(64)
 INT32 = ir.IntType(32)
 LANE_NUMBERS = ir.Constant(ir.VectorType(INT32, LANES), list(range(LANES)))
@@ -34,6 +37,10 @@ class RowReader:
     def start(self, row):
         """Return the pointer to the first element of a row."""
         return self._builder.gep(self._data, [self._builder.mul(row, self._n_features)])
+
+    def lines_of_chunk(self, strip_rows):
+        """Return the numbers of the cache lines that hold a chunk of a strip's rows."""
+        return range(strip_rows * LANES * _alignment(self._element) // CACHE_LINE)
 
     def prefetch_lines(self, row, strip, strip_rows, chunk_offset, lines):
         """Ask for some lines of the rows from `row` on: of the lines that hold a chunk of a strip's rows, these.
@@ -61,7 +68,7 @@ class RowReader:
     def _ask(self, line):
         function_type = ir.FunctionType(ir.VoidType(), [line.type, INT32, INT32, INT32])
         function = _declare(self._builder.module, "llvm.prefetch.p0", function_type)
-        self._builder.call(function, [line, INT32(0), INT32(3), INT32(1)])  # to read, keep close, data
+        self._builder.call(function, [line, INT32(0), INT32(SECOND_LEVEL), INT32(1)])  # to read; data
 
     def each_chunk(self, body):
         """Call body(offset, load) for the full chunks, in a loop, and for the last one; load(start) gives a vector."""

@@ -133,13 +133,13 @@ class SampleObjective(NewtonObjective):
         rows = slice(start, stop)
         yield self._panel[rows], self._targets[rows], self._weights[rows]
 
-    def half(self, first: int) -> "SampleObjective":
-        """Return the objective over every second row, from the first or the second on, each counted twice."""
-        rows = slice(first, None, 2)
+    def every(self, step: int, first: int = 0) -> "SampleObjective":
+        """Return the objective over every second, third, ... row from a row on, each counted as often."""
+        rows = slice(first, None, step)
         panel, targets, weights = (
             np.ascontiguousarray(part[rows]) for part in (self._panel, self._targets, self._weights)
         )
-        return SampleObjective(panel, targets, 2.0 * weights, self._loss, self.penalty, self._map)
+        return SampleObjective(panel, targets, step * weights, self._loss, self.penalty, self._map)
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,7 +239,7 @@ def minimise_by_gradients(
     Where the rows are few for their columns, every second one is held out, and the steps end where those say so: the
     optimum of few rows is far from that of all, and where they can be told apart without an error it is nowhere.
     """
-    training, held_out = (objective.half(0), objective.half(1)) if is_held_out else (objective, None)
+    training, held_out = (objective.every(2), objective.every(2, 1)) if is_held_out else (objective, None)
     state = training.at(start, 0.0)
     if not math.isfinite(state.value):
         return Optimum(state, math.inf, 1, (state.value,), objective.n_rows)
@@ -256,7 +256,7 @@ def follow_gradients(objective: SampleObjective, start: Array) -> tuple[Array, Q
 
     The search's memory is a low-rank picture of the Hessian: where a Hessian costs too much, all rows go on from that.
     """
-    training, held_out = objective.half(0), objective.half(1)
+    training, held_out = objective.every(2), objective.every(2, 1)
     state = training.at(start, 0.0, has_hessian=False)
     # The columns are standardised, so the diagonal is the same for all.
     precondition = inverse_diagonal(np.full(start.size, state.curvature), objective.penalty)

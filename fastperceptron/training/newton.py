@@ -51,6 +51,8 @@ from fastperceptron.training.sample import draw_sample
 # A read that shrinks the gap by less asks for a better preconditioner.
 GOOD_SHRINKAGE, GROWTH = 20.0, 8
 ENOUGH_ROWS_PER_PARAMETER = 20
+# Of the sample, one row in so many takes the first steps, so many at most.
+COARSE, COARSE_EVALUATIONS = 8, 8
 FEWEST_READS_BETWEEN, FLOAT32_ROUNDING = 2, 2.0**-24
 
 
@@ -142,18 +144,24 @@ class Newton:
         """Move a neuron to the optimum of the sample."""
         objective, sample, options = self._objective_of_sample(neuron, loss), self._sample, self._options
         rough = rough_goal(loss, self._n_features + 1, self._expansion)
+        enough_rows = ENOUGH_ROWS_PER_PARAMETER * (self._n_features + 1)
 
         def goal(state: State) -> float:
             return self._certificate(state, loss).goal(options.tol) if sample.is_all else rough
 
         exactness = float(loss != "log_loss")
         if objective.is_large and not sample.is_all:
-            is_scarce = sample.n_rows < ENOUGH_ROWS_PER_PARAMETER * (self._n_features + 1)
+            is_scarce = sample.n_rows < enough_rows
             optimum = minimise_by_gradients(objective, neuron.point, rough, exactness, is_scarce)
         else:
-            is_last = loss == options.loss
-            budget = options.max_iter - (neuron.optimum.n_evaluations if neuron.optimum else 0)
-            optimum = minimise(objective, neuron.point, goal, exactness, max(budget, 1), sample.is_all and is_last)
+            is_last, away = loss == options.loss, None
+            if not sample.is_all and neuron.optimum is None and sample.n_rows >= COARSE * enough_rows:
+                # Most steps on fewer rows: where those mislead, the start is as it was.
+                away, coarse = neuron.point, objective.every(COARSE)
+                found = minimise(coarse, away, lambda _: COARSE * rough, exactness, COARSE_EVALUATIONS, False)
+                neuron.point = found.state.point
+            budget = max(options.max_iter - (neuron.optimum.n_evaluations if neuron.optimum else 0), 1)
+            optimum = minimise(objective, neuron.point, goal, exactness, budget, sample.is_all and is_last, away)
         neuron.optimum, neuron.point = optimum, optimum.state.point
         neuron.certificate = self._certificate(optimum.state, loss)
 

@@ -8,13 +8,13 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros, read_only
 from fastperceptron.kernels.linear_algebra import add_in_order
 from fastperceptron.kernels.objective import (
+    NARROW,
     moments_shape,
     objective_kernel,
     rows_per_tile,
     scratch_shape,
     sums_shape,
 )
-from fastperceptron.kernels.vectors import LANES
 from fastperceptron.training.journal import Journal, digest
 from fastperceptron.training.observer import NOBODY, Observer
 from fastperceptron.training.pool import MapInOrder
@@ -57,7 +57,7 @@ class ExactSums:
         self._row_weights = _NONE if problem.row_weights is None else read_only(problem.row_weights)
         self._class_weights = _NONE if problem.class_weights is None else read_only(problem.class_weights)
         self.exactness, self.loss = exactness, loss
-        self._kernel = objective_kernel(loss, problem.rows.n_features < LANES)
+        self._kernel = objective_kernel(loss, problem.rows.n_features < NARROW)
 
     def __call__(self, weights: Array, positives: Array, has_moments: bool) -> tuple[Array, Array]:
         """Return the neurons' sums and, if asked for, the moments; see kernels/objective.py for their places.

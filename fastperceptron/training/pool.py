@@ -5,6 +5,7 @@ that run kernels without the GIL do neither. Waking a thread takes some 0.1 ms, 
 woken once a map and takes tasks until there are none, and the caller takes them, too, instead of waiting.
 """
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -28,7 +29,12 @@ def pool_of(n_threads: int) -> Iterator[MapInOrder[Any, Any]]:
     pool = ThreadPoolExecutor(n_threads - 1)
 
     def map_in_order(function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
-        work = _Work(function, tasks, TASKS_AHEAD * n_threads)
+        all_tasks = iter(tasks)
+        first = list(itertools.islice(all_tasks, 2))
+        if len(first) < 2:
+            yield from map(function, first)
+            return
+        work = _Work(function, itertools.chain(first, all_tasks), TASKS_AHEAD * n_threads)
         helpers = [pool.submit(work.help) for _ in range(n_threads - 1)]
         try:
             yield from work.results()

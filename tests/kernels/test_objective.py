@@ -10,6 +10,7 @@ from scipy.special import expit
 from fastperceptron.data.arrays import aligned_zeros, read_only
 from fastperceptron.kernels.linear_algebra import add_in_order
 from fastperceptron.kernels.objective import (
+    NARROW,
     SUB_TILE,
     TILE_ELEMENTS,
     group_of,
@@ -20,7 +21,6 @@ from fastperceptron.kernels.objective import (
     sums_shape,
 )
 from fastperceptron.kernels.rows import padded_size
-from fastperceptron.kernels.vectors import LANES
 
 WIDTHS = [1, 2, 3, 7, 8, 9, 20, 23, 40] if not config.DISABLE_JIT else [1, 3, 9]
 COUNTS = [1, 3, 4, 5, 255, 256, 257] if not config.DISABLE_JIT else [1, 5]
@@ -53,7 +53,7 @@ class Example:
         self.weights[:, : n_features + 1] = rng.normal(size=(n_neurons, n_features + 1)) / np.sqrt(n_features)
 
     def kernel(self, loss: str) -> Any:
-        return objective_kernel(loss, self.X.shape[1] < LANES)
+        return objective_kernel(loss, self.X.shape[1] < NARROW)
 
     def tiles(
         self, loss: str, precision: type, *, has_moments: bool, exactness: float = 1.0, place: slice = slice(None)

@@ -130,7 +130,7 @@ def test_rows_held_out_end_it_before_it_fits_noise(loss: str) -> None:
     n_features = N_ROWS // 8
     objective = example(6, loss, n_features, penalty=0.0, signal=0.0)
     start, exactness = np.zeros(padded_size(n_features)), 0.0
-    training, held_out = objective.half(0), objective.half(1)
+    training, held_out = objective.every(2), objective.every(2, 1)
     fitted = minimise(training, start, few(1e-9), exactness, 100, is_polished=False).state.point
     stopped = minimise_by_gradients(objective, start, 1e-9, exactness, is_held_out=True).state.point
     by_memory, search = follow_gradients(objective, start)
