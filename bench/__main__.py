@@ -42,7 +42,7 @@ class Effort:
     rounds: int
 
 
-QUICK, FULL = Effort(0.25, 0.0, 3), Effort(3.0, 60.0, 5)
+QUICK, FULL = Effort(0.25, 0.0, 3), Effort(0.75, 40.0, 5)
 
 
 def installed(competitors: list[Competitor]) -> tuple[list[Competitor], list[str]]:
@@ -72,13 +72,19 @@ def race_on(race: Race, task: Task, folder: Path, effort: Effort, bar: Any) -> d
     return facts | race.run(folder, X.size, judge, bar.set_postfix_str)
 
 
+def is_brisk(entry: dict[str, Any], setting: int | None) -> bool:
+    """Return whether a setting was chosen that takes no longer than a full race's patience."""
+    return setting is not None and entry["explored"][setting]["seconds"] <= FULL.patience
+
+
 def scaling(document: dict[str, Any], task: Task, competitors: list[Competitor], scratch: Path) -> dict[str, Any]:
     """Return the seconds of those who reached the target on a table, on one core, on two, and so on."""
     facts = document["tables"][task.name]
     X, y, _, _ = task.make()
     write(scratch / "table", X, y)
     chosen = {name: entry["chosen"]["held_out"] for name, entry in facts["entries"].items()}
-    settings = {name: setting for name, setting in chosen.items() if setting is not None}
+    # Of those who take their time, one need not know that they do so on one core, too.
+    settings = {name: setting for name, setting in chosen.items() if is_brisk(facts["entries"][name], setting)}
     racers = [each for each in competitors if each.name in settings]
     seconds: dict[str, dict[int, float]] = {name: {} for name in settings}
     for n_cores in range(1, machine.n_cores() + 1):

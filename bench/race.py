@@ -23,7 +23,9 @@ from bench.judge import TARGETS, Judge, Run, bounds, fastest_setting, time_of
 # Between turns: OpenBLAS's threads spin for some 20 ms after they are done.
 QUIET = 0.05
 # An answer that takes so many times the patience, and start-up, is not waited for.
-OVERTIME, STARTING = 3, 120.0
+OVERTIME, STARTING = 6, 120.0
+# Timed runs of who takes longer than the patience.
+FEWEST_RUNS = 2
 # Seconds of a fit that is worth exploring twice.
 BRIEF = 0.3
 
@@ -183,6 +185,17 @@ class Race:
                 seconds[name].append(told["seconds"])
         return {name: statistics.median(values) for name, values in seconds.items()}
 
+    def _due(self, entry: Entry, number: int) -> list[int]:
+        """Return the settings that are to run in a round."""
+        due: set[int] = set()
+        for setting in entry.chosen.values():
+            if setting is None:
+                continue
+            explored = entry.explored[setting]
+            if explored is not None and (number <= FEWEST_RUNS or explored.seconds <= self.patience):
+                due.add(setting)
+        return sorted(due)
+
     def run(self, folder: Path, n_values: int, judge: Judge, tell: Callable[[str], None]) -> dict[str, Any]:
         """Return, as JSON has it, the bounds of a table and every competitor's entry and time."""
         entries: dict[str, Entry] = {}
@@ -237,7 +250,7 @@ class Race:
         """
         for number in range(1 + self._n_rounds):
             for name, entry in entries.items():
-                for setting in sorted({each for each in entry.chosen.values() if each is not None}):
+                for setting in self._due(entry, number):
                     time.sleep(QUIET)
                     try:
                         told = self._workers[name].fit(setting, 2 * OVERTIME * self.patience, is_trimmed=number == 0)

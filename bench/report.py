@@ -126,11 +126,12 @@ def lines(document: dict[str, Any], pictures: list[Path]) -> Iterator[str]:
     )
     if document["left_out"]:
         yield f"Left out, because not installed: {', '.join(document['left_out'])}."
+    patience = f"{document['patience']:g} s, or {document['reads']:g} times X @ w"
     yield (
         f"Large tables, in bold, are made ones of {LARGE_MADE:,} rows and real ones of {LARGE_REAL:,} rows or more. "
-        f"Ours is {PRODUCT}. A time is the median of {document['rounds']} runs, each of which reached the target. "
-        f"Whose fit took longer than {document['patience']:g} s, or {document['reads']:g} times X @ w, explored no "
-        "further."
+        f"Ours is {PRODUCT}. A time is the median of {document['rounds']} runs, each of which reached the target; of 2, "
+        f"where a run takes longer than the patience. The patience is {patience}: after a slower fit a competitor "
+        "explores no further."
     )
     yield from summary(document)
     for picture in pictures:

@@ -186,11 +186,26 @@ class Newton:
         self._set_out(neurons, [neuron.point for neuron in neurons], tol)
         self._curve = []
         self._record(neurons)
-        while self._full.n_reads < self._options.max_iter and not all(neuron.is_done for neuron in neurons):
-            self._step([neuron for neuron in neurons if not neuron.is_done], tol)
+        self._follow(neurons, tol)
+        if loss != "log_loss" and self._full.exactness == 0 and self._has_hessian and not self._is_at_end:
+            # Where it started the loss may have been bent, and where it ended not: there the gap can be known.
+            self._full.choose(loss, 1.0)
+            for neuron in neurons:
+                neuron.optimum = self._optimum_at(neuron, neuron.search.point)
+            self._set_out(neurons, [neuron.search.point for neuron in neurons], tol)
             self._record(neurons)
+            self._follow(neurons, tol)
         for neuron in neurons:
             neuron.point = neuron.search.point
+
+    @property
+    def _is_at_end(self) -> bool:
+        return self._full.n_reads >= self._options.max_iter
+
+    def _follow(self, neurons: list[Neuron], tol: float) -> None:
+        while not self._is_at_end and not all(neuron.is_done for neuron in neurons):
+            self._step([neuron for neuron in neurons if not neuron.is_done], tol)
+            self._record(neurons)
 
     def _set_out(self, neurons: list[Neuron], points: list[Array], tol: float) -> None:
         """Start searches at points, of which a read tells the Hessian's diagonal, too."""
@@ -298,7 +313,8 @@ class Newton:
         objective = AllRows(self._problem, neuron.positive, standards, bias, full.loss, full.penalty, self._map)
         start, away = neuron.search.point, self._start(neuron.positive, None)
         budget = options.max_iter - full.n_reads
-        optimum = minimise(objective, start, goal, full.exactness, budget, is_polished=False, fallback=away)
+        exactness = float(full.loss != "log_loss")
+        optimum = minimise(objective, start, goal, exactness, budget, is_polished=False, fallback=away)
         full.n_reads += optimum.n_evaluations
         state, self._has_hessian = optimum.state, True
         precondition = inverse_hessian(state.hessian, full.penalty)
