@@ -14,9 +14,10 @@ from tqdm import tqdm
 from bench import machine
 from bench.competitors import Competitor, all_competitors
 from bench.competitors.ours import fit
-from bench.judge import Judge
-from bench.outcomes import EXAMPLE
+from bench.judge import TARGETS, Judge
+from bench.outcomes import EXAMPLE, outcome
 from bench.race import Race
+from bench.report import duration, report
 from bench.tasks import Task, tasks, write
 
 RESULTS = Path(__file__).parent / "results"
@@ -72,6 +73,12 @@ def race_on(race: Race, task: Task, folder: Path, effort: Effort, bar: Any) -> d
     return facts | race.run(folder, X.size, judge, bar.set_postfix_str)
 
 
+def told(table: str, document: dict[str, Any]) -> str:
+    """Return a line about who reached the first target when."""
+    found = outcome(table, document["tables"][table], TARGETS[0])
+    return f"{table}: {duration(found.ours)}; {found.rival or 'nobody else'} {duration(found.theirs)}"
+
+
 def is_brisk(entry: dict[str, Any], setting: int | None) -> bool:
     """Return whether a setting was chosen that takes no longer than a full race's patience."""
     return setting is not None and entry["explored"][setting]["seconds"] <= FULL.patience
@@ -100,8 +107,6 @@ def main(
     results: Annotated[Path, typer.Option(help="Where the results go.")] = RESULTS,
 ) -> None:
     """Race fastperceptron against what is installed, and write a JSON, a table and pictures."""
-    from bench.report import report
-
     competitors, left_out = installed(list(all_competitors().values()))
     chosen, effort = [task for task in tasks(full) if tables in task.name], FULL if full else QUICK
     results.mkdir(parents=True, exist_ok=True)
@@ -124,6 +129,7 @@ def main(
             for task in bar:
                 document["tables"][task.name] = race_on(race, task, Path(scratch) / "table", effort, bar)
                 path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+                tqdm.write(told(task.name, document))
         example = next((task for task in chosen if task.name == EXAMPLE), None)
         if example is not None:
             document["scaling"] = scaling(document, example, competitors, Path(scratch))

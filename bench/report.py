@@ -129,8 +129,8 @@ def lines(document: dict[str, Any], pictures: list[Path]) -> Iterator[str]:
     patience = f"{document['patience']:g} s, or {document['reads']:g} times X @ w"
     yield (
         f"Large tables, in bold, are made ones of {LARGE_MADE:,} rows and real ones of {LARGE_REAL:,} rows or more. "
-        f"Ours is {PRODUCT}. A time is the median of {document['rounds']} runs, each of which reached the target; of 2, "
-        f"where a run takes longer than the patience. The patience is {patience}: after a slower fit a competitor "
+        f"Ours is {PRODUCT}. A time is the median of {document['rounds']} runs, each of which reached the target; of "
+        f"2, where a run takes longer than the patience. The patience is {patience}: after a slower fit a competitor "
         "explores no further."
     )
     yield from summary(document)
@@ -157,12 +157,13 @@ def excerpt(document: dict[str, Any], pictures: list[Path], home: Path) -> Itera
     yield "| held-out log loss within 0.1% of the best, from raw data | fastperceptron | best of the others | |"
     yield "| --- | --- | --- | --- |"
     for name in EXCERPT:
-        facts = next((facts for table, facts in document["tables"].items() if table.startswith(name)), None)
-        if facts is not None:
-            found = outcome(name, facts, TARGETS[0])
+        found_name = next((table for table in document["tables"] if table.startswith(name)), None)
+        if found_name is not None:
+            facts = document["tables"][found_name]
+            found = outcome(found_name, facts, TARGETS[0])
             times_ours = f"{found.ratio:.1f} times" if found.ratio is not None else ""
             cells = [duration(found.ours), f"{duration(found.theirs)}, {found.rival or 'nobody'}", times_ours]
-            yield f"| {name}: {facts['n_rows']:,} x {facts['n_features']} | {' | '.join(cells)} |"
+            yield f"| {found_name}: {facts['n_rows']:,} x {facts['n_features']} | {' | '.join(cells)} |"
 
 
 def report(path: Path) -> list[Path]:

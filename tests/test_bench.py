@@ -1,5 +1,6 @@
 """The benchmark suite's honesty: planted cheats are caught, and a time is the time of runs that reached the target."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 from bench.competitors import OURS, Competitor, Fitted, all_competitors, fit_pipeline
+from bench.generated import marks, write_part
 from bench.judge import Judge, Run, bounds, check, fastest_setting, time_of
 from bench.outcomes import PRODUCT, outcome, summary
 from bench.race import Entry, Race, described
-from bench.report import lines
+from bench.report import excerpt, lines
 from fastperceptron import PerceptronClassifier
 
 BOUNDS = {"held_out": 0.5, "objective": 0.4}
@@ -157,3 +159,23 @@ def test_the_pictures_are_drawn_from_the_results_alone(tmp_path: Any) -> None:
 @pytest.mark.parametrize("name", [name for name, each in all_competitors().items() if each.version()])
 def test_the_adapters_of_what_is_installed_are_honest(name: str) -> None:
     check(all_competitors()[name])
+
+
+def test_generated_parts_are_replaced_and_their_absence_is_an_error(tmp_path: Any) -> None:
+    path = tmp_path / "README.md"
+    first, last = marks("race")
+    path.write_text(f"before\n{first}\nold\n{last}\nafter\n", encoding="utf-8")
+    for _ in range(2):
+        write_part(path, "race", ["new", "lines"])
+        assert path.read_text(encoding="utf-8") == f"before\n{first}\n\nnew\nlines\n\n{last}\nafter\n"
+    with pytest.raises(ValueError, match="has no part <!-- generated: roofline"):
+        write_part(path, "roofline", [])
+
+
+def test_the_excerpt_for_the_readme_names_the_winner_and_the_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.report.EXCERPT", ("won", "lost", "not there"))
+    home = Path("home")
+    text = "\n".join(excerpt(document(), [home / "picture.png"], home))
+    assert "| won: 20,000 x 2 | 100 ms | 1 s, another | 10.0 times |" in text
+    assert "| lost: 200 x 2 | - | 1 s, another |  |" in text
+    assert "![Time to accuracy](picture.png)" in text

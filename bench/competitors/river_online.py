@@ -34,6 +34,6 @@ COMPETITORS = [
         "river, linear_model.LogisticRegression (StandardScaler | LogisticRegression)",
         "epochs, learning rate",
         checks_values=False,
-        most_values=1_000_000,
+        most_values=200_000,
     )
 ]

@@ -4,7 +4,7 @@ Holding them standardised would take as much memory as X does, or twice; to faul
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,44 +20,41 @@ from fastperceptron.training.standards import Standards
 BLOCK_ELEMENTS = 1 << 16
 
 
+class StandardRows(NamedTuple):
+    """The rows of a problem by the standards they are to be given."""
+
+    problem: Problem
+    standards: Standards  # its scale is infinite for columns that are constant beside an intercept
+    bias: float  # what follows a row: 1, or 0 without an intercept
+
+
 class AllRows(NewtonObjective):
     """The penalised loss of one neuron over all rows.
 
     Parameters
     ----------
-    problem : Problem
+    rows : StandardRows
     positive : int
         The class the neuron stands for.
-    standards : Standards
-        Their scale is infinite for columns that are constant beside an intercept.
-    bias : float
-        What follows a row: 1, or 0 without an intercept.
     loss : str
     penalty : ndarray of padded size
     map_in_order : callable
     """
 
     def __init__(
-        self,
-        problem: Problem,
-        positive: int,
-        standards: Standards,
-        bias: float,
-        loss: str,
-        penalty: Array,
-        map_in_order: MapInOrder[Any, Any],
+        self, rows: StandardRows, positive: int, loss: str, penalty: Array, map_in_order: MapInOrder[Any, Any]
     ) -> None:
-        super().__init__(problem.rows.n_rows, loss, penalty, map_in_order)
-        self._problem, self._positive, self._standards, self._bias = problem, positive, standards, bias
+        super().__init__(rows.problem.rows.n_rows, loss, penalty, map_in_order)
+        self._rows, self._positive = rows, positive
 
     def blocks(self, start: int, stop: int) -> Iterator[tuple[Array, Array, Array]]:
         """Yield the rows from start to stop, standardised, with their targets and weights."""
-        problem, standards, n_features = self._problem, self._standards, self._standards.n_features
-        size = max(1, BLOCK_ELEMENTS // self.penalty.size)
+        problem, standards, bias = self._rows
+        scale, size = standards.scale[: standards.n_features], max(1, BLOCK_ELEMENTS // self.penalty.size)
         panel = aligned_zeros((size, self.penalty.size), np.float64)
         for first in range(start, stop, size):
             last = min(first + size, stop)
             rows, codes = problem.rows.labelled(problem.codes, first, last)
             block = panel[: last - first]
-            standardise(rows, standards.centre, standards.scale[:n_features], self._bias, block)
+            standardise(rows, standards.centre, scale, bias, block)
             yield block, (codes == self._positive).astype(np.float64), problem.weights_of(codes, first)

@@ -29,6 +29,8 @@ from fastperceptron.training.quasi_newton import QuasiNewton
 # Multiply-adds of a Hessian below which handing parts of it to threads costs more than it saves, and above which
 # gradients should do most of the way.
 PARALLEL_WORK, LARGE_WORK = 1 << 21, 1 << 24
+# Multiply-adds of a Hessian below which one more is next to nothing.
+LITTLE_WORK = 1 << 20
 PARTS = 4
 MAXIMUM_HALVINGS = 40
 # Once the goal is reached, two more steps take a quadratically converging method to rounding: on few rows, for little.
@@ -79,6 +81,11 @@ class NewtonObjective(ABC):
     @abstractmethod
     def blocks(self, start: int, stop: int) -> Iterator[tuple[Array, Array, Array]]:
         """Yield the rows from start to stop, standardised as in `Sample`, with their targets and weights."""
+
+    @property
+    def is_little(self) -> bool:
+        """Whether a Hessian takes next to no time."""
+        return self._work < LITTLE_WORK
 
     @property
     def is_large(self) -> bool:

@@ -43,6 +43,15 @@ class Found(NamedTuple):
     is_endless: bool  # may the loss fall for ever: with neither a Hessian to tell, nor a penalty, nothing says it ended
 
 
+def result_of_sample(neurons: Sequence[Neuron]) -> tuple[list[float], int, Array]:
+    """Return the gaps, the reads and the objective after each, of neurons that ended with their samples' optima."""
+    optima = [neuron.optimum for neuron in neurons if neuron.optimum]
+    curve = np.zeros(max(len(optimum.values) for optimum in optima))
+    for optimum in optima:
+        curve += np.array([*optimum.values, *[optimum.values[-1]] * (curve.size - len(optimum.values))])
+    return [optimum.gap for optimum in optima], max(optimum.n_evaluations for optimum in optima), curve
+
+
 def solution_of(neurons: Sequence[Neuron], found: Found, standards: Standards, tol: float) -> Solution:
     """Return the solution on the scale of the rows as they came."""
     pairs = [(neuron.certificate, gap) for neuron, gap in zip(neurons, found.gaps, strict=True)]

@@ -20,7 +20,7 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.prediction import sum_in_order
-from fastperceptron.training.all_rows import AllRows
+from fastperceptron.training.all_rows import AllRows, StandardRows
 from fastperceptron.training.certificate import Certificate, certificate_of, rough_goal
 from fastperceptron.training.damped_newton import (
     LARGE_WORK,
@@ -32,7 +32,7 @@ from fastperceptron.training.damped_newton import (
     minimise_by_gradients,
 )
 from fastperceptron.training.full_objective import FullObjective, Reading
-from fastperceptron.training.neuron import Found, Neuron, solution_of
+from fastperceptron.training.neuron import Found, Neuron, result_of_sample, solution_of
 from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.options import NewtonOptions
 from fastperceptron.training.plan import hessian_price, hessian_rows, is_newton_due, sample_size
@@ -51,6 +51,8 @@ from fastperceptron.training.sample import draw_sample
 # A read that shrinks the gap by less asks for a better preconditioner.
 GOOD_SHRINKAGE, GROWTH = 20.0, 8
 ENOUGH_ROWS_PER_PARAMETER = 20
+# To rounding, where these are all: two steps more than asked for.
+POLISHED_ROWS = 5000
 # Of the sample, one row in so many takes the first steps, so many at most.
 COARSE, COARSE_EVALUATIONS = 8, 8
 FEWEST_READS_BETWEEN, FLOAT32_ROUNDING = 2, 2.0**-24
@@ -155,13 +157,14 @@ class Newton:
             optimum = minimise_by_gradients(objective, neuron.point, rough, exactness, is_scarce)
         else:
             is_last, away = loss == options.loss, None
-            if not sample.is_all and neuron.optimum is None and sample.n_rows >= COARSE * enough_rows:
+            if neuron.optimum is None and not objective.is_little and sample.n_rows >= COARSE * enough_rows:
                 # Most steps on fewer rows: where those mislead, the start is as it was.
                 away, coarse = neuron.point, objective.every(COARSE)
                 found = minimise(coarse, away, lambda _: COARSE * rough, exactness, COARSE_EVALUATIONS, False)
                 neuron.point = found.state.point
+            is_polished = sample.is_all and is_last and self._n_rows <= POLISHED_ROWS
             budget = max(options.max_iter - (neuron.optimum.n_evaluations if neuron.optimum else 0), 1)
-            optimum = minimise(objective, neuron.point, goal, exactness, budget, sample.is_all and is_last, away)
+            optimum = minimise(objective, neuron.point, goal, exactness, budget, is_polished, away)
         neuron.optimum, neuron.point = optimum, optimum.state.point
         neuron.certificate = self._certificate(optimum.state, loss)
 
@@ -278,8 +281,7 @@ class Newton:
         """Sum in float64 and take Hessians anew, of more rows, where that can be had; else give up what is stuck."""
         reads, is_single = self._full.n_reads, self._problem.rows.dtype == np.float32
         if not self._is_shared and is_newton_due(self._n_rows, self._n_features, is_single, reads):
-            for neuron in neurons:
-                self._minimise_all(neuron, tol)
+            self._minimise_all(neurons, tol)
             return
         was_single = self._is_single
         self._is_single = was_single and not (self._has_hessian or any(neuron.search.is_stuck for neuron in neurons))
@@ -300,27 +302,28 @@ class Newton:
             elif neuron.search.is_stuck:
                 neuron.is_done = True
 
-    def _minimise_all(self, neuron: Neuron, tol: float) -> None:
-        """Take a neuron to the optimum by Newton's method on all rows; each of its steps counts as a read."""
-        full, options = self._full, self._options
+    def _minimise_all(self, neurons: list[Neuron], tol: float) -> None:
+        """Take neurons to their optima by Newton's method on all rows; a step of all of them counts as a read."""
+        full, options, before = self._full, self._options, self._full.n_reads
         standards = replace(self._sample.standards, scale=np.where(full.is_void, np.inf, self._sample.standards.scale))
+        rows = StandardRows(self._problem, standards, float(options.fit_intercept))
+        for neuron in neurons:
 
-        def goal(state: State) -> float:
-            neuron.certificate = self._certificate(state, full.loss, expansion=1.0)
-            return neuron.certificate.goal(tol)
+            def goal(state: State, neuron: Neuron = neuron) -> float:
+                neuron.certificate = self._certificate(state, full.loss, expansion=1.0)
+                return neuron.certificate.goal(tol)
 
-        bias = float(options.fit_intercept)
-        objective = AllRows(self._problem, neuron.positive, standards, bias, full.loss, full.penalty, self._map)
-        start, away = neuron.search.point, self._start(neuron.positive, None)
-        budget = options.max_iter - full.n_reads
-        exactness = float(full.loss != "log_loss")
-        optimum = minimise(objective, start, goal, exactness, budget, is_polished=False, fallback=away)
-        full.n_reads += optimum.n_evaluations
-        state, self._has_hessian = optimum.state, True
-        precondition = inverse_hessian(state.hessian, full.penalty)
-        neuron.optimum = optimum
-        neuron.search = QuasiNewton(state.point, state.value, state.gradient, precondition)
-        neuron.is_done = True
+            objective = AllRows(rows, neuron.positive, full.loss, full.penalty, self._map)
+            # From zero the squared error may end in another minimum.
+            is_convex = full.loss == "log_loss"
+            away = self._start(neuron.positive, None) if is_convex else None
+            budget = max(options.max_iter - before, 1)
+            optimum = minimise(objective, neuron.search.point, goal, float(not is_convex), budget, False, away)
+            state, neuron.optimum, neuron.is_done = optimum.state, optimum, True
+            precondition = inverse_hessian(state.hessian, full.penalty)
+            neuron.search = QuasiNewton(state.point, state.value, state.gradient, precondition)
+            full.n_reads = max(full.n_reads, before + optimum.n_evaluations)
+        self._has_hessian = True
 
     def _is_hessian_due(self, neuron: Neuron) -> bool:
         """Whether the sample has grown since the neuron's Hessian, or reads since have cost as much as a new one."""
@@ -341,15 +344,10 @@ class Newton:
         return self._solution_at(neurons, gaps, self._full.n_reads, np.array(self._curve), self._full.total)
 
     def _solution_of_sample(self, neurons: list[Neuron]) -> Solution:
-        optima = [neuron.optimum for neuron in neurons if neuron.optimum]
         weights = self._problem.row_weights
         total = float(self._n_rows if weights is None else sum_in_order(weights))
-        length = max(len(optimum.values) for optimum in optima)
-        curve = np.zeros(length)
-        for optimum in optima:
-            curve += np.array([*optimum.values, *[optimum.values[-1]] * (length - len(optimum.values))]) / total
-        reads = max(optimum.n_evaluations for optimum in optima)
-        return self._solution_at(neurons, [optimum.gap for optimum in optima], reads, curve, total)
+        gaps, reads, curve = result_of_sample(neurons)
+        return self._solution_at(neurons, gaps, reads, curve / total, total)
 
     def _solution_at(
         self, neurons: list[Neuron], gaps: list[float], reads: int, curve: Array, total: float

@@ -169,3 +169,16 @@ def test_fractions_are_a_continuous_target() -> None:
         check_not_continuous(np.array([0.0, 0.5, 1.0]))
     for classes in ([0.0, -3.0], [0, 1], ["a", "b"], [False, True]):
         check_not_continuous(np.array(classes))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, bool])
+def test_labels_that_are_class_numbers_already_are_counted_and_not_copied(dtype: type) -> None:
+    y = np.array([1, 0, 1, 1], dtype)
+    found = encode_classes(y, 4)
+    assert found.codes.tolist() == [1, 0, 1, 1]
+    assert found.counts.tolist() == [1, 3]
+    assert found.classes.tolist() == [0, 1]
+    assert np.shares_memory(found.codes, y)
+    assert encode_classes(y[::2], 2, classes=found.classes).codes.tolist() == [1, 1]
+    with pytest.raises(ValueError, match="one class"):
+        encode_classes(y[::2], 2)

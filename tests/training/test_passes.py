@@ -58,15 +58,3 @@ def test_layouts() -> None:
     expected = sums_of(problem)
     for name, rows in same.items():
         assert sums_of(Problem(ArrayRows(rows), problem.codes, 2)) == expected, name
-
-
-def test_a_pool_of_one_is_no_pool_and_results_come_in_order() -> None:
-    with pool_of(1) as map_in_order:
-        assert map_in_order is map
-    with pool_of(3) as map_in_order:
-        assert list(map_in_order(lambda k: k * k, range(20))) == [k * k for k in range(20)]
-
-
-def test_an_error_in_a_thread_reaches_the_caller() -> None:
-    with pytest.raises(ZeroDivisionError), pool_of(2) as map_in_order:  # the pool must end too
-        list(map_in_order(lambda k: 1 // k, range(5)))
