@@ -43,7 +43,7 @@ class Effort:
     rounds: int
 
 
-QUICK, FULL = Effort(0.25, 0.0, 3), Effort(0.75, 40.0, 5)
+QUICK, FULL = Effort(0.25, 0.0, 3), Effort(0.3, 250.0, 5)
 
 
 def installed(competitors: list[Competitor]) -> tuple[list[Competitor], list[str]]:

@@ -25,7 +25,7 @@ QUIET = 0.05
 # An answer that takes so many times the patience, and start-up, is not waited for.
 OVERTIME, STARTING = 6, 120.0
 # Timed runs of who takes longer than the patience.
-FEWEST_RUNS = 2
+FEWEST_RUNS = 1
 # Seconds of a fit that is worth exploring twice.
 BRIEF = 0.3
 

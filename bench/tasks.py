@@ -22,10 +22,11 @@ KINDS: dict[str, Callable[..., tuple[Array, Array]]] = {
     "rare columns": tables.rare_columns,
     "one-hot": tables.one_hot,
 }
-GRID = [("independent", n, 20) for n in (1000, 10_000, 100_000, 1_000_000, 10_000_000)]
+GRID = [("independent", n, 20) for n in (1000, 10_000, 100_000, 1_000_000)]
 GRID += [("independent", 100_000, d) for d in (2, 8, 100, 500)]
 GRID += [("independent", 20_000, 2000), ("independent", 20_000_000, 2)]
-GRID += [(kind, n, 20) for kind in list(KINDS)[1:-1] for n in (100_000, 1_000_000)]
+GRID += [(kind, 100_000, 20) for kind in list(KINDS)[1:-1]]
+GRID += [(kind, 1_000_000, 20) for kind in ("correlated", "rare class", "heavy-tailed")]
 GRID += [("one-hot", 100_000, 100), ("one-hot", 1_000_000, 100)]
 QUICK_GRID = [("independent", 1000, 20), ("independent", 100_000, 20), ("correlated", 20_000, 8)]
 QUICK_REAL = ("diamonds",)

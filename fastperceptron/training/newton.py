@@ -1,12 +1,13 @@
 """solver="newton": the optimum of all rows for the price of about three reads of them.
 
-1. Newton's method on a sample gives the start, and its Hessian the preconditioner (sample.py, damped_newton.py).
+1. Newton's method on a sample gives the start, and its Hessian the preconditioner (sample.py, sample_newton.py).
 2. A read of all rows gives the exact loss and gradient at a point (full_objective.py); the first one also the columns'
    exact deviations and the Hessian's exact diagonal.
 3. L-BFGS steps from read to read (quasi_newton.py), until half the Newton decrement certifies the optimum
    (certificate.py).
 
-Where all rows are few, the sample is all of them, and 1 is all there is. Where a Hessian costs too much (plan.py),
+Where reads gain little and all rows are not too many, Newton's method on all of them takes over (all_rows.py). Where
+they are few, the sample is all of them, and 1 is all there is. Where a Hessian costs too much (plan.py),
 steps start from the exact diagonal and what gradients of the sample say; where many neurons share one, from that.
 """
 
@@ -29,7 +30,6 @@ from fastperceptron.training.damped_newton import (
     State,
     follow_gradients,
     minimise,
-    minimise_by_gradients,
 )
 from fastperceptron.training.full_objective import FullObjective, Reading
 from fastperceptron.training.neuron import Found, Neuron, result_of_sample, solution_of
@@ -47,14 +47,10 @@ from fastperceptron.training.preconditioner import (
 from fastperceptron.training.problem import Problem, Solution
 from fastperceptron.training.quasi_newton import QuasiNewton
 from fastperceptron.training.sample import draw_sample
+from fastperceptron.training.sample_newton import Effort, minimise_sample
 
 # A read that shrinks the gap by less asks for a better preconditioner.
 GOOD_SHRINKAGE, GROWTH = 20.0, 8
-ENOUGH_ROWS_PER_PARAMETER = 20
-# To rounding, where these are all: two steps more than asked for.
-POLISHED_ROWS = 5000
-# Of the sample, one row in so many takes the first steps, so many at most.
-COARSE, COARSE_EVALUATIONS = 8, 8
 FEWEST_READS_BETWEEN, FLOAT32_ROUNDING = 2, 2.0**-24
 
 
@@ -144,29 +140,24 @@ class Newton:
 
     def _minimise_sample(self, neuron: Neuron, loss: str) -> None:
         """Move a neuron to the optimum of the sample."""
-        objective, sample, options = self._objective_of_sample(neuron, loss), self._sample, self._options
-        rough = rough_goal(loss, self._n_features + 1, self._expansion)
-        enough_rows = ENOUGH_ROWS_PER_PARAMETER * (self._n_features + 1)
+        sample, options, n_parameters = self._sample, self._options, self._n_features + 1
 
         def goal(state: State) -> float:
-            return self._certificate(state, loss).goal(options.tol) if sample.is_all else rough
+            return self._certificate(state, loss).goal(options.tol)
 
-        exactness = float(loss != "log_loss")
-        if objective.is_large and not sample.is_all:
-            is_scarce = sample.n_rows < enough_rows
-            optimum = minimise_by_gradients(objective, neuron.point, rough, exactness, is_scarce)
-        else:
-            is_last, away = loss == options.loss, None
-            if neuron.optimum is None and not objective.is_little and sample.n_rows >= COARSE * enough_rows:
-                # Most steps on fewer rows: where those mislead, the start is as it was.
-                away, coarse = neuron.point, objective.every(COARSE)
-                found = minimise(coarse, away, lambda _: COARSE * rough, exactness, COARSE_EVALUATIONS, False)
-                neuron.point = found.state.point
-            is_polished = sample.is_all and is_last and self._n_rows <= POLISHED_ROWS
-            budget = max(options.max_iter - (neuron.optimum.n_evaluations if neuron.optimum else 0), 1)
-            optimum = minimise(objective, neuron.point, goal, exactness, budget, is_polished, away)
-        neuron.optimum, neuron.point = optimum, optimum.state.point
-        neuron.certificate = self._certificate(optimum.state, loss)
+        used = neuron.optimum.n_evaluations if neuron.optimum else 0
+        effort = Effort(
+            n_parameters,
+            rough_goal(loss, n_parameters, self._expansion),
+            max(options.max_iter - used, 1),
+            is_all=sample.is_all,
+            is_first=neuron.optimum is None,
+            is_last=loss == options.loss,
+        )
+        objective, exactness = self._objective_of_sample(neuron, loss), float(loss != "log_loss")
+        neuron.optimum = minimise_sample(objective, neuron.point, goal, exactness, effort)
+        neuron.point = neuron.optimum.state.point
+        neuron.certificate = self._certificate(neuron.optimum.state, loss)
 
     @property
     def _expansion(self) -> float:
