@@ -74,7 +74,7 @@ def _target_table(document: dict[str, Any], target: str) -> Iterator[str]:
             f"{facts['n_rows']:,} x {facts['n_features']}",
             duration(facts["read_seconds"]),
             _spread(facts, PRODUCT, target),
-            found.rival or "nobody",
+            found.rival or "nobody in time",
             _spread(facts, found.rival, target) if found.rival else "-",
             f"{found.ratio:.1f}" if found.ratio is not None else "-",
             *pairs,
@@ -161,7 +161,7 @@ def excerpt(document: dict[str, Any], pictures: list[Path], home: Path) -> Itera
             facts = document["tables"][found_name]
             found = outcome(found_name, facts, TARGETS[0])
             times_ours = f"{found.ratio:.1f} times" if found.ratio is not None else ""
-            cells = [duration(found.ours), f"{duration(found.theirs)}, {found.rival or 'nobody'}", times_ours]
+            cells = [duration(found.ours), f"{duration(found.theirs)}, {found.rival or 'nobody in time'}", times_ours]
             yield f"| {found_name}: {facts['n_rows']:,} x {facts['n_features']} | {' | '.join(cells)} |"
 
 
