@@ -151,7 +151,7 @@ def lines(document: dict[str, Any], pictures: list[Path]) -> Iterator[str]:
 def excerpt(document: dict[str, Any], pictures: list[Path], home: Path) -> Iterator[str]:
     """Yield what README.md shows: the summary, the first picture, and the times on some tables."""
     yield from ("\n".join(["", *summary(document)]).strip().replace("\n", "\n\n"), "")
-    yield f"![Time to accuracy]({pictures[0].relative_to(home)})"
+    yield f"![Time to accuracy]({pictures[0].resolve().relative_to(home.resolve())})"
     yield ""
     yield "| held-out log loss within 0.1% of the best, from raw data | fastperceptron | best of the others | |"
     yield "| --- | --- | --- | --- |"
