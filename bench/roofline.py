@@ -127,7 +127,7 @@ def table() -> list[str]:
                     work = (a_value * (n_features + 1) + a_row * elementary) / rates[name] * 1e9
                     bound = max(memory, work)
                     who = "memory" if memory >= work else "arithmetic"
-                    figures = f"{memory:.2g} | {work:.2g} | {who} | {measured:.3g} | {measured / bound:.1f}"
+                    figures = f"{memory:.3g} | {work:.3g} | {who} | {measured:.3g} | {measured / bound:.1f}"
                     lines.append(f"| {kernel} | {name} | {n_features} | {figures} |")
     return lines
 
