@@ -25,6 +25,7 @@ class Neuron:
         self.search = QuasiNewton(point, math.inf, np.zeros_like(point), np.copy)
         self.diagonal = np.empty(0)  # of the Hessian, exact
         self.reads_before = 0  # the Hessian was taken
+        self.is_refreshed = False  # the diagonal, at every read
         self.is_done = False
 
 

@@ -62,6 +62,12 @@ class QuasiNewton:
         self._recent = []
         self._choose_direction()
 
+    def recondition(self, precondition: Callable[[Array], Array]) -> None:
+        """Go on from the accepted point with another inverse Hessian, and the memory of the steps before."""
+        self.precondition = precondition
+        self._recent.pop()
+        self._choose_direction()
+
     def _choose_direction(self) -> None:
         self._direction = -self.inverse_hessian_times(self.gradient)
         self._slope = float(inner_product(self._direction, self.gradient))
