@@ -63,4 +63,4 @@ def minimise_sample(
         near = minimise(coarse, start, lambda _: rough, exactness, COARSE_EVALUATIONS, False).state.point
     is_polished = effort.is_all and effort.is_last and objective.n_rows <= POLISHED_ROWS
     enough = goal if effort.is_all else lambda _: effort.rough
-    return minimise(objective, near, enough, exactness, effort.budget, is_polished, fallback)
+    return minimise(objective, near, enough, exactness, effort.budget, is_polished, fallback, not effort.is_all)
