@@ -2,6 +2,8 @@
 
 # Multiply-adds of a Hessian over all rows that are cheaper than sampling, and what else a row takes, in multiply-adds.
 SMALL_WORK, WORK_PER_ROW = 1 << 23, 350
+# Parameters beyond which a sample's Hessian costs more than a step gains by more rows.
+WIDE = 64
 # Elements of a sample at most: 32 MB standardised, whatever the number of rows.
 MAXIMUM_ELEMENTS = 1 << 22
 # Multiply-adds of a Hessian that are always affordable: 10 ms.
@@ -29,7 +31,7 @@ def sample_size(n_rows: int, n_features: int, growth: int = 1) -> int:
     n_parameters = n_features + 1
     if n_rows * (WORK_PER_ROW + n_parameters**2) <= SMALL_WORK:
         return n_rows
-    wanted = max(20 * n_parameters, 4 * int((n_rows * n_parameters) ** 0.5)) * growth
+    wanted = max(20 * n_parameters, 4 * int((n_rows * min(n_parameters, WIDE)) ** 0.5)) * growth
     return min(n_rows, wanted, max(MAXIMUM_ELEMENTS // n_parameters, 20 * n_parameters))
 
 
@@ -66,7 +68,7 @@ def hessian_rows(n_rows: int, n_features: int, growth: int = 1, reads: int = 0, 
     Examples
     --------
     >>> hessian_rows(200_000, 100), hessian_rows(100_000, 500), hessian_rows(20_000, 2000)
-    (17976, 5189, 0)
+    (14308, 5189, 0)
     >>> hessian_rows(20_000, 2000, reads=70)
     9095
     """

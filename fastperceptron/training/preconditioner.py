@@ -11,6 +11,8 @@ from fastperceptron.training.problem import overflow
 SMALLEST_RAISE = 1e-10
 ROUNDING = 1e-15
 BARELY = 1e-8
+# What a sample tells of a column's curvature may be off by so much, by chance.
+BY_CHANCE = 1.25
 
 Precondition = Callable[[Array], Array]
 
@@ -56,14 +58,19 @@ def inverse_hessian(hessian: Array, penalty: Array) -> Precondition:
 
 
 def corrected_hessian(sampled: Array, diagonal: Array) -> Array:
-    """Return the sample's Hessian with the exact diagonal of all rows at the same point.
+    """Return the sample's Hessian with the exact diagonal of all rows, where that is another than chance makes it.
 
-    A rare column is seen by few rows of the sample, or none: its correlations then matter less than its size.
+    A rare column is seen by few rows of the sample, or none: its correlations then matter less than its size. All other
+    columns change by one factor, lest directions that are flat by collinearity turn, and steps along them get long
+    (correlated columns took 7 reads instead of 4).
     """
     of_sample = sampled.diagonal()
     is_seen = (of_sample > 0) & (diagonal > 0)
-    factors = np.zeros(diagonal.size)
-    factors[is_seen] = np.sqrt(diagonal[is_seen] / of_sample[is_seen])
+    ratios = np.zeros(diagonal.size)
+    ratios[is_seen] = diagonal[is_seen] / of_sample[is_seen]
+    usual = np.median(ratios[is_seen]) if is_seen.any() else 1.0
+    ratios[is_seen & (usual < ratios * BY_CHANCE) & (ratios < usual * BY_CHANCE)] = usual
+    factors = np.sqrt(ratios)
     hessian: Array = sampled * factors[:, None] * factors
     is_unseen = ~is_seen & (diagonal > 0)
     hessian[is_unseen, is_unseen] = diagonal[is_unseen]
