@@ -115,6 +115,11 @@ def bits(classifier: Any) -> bytes:
     return b"".join(part.tobytes() for part in parts)
 
 
+@pytest.fixture(autouse=True)
+def _threads_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes, "LITTLE_WORK", 0)
+
+
 @pytest.mark.parametrize(("n_features", "n_classes"), [(9, 2), (9, 3), (3, 2), (20, 2)])
 @pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
 def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch, loss: str, n_features: int, n_classes: int) -> None:

@@ -53,6 +53,8 @@ from fastperceptron.training.sample_newton import Effort, minimise_sample
 GOOD_SHRINKAGE, GROWTH = 20.0, 8
 # A larger sample is worth so many times its price: with exact diagonals, reads get faster by themselves.
 PATIENCE, FLOAT32_ROUNDING = 3, 2.0**-24
+# Rejected steps in a row that float32 sums may be to blame for.
+SINGLE_REJECTIONS = 3
 
 
 def newton(
@@ -256,10 +258,14 @@ class Newton:
             neuron.is_done = search.gap <= neuron.certificate.goal(tol)
             is_slow = not neuron.is_done and is_accepted and search.gap * GOOD_SHRINKAGE > gap
             neuron.is_refreshed |= is_slow and neuron.optimum is not None
-            if search.is_stuck or (is_slow and self._is_better_hessian_due(neuron)):
+            if self._is_stuck(neuron) or (is_slow and self._is_better_hessian_due(neuron)):
                 slow.append(neuron)
         if slow and self._full.n_reads < self._options.max_iter:
             self._improve(slow, tol)
+
+    def _is_stuck(self, neuron: Neuron) -> bool:
+        """Whether steps gain nothing, as far as the precision can tell."""
+        return neuron.search.is_stuck or (self._is_single and neuron.search.n_rejections >= SINGLE_REJECTIONS)
 
     def _refresh(self, neuron: Neuron, diagonal: Array) -> None:
         """Correct the sample's Hessian by the diagonal where the search is, which it may have left far behind.
@@ -291,8 +297,8 @@ class Newton:
         if not self._is_shared and is_newton_due(self._n_rows, self._n_features, is_single, reads):
             self._minimise_all(neurons, tol)
             return
-        was_single = self._is_single
-        self._is_single = was_single and not (self._has_hessian or any(neuron.search.is_stuck for neuron in neurons))
+        was_single, stuck = self._is_single, [neuron for neuron in neurons if self._is_stuck(neuron)]
+        self._is_single = was_single and not (self._has_hessian or stuck)
         growth = self._growth * GROWTH if self._has_hessian else 1
         size = 0 if self._is_shared else hessian_rows(self._n_rows, self._n_features, growth, self._full.n_reads)
         if size >= 2 * self._sample.n_rows or (size > 0 and not self._has_hessian):
@@ -304,11 +310,10 @@ class Newton:
         if due:
             # A read more, for the exact diagonal here: columns that are rare in the sample make steps too long.
             self._set_out(due, [neuron.search.point for neuron in due], tol)
-        for neuron in neurons:
-            if neuron.search.is_stuck and was_single:
-                neuron.search.restart(neuron.search.precondition)
-            elif neuron.search.is_stuck:
-                neuron.is_done = True
+            return
+        for neuron in stuck:
+            neuron.search.restart(neuron.search.precondition)
+            neuron.is_done = not was_single
 
     def _minimise_all(self, neurons: list[Neuron], tol: float) -> None:
         """Take neurons to their optima by Newton's method on all rows; a step of all of them counts as a read."""

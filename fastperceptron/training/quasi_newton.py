@@ -35,6 +35,8 @@ class QuasiNewton:
         Half the Newton decrement there: the estimated excess of the objective over its minimum.
     trial : ndarray
         The next point to evaluate.
+    n_rejections : int
+        How many trials in a row were no better.
     is_stuck : bool
         Whether no step along the direction lowers the objective.
     """
@@ -71,7 +73,7 @@ class QuasiNewton:
     def _choose_direction(self) -> None:
         self._direction = -self.inverse_hessian_times(self.gradient)
         self._slope = float(inner_product(self._direction, self.gradient))
-        self._length, self._rejections = 1.0, 0
+        self._length, self.n_rejections = 1.0, 0
         decrement = -self._slope / 2
         self.gap = decrement * self._calibration()
         self._recent = [*self._recent[-(RECENT - 1) :], (self.value, decrement)]
@@ -128,5 +130,5 @@ class QuasiNewton:
         excess = value - self.value - slope
         share = -slope / (2 * excess) if np.isfinite(excess) and excess > 0 else 0.1
         self._length *= min(max(share, 0.1), 0.5)
-        self._rejections += 1
-        self.is_stuck = self._rejections >= MAXIMUM_REJECTIONS
+        self.n_rejections += 1
+        self.is_stuck = self.n_rejections >= MAXIMUM_REJECTIONS

@@ -41,6 +41,7 @@ def test_threads_and_tasks(monkeypatch: pytest.MonkeyPatch, tiles_per_task: int,
     problems = [example(5.3), example(4, 3, is_weighted=True)]
     expected = [sums_of(problem) for problem in problems]
     monkeypatch.setattr(passes, "TILES_PER_TASK", tiles_per_task)
+    monkeypatch.setattr(passes, "LITTLE_WORK", 0)
     assert [sums_of(problem, n_threads) for problem in problems] == expected
 
 
