@@ -3,6 +3,7 @@
 Rows are not looked at: NaN and infinities are found by the engine as it reads them, and nothing here copies X.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -69,7 +70,7 @@ def check_parameters(estimator: Any, solvers: Any) -> None:
 
     scikit-learn's own machinery for this is private, and takes 100 us.
     """
-    for name, (is_valid, expected) in {"solver": _one_of(*solvers), **_RULES}.items():
+    for name, (is_valid, expected) in itertools.chain([("solver", _one_of(*solvers))], _RULES.items()):
         value = getattr(estimator, name)
         if not is_valid(value):
             raise ValueError(
@@ -93,8 +94,12 @@ def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
             "Sparse data was passed for X, but dense data is required: sparse input is not supported yet. "
             "Pass X.toarray() if that fits in memory."
         )
-    # A third of scikit-learn's checks do nothing to such arrays but take 90 us.
     is_plain = type(X) in (np.ndarray, np.memmap) and X.ndim == 2 and X.size > 0 and X.dtype.kind in "fiub"
+    if is_plain and is_first:
+        # All that scikit-learn's checks do to such arrays, in 0.2 ms.
+        estimator.n_features_in_ = X.shape[1]
+        vars(estimator).pop("feature_names_in_", None)
+        return np.asarray(X)
     rows: Array = validate_data(estimator, X, reset=is_first, skip_check_array=is_plain, ensure_all_finite=False)
     if rows.dtype.kind not in "fiub":
         raise ValueError(f"X must hold real numbers, but its dtype is {rows.dtype}.")

@@ -6,8 +6,7 @@ singular, its diagonal is raised until it is not.
 
 import itertools
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,12 +52,12 @@ class State:
     squared_slopes: float
 
 
-class NewtonObjective(ABC):
-    """The penalised loss of one neuron over rows, with its gradient and Hessian.
+class SampleObjective:
+    """The penalised loss of one neuron over the rows of a panel (see `Sample`), with its gradient and Hessian.
 
     Parameters
     ----------
-    n_rows : int
+    panel, targets, weights : float64 arrays
     loss : str
     penalty : ndarray of padded size
         The objective has penalty . point^2 / 2.
@@ -68,21 +67,20 @@ class NewtonObjective(ABC):
 
     def __init__(
         self,
-        n_rows: int,
+        panel: Array,
+        targets: Array,
+        weights: Array,
         loss: str,
         penalty: Array,
-        map_in_order: MapInOrder[tuple[int, int], tuple[Array, Array]],
+        map_in_order: MapInOrder[slice, tuple[Array, Array]],
     ) -> None:
-        self.n_rows, self.penalty = n_rows, penalty
+        self._panel, self._targets, self._weights = panel, targets, weights
+        self.n_rows, self.penalty = len(targets), penalty
         self._loss, self._kernel, self._map = loss, newton_kernel(loss), map_in_order
-        self._work = n_rows * penalty.size**2
+        self._work = self.n_rows * penalty.size**2
         n_parts = PARTS if self._work >= PARALLEL_WORK else 1
-        edges = [n_rows * part // n_parts for part in range(n_parts + 1)]
-        self._parts = list(itertools.pairwise(edges))
-
-    @abstractmethod
-    def blocks(self, start: int, stop: int) -> Iterator[tuple[Array, Array, Array]]:
-        """Yield the rows from start to stop, standardised as in `Sample`, with their targets and weights."""
+        edges = [self.n_rows * part // n_parts for part in range(n_parts + 1)]
+        self._parts = [slice(start, stop) for start, stop in itertools.pairwise(edges)]
 
     @property
     def is_little(self) -> bool:
@@ -98,11 +96,11 @@ class NewtonObjective(ABC):
         """Return loss, gradient and (unless not asked for) Hessian at a point."""
         size = point.size
 
-        def add_up(part: tuple[int, int]) -> tuple[Array, Array]:
+        def add_up(rows: slice) -> tuple[Array, Array]:
             sums, hessian = np.zeros(size + 3), np.zeros((size, size if has_hessian else 0))
             values, scaled = (np.zeros(shape) for shape in scratch_shapes(size))
-            for panel, targets, weights in self.blocks(*part):
-                self._kernel(panel, (targets, weights), point, exactness, sums, hessian, (values, scaled))
+            labels = self._targets[rows], self._weights[rows]
+            self._kernel(self._panel[rows], labels, point, exactness, sums, hessian, (values, scaled))
             return sums, hessian
 
         results = self._map(add_up, self._parts) if len(self._parts) > 1 else map(add_up, self._parts)
@@ -113,34 +111,6 @@ class NewtonObjective(ABC):
         value = sums[size] + inner_product(self.penalty * point, point) / 2
         gradient = sums[:size] + self.penalty * point
         return State(point, float(value), gradient, hessian, exactness, float(sums[size + 1]), float(sums[size + 2]))
-
-
-class SampleObjective(NewtonObjective):
-    """The objective over the rows of a panel (see `Sample`).
-
-    Parameters
-    ----------
-    panel, targets, weights : float64 arrays
-    loss, penalty, map_in_order
-        As above.
-    """
-
-    def __init__(
-        self,
-        panel: Array,
-        targets: Array,
-        weights: Array,
-        loss: str,
-        penalty: Array,
-        map_in_order: MapInOrder[tuple[int, int], tuple[Array, Array]],
-    ) -> None:
-        super().__init__(len(targets), loss, penalty, map_in_order)
-        self._panel, self._targets, self._weights = panel, targets, weights
-
-    def blocks(self, start: int, stop: int) -> Iterator[tuple[Array, Array, Array]]:
-        """Yield the rows from start to stop at once."""
-        rows = slice(start, stop)
-        yield self._panel[rows], self._targets[rows], self._weights[rows]
 
     def every(self, step: int, first: int = 0) -> "SampleObjective":
         """Return the objective over every second, third, ... row from a row on, each counted as often."""
@@ -177,7 +147,7 @@ class Optimum:
 
 
 def minimise(
-    objective: NewtonObjective,
+    objective: SampleObjective,
     start: Array,
     goal: Callable[[State], float],
     exactness: float,
@@ -229,7 +199,7 @@ def minimise(
 
 
 def _line_search(
-    objective: NewtonObjective, state: State, step: Array, exactness: float, budget: int
+    objective: SampleObjective, state: State, step: Array, exactness: float, budget: int
 ) -> tuple[State | None, int]:
     """Return the first of step, step / 2, step / 4, ... that lowers the objective as it promises, and the cost."""
     slope = float(inner_product(step, state.gradient))

@@ -6,13 +6,12 @@
 3. L-BFGS steps from read to read (quasi_newton.py), until half the Newton decrement certifies the optimum
    (certificate.py).
 
-Where reads gain little and all rows are not too many, Newton's method on all of them takes over (all_rows.py). Where
-they are few, the sample is all of them, and 1 is all there is. Where a Hessian costs too much (plan.py),
-steps start from the exact diagonal and what gradients of the sample say; where many neurons share one, from that.
+Where a read gains little, those after it tell the diagonal, too, and where many gain little the sample grows. Where
+rows are few, the sample is all of them, and 1 is all there is. Where a Hessian costs too much (plan.py), steps start
+from the exact diagonal and what gradients of the sample say; where many neurons share one, from that.
 """
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.prediction import sum_in_order
-from fastperceptron.training.all_rows import AllRows, StandardRows
 from fastperceptron.training.certificate import Certificate, certificate_of, rough_goal
 from fastperceptron.training.damped_newton import (
     LARGE_WORK,
@@ -29,13 +27,12 @@ from fastperceptron.training.damped_newton import (
     SampleObjective,
     State,
     follow_gradients,
-    minimise,
 )
 from fastperceptron.training.full_objective import FullObjective, Reading
 from fastperceptron.training.neuron import Found, Neuron, result_of_sample, solution_of
 from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.options import NewtonOptions
-from fastperceptron.training.plan import PRICE_OF_GROWTH, hessian_price, hessian_rows, is_newton_due, sample_size
+from fastperceptron.training.plan import PRICE_OF_GROWTH, hessian_price, hessian_rows, sample_size
 from fastperceptron.training.pool import MapInOrder, pool_of
 from fastperceptron.training.preconditioner import (
     Precondition,
@@ -293,10 +290,6 @@ class Newton:
 
     def _improve(self, neurons: list[Neuron], tol: float) -> None:
         """Sum in float64 and take Hessians anew, of more rows, where that can be had; else give up what is stuck."""
-        reads, is_single = self._full.n_reads, self._problem.rows.dtype == np.float32
-        if not self._is_shared and is_newton_due(self._n_rows, self._n_features, is_single, reads):
-            self._minimise_all(neurons, tol)
-            return
         was_single, stuck = self._is_single, [neuron for neuron in neurons if self._is_stuck(neuron)]
         self._is_single = was_single and not (self._has_hessian or stuck)
         growth = self._growth * GROWTH if self._has_hessian else 1
@@ -314,29 +307,6 @@ class Newton:
         for neuron in stuck:
             neuron.search.restart(neuron.search.precondition)
             neuron.is_done = not was_single
-
-    def _minimise_all(self, neurons: list[Neuron], tol: float) -> None:
-        """Take neurons to their optima by Newton's method on all rows; a step of all of them counts as a read."""
-        full, options, before = self._full, self._options, self._full.n_reads
-        standards = replace(self._sample.standards, scale=np.where(full.is_void, np.inf, self._sample.standards.scale))
-        rows = StandardRows(self._problem, standards, float(options.fit_intercept))
-        for neuron in neurons:
-
-            def goal(state: State, neuron: Neuron = neuron) -> float:
-                neuron.certificate = self._certificate(state, full.loss, expansion=1.0)
-                return neuron.certificate.goal(tol)
-
-            objective = AllRows(rows, neuron.positive, full.loss, full.penalty, self._map)
-            # From zero the squared error may end in another minimum.
-            is_convex = full.loss == "log_loss"
-            away = self._start(neuron.positive, None) if is_convex else None
-            budget = max(options.max_iter - before, 1)
-            optimum = minimise(objective, neuron.search.point, goal, float(not is_convex), budget, False, away)
-            state, neuron.optimum, neuron.is_done = optimum.state, optimum, True
-            precondition = inverse_hessian(state.hessian, full.penalty)
-            neuron.search = QuasiNewton(state.point, state.value, state.gradient, precondition)
-            full.n_reads = max(full.n_reads, before + optimum.n_evaluations)
-        self._has_hessian = True
 
     def _is_better_hessian_due(self, neuron: Neuron) -> bool:
         """Whether reads since the neuron's Hessian have cost as much as one of more rows would (rent or buy)."""

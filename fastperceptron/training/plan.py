@@ -14,8 +14,6 @@ FEWEST_ROWS_PER_PARAMETER = 4
 CHEAPEST_READS = 2
 # Reads that a larger sample costs beside its Hessian: to draw it, and to read the exact diagonal anew.
 PRICE_OF_GROWTH = 2
-# Steps that Newton's method takes on all rows.
-NEWTON_STEPS = 5
 
 
 def sample_size(n_rows: int, n_features: int, growth: int = 1) -> int:
@@ -38,24 +36,6 @@ def sample_size(n_rows: int, n_features: int, growth: int = 1) -> int:
 def hessian_price(n_rows: int, n_features: int, n_sampled: int) -> float:
     """Return how many reads of all rows a Hessian of the sampled ones costs."""
     return n_sampled * (n_features + 1) / (HESSIAN_PRICE * n_rows)
-
-
-def is_newton_due(n_rows: int, n_features: int, is_single: bool, reads: int) -> bool:
-    """Return whether Newton's method on all rows is worth its price, after so many reads of which the last was slow.
-
-    It is where all rows are as few as a sample may be large, and its steps cost no more than the reads done so far
-    (rent or buy). Columns that are rare in any sample, and outliers, are no trouble to it.
-    Measured, a step takes 35 ns a row and 1/60 ns a product, a read 0.3 ns a value, of float64 0.6, and 5 ns a row at
-    least.
-
-    Examples
-    --------
-    >>> [is_newton_due(n, 20, True, reads) for n, reads in ((40_000, 6), (40_000, 40), (4_000_000, 40))]
-    [False, True, False]
-    """
-    n_parameters = n_features + 1
-    price = (35 + n_parameters**2 / 60) / (max(5.0, 0.3 * n_parameters) * (1 if is_single else 2))
-    return n_rows * n_parameters <= MAXIMUM_ELEMENTS and NEWTON_STEPS * price <= reads
 
 
 def hessian_rows(n_rows: int, n_features: int, growth: int = 1, reads: int = 0, n_neurons: int = 1) -> int:

@@ -47,12 +47,6 @@ class Problem:
         """The class that each neuron stands for."""
         return range(1, 2) if self.n_classes == 2 else range(self.n_classes)
 
-    def weights_of(self, codes: Array, start: int) -> Array:
-        """Return the weights in the loss of the rows from `start` on, whose class numbers are these."""
-        part = slice(start, start + codes.size)
-        own = np.ones(codes.size) if self.row_weights is None else self.row_weights[part]
-        return own if self.class_weights is None else own * self.class_weights[codes]
-
     def complain(self) -> NoReturn:
         """Raise ValueError for sums that are not finite: the rows are not, or they overflow."""
         self.rows.check_finite()

@@ -101,6 +101,8 @@ def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:
     counts = np.zeros(problem.n_classes, np.int64)
     count_codes(codes, counts)
     is_rare = counts < least
+    if not is_rare.any():
+        return places, np.full(size, n_present / size)
     common = places[~is_rare[codes]]
     parts, n_rare = [common], 0
     expansions = []

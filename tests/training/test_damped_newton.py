@@ -10,6 +10,7 @@ from numba.core import config
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training import damped_newton
 from fastperceptron.training.damped_newton import (
@@ -19,6 +20,8 @@ from fastperceptron.training.damped_newton import (
     minimise,
     minimise_by_gradients,
 )
+from fastperceptron.training.problem import Problem
+from fastperceptron.training.sample import draw_sample
 
 LOSSES = ["log_loss", "squared_error"]
 N_ROWS = 60 if config.DISABLE_JIT else 200
@@ -153,3 +156,21 @@ def test_parts_shared_out_to_threads_give_the_bits_of_one(monkeypatch: pytest.Mo
     assert first.gradient.tobytes() == second.gradient.tobytes()
     assert first.hessian.tobytes() == second.hessian.tobytes()
     assert first.value == second.value
+
+
+def test_a_start_from_which_steps_are_cut_is_left_for_the_fallback() -> None:
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(600, 20))
+    y = (rng.random(600) < expit(2 * X[:, 0])).astype(np.uint8)
+    X[::100, 1] += 300 * rng.standard_exponential(6)
+    problem = Problem(ArrayRows(X), y, 2)
+    sample = draw_sample(problem, 600, True)
+    size = padded_size(20)
+    objective = SampleObjective(sample.panel, sample.targets(1), sample.weights, "log_loss", np.full(size, 1.0), map)
+    bad, goal = np.zeros(size), lambda _: 1e-9
+    bad[20] = 6.0  # the bias: all rows are told to be of one class, and the curvature is next to none
+    best = minimise(objective, np.zeros(size), goal, 0.0, 50, False)
+    found = minimise(objective, bad, goal, 0.0, 50, False, np.zeros(size))
+    assert found.state.value == pytest.approx(best.state.value, rel=1e-9)
+    assert found.n_evaluations == best.n_evaluations + 2
+    assert found.values[0] == best.values[0]
