@@ -150,8 +150,8 @@ VIOLATIONS = [
     (
         "a sample's certificate ten times too small",
         "training/damped_newton.py",
-        "        gap = decrement / 2\n",
-        "        gap = decrement / 20\n",
+        "before, gap = gap, decrement / 2\n",
+        "before, gap = gap, decrement / 20\n",
         "training/test_damped_newton.py::test_the_gap_is_what_is_left",
     ),
     (
@@ -178,9 +178,25 @@ VIOLATIONS = [
     (
         "sample Hessian not corrected",
         "training/preconditioner.py",
-        "    factors[is_seen] = np.sqrt(diagonal[is_seen] / of_sample[is_seen])\n",
-        "    factors[is_seen] = 1.0\n",
+        "    ratios[is_seen] = diagonal[is_seen] / of_sample[is_seen]\n",
+        "    ratios[is_seen] = 1.0\n",
         "training/test_sample.py::test_a_samples_hessian_has_the_exact_diagonal",
+    ),
+    (
+        "sample Hessian corrected by chance",
+        "training/preconditioner.py",
+        "BY_CHANCE = 1.25\n",
+        "BY_CHANCE = 1.0\n",
+        "training/test_slow_reads.py::test_a_hessian_keeps_its_flat_directions_where_chance_explains_the_diagonal",
+        True,
+    ),
+    (
+        "slow reads without the diagonal",
+        "training/newton.py",
+        "            neuron.is_refreshed |= is_slow and neuron.optimum is not None\n",
+        "",
+        "training/test_slow_reads.py::test_reads_tell_the_diagonal_once_one_was_slow",
+        True,
     ),
     (
         "certified though saturated",

@@ -92,41 +92,45 @@ def set_dots(typing_context, out, X, start, stop, weights, centre, ahead):
     return types.none(out, X, types.int64, types.int64, weights, centre, types.int64), generate
 
 
-def _add_powers_in_python(totals, X, start, stop, scales, centre, powers):
+def _add_powers_in_python(terms, X, start, stop, centre):
     n_features = X.shape[1]
     for i in range(start, stop):
-        scale = scales[i - start]
-        for total, power in zip(totals, powers):  # noqa: B905  # as Numba's own zip, it has no `strict`
+        for total, scales, power in terms:
+            scale = scales[i - start]
             for j in range(n_features):
                 x = type(scale)(X[i, j]) - centre[j]
-                total[j] += scale * x if power == 1 else (scale * x) * x
+                total[j] += scale * x if power == 1 else scale * (x * x)
             total[n_features] += scale
 
 
-def _add_powers(context, builder, totals, X, place, scales, centre, ahead, powers):
-    """Add scale * (x - centre, 1)^power of a group's rows to each total, strip by strip."""
+def _add_powers(context, builder, terms, X, place, centre, ahead):
+    """Add scale * (x - centre, 1)^power of a group's rows to the total of each term (total, scales, power)."""
     group = _Group(context, builder, X, place, centre)
-    firsts = [elements_of(context, builder, *total)[0] for total in totals]
-    first_scale, element = elements_of(context, builder, *scales)
-    zero = vectors.constant(element, 0.0)
+    firsts = [elements_of(context, builder, *total)[0] for total, _, _ in terms]
+    first_scales = [elements_of(context, builder, *scales)[0] for _, scales, _ in terms]
+    powers = [power for _, _, power in terms]
+    zero = vectors.constant(group.element, 0.0)
 
     def add_strip(strip, pointers):
         place = builder.mul(strip, vectors.INDEX(STRIP))
         indices = [builder.add(place, vectors.INDEX(k)) for k in range(STRIP)]
-        factors = [vectors.splat(builder, builder.load(builder.gep(first_scale, [index]))) for index in indices]
+        factors = [
+            [vectors.splat(builder, builder.load(builder.gep(first, [index]))) for first in first_scales]
+            for index in indices
+        ]
 
         def add_chunk(offset, load):
-            if ahead is not None:
-                group.reader.prefetch_lines(ahead, strip, STRIP, offset, group.reader.lines_of_chunk(STRIP)[1::2])
+            group.reader.prefetch_lines(ahead, strip, STRIP, offset, group.reader.lines_of_chunk(STRIP)[1::2])
             # Two sums each, of half the rows: in one, additions wait for each other, 3.3 against 2 ns a row of 20.
             halves = []
             for start in (0, STRIP // 2):
                 sums = [vectors.load(builder, first, offset) if start == 0 else zero for first in firsts]
                 for k in range(start, start + STRIP // 2):
                     x = group.centred(pointers[k], load, offset)
+                    of_power = {1: x, 2: builder.fmul(x, x) if 2 in powers else None}
                     for number, power in enumerate(powers):
-                        scaled = factors[k] if power == 1 else builder.fmul(factors[k], x)
-                        sums[number] = vectors.fused_multiply_add(builder, x, scaled, sums[number])
+                        scale = factors[k][number]
+                        sums[number] = vectors.fused_multiply_add(builder, of_power[power], scale, sums[number])
                 halves.append(sums)
             for first, lower, upper in zip(firsts, *halves, strict=True):
                 vectors.store(builder, builder.fadd(lower, upper), first, offset)
@@ -137,7 +141,7 @@ def _add_powers(context, builder, totals, X, place, scales, centre, ahead, power
 
 
 def _add_rows_in_python(total, X, start, stop, scales, centre, ahead):
-    _add_powers_in_python((total,), X, start, stop, scales, centre, (1,))
+    _add_powers_in_python([(total, scales, 1)], X, start, stop, centre)
 
 
 @intrinsic(_add_rows_in_python)
@@ -149,45 +153,33 @@ def add_rows(typing_context, total, X, start, stop, scales, centre, ahead):
 
     def generate(context, builder, signature, arguments):
         total_, X_, start_, stop_, scales_, centre_, ahead_ = arguments
-        totals, place = [(total, total_)], (start_, stop_)
-        _add_powers(context, builder, totals, (X, X_), place, (scales, scales_), (centre, centre_), ahead_, powers=(1,))
+        terms = [((total, total_), (scales, scales_), 1)]
+        _add_powers(context, builder, terms, (X, X_), (start_, stop_), (centre, centre_), ahead_)
         return context.get_dummy_value()
 
     return types.none(total, X, types.int64, types.int64, scales, centre, types.int64), generate
 
 
-def _add_squares_in_python(total, X, start, stop, scales, centre):
-    _add_powers_in_python((total,), X, start, stop, scales, centre, (2,))
+def _add_squares_in_python(totals, X, start, stop, scales, centre, ahead):
+    terms = [(total, scales[k], 1 + k % 2) for k, total in enumerate(totals)]
+    _add_powers_in_python(terms, X, start, stop, centre)
 
 
 @intrinsic(_add_squares_in_python)
-def add_squares(typing_context, total, X, start, stop, scales, centre):
-    """Add scales[k] * (X[start + k] - centre, 1)^2, likewise."""
+def add_squares(typing_context, totals, X, start, stop, scales, centre, ahead):
+    """Add rows to the totals numbered 0, 2, ..., likewise, and squares (X[start + k] - centre, 1)^2 to those between.
+
+    Each goes by its own scales. One walk for all, and not one each, makes a first pass 1.3 passes instead of 1.6.
+    """
 
     def generate(context, builder, signature, arguments):
-        total_, X_, start_, stop_, scales_, centre_ = arguments
-        totals, place = [(total, total_)], (start_, stop_)
-        _add_powers(context, builder, totals, (X, X_), place, (scales, scales_), (centre, centre_), None, powers=(2,))
+        totals_, X_, start_, stop_, scales_, centre_, ahead_ = arguments
+        values = [cgutils.unpack_tuple(builder, each) for each in (totals_, scales_)]
+        terms = [((totals[k], values[0][k]), (scales[k], values[1][k]), 1 + k % 2) for k in range(len(totals))]
+        _add_powers(context, builder, terms, (X, X_), (start_, stop_), (centre, centre_), ahead_)
         return context.get_dummy_value()
 
-    return types.none(total, X, types.int64, types.int64, scales, centre), generate
-
-
-def _add_moments_in_python(sums, squares, X, start, stop, scales, centre):
-    _add_powers_in_python((sums, squares), X, start, stop, scales, centre, (1, 2))
-
-
-@intrinsic(_add_moments_in_python)
-def add_moments(typing_context, sums, squares, X, start, stop, scales, centre):
-    """Add both, likewise, to `sums` and to `squares`."""
-
-    def generate(context, builder, signature, arguments):
-        sums_, squares_, X_, start_, stop_, scales_, centre_ = arguments
-        totals, place = [(sums, sums_), (squares, squares_)], (start_, stop_)
-        _add_powers(context, builder, totals, (X, X_), place, (scales, scales_), (centre, centre_), None, powers=(1, 2))
-        return context.get_dummy_value()
-
-    return types.none(sums, squares, X, types.int64, types.int64, scales, centre), generate
+    return types.none(totals, X, types.int64, types.int64, scales, centre, types.int64), generate
 
 
 def _sum_wide_in_python(values):

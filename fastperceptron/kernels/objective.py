@@ -10,7 +10,7 @@ All rows are read less a centre c, so that columns far from zero lose no digits:
 import functools
 
 from fastperceptron.kernels.arithmetic import fma
-from fastperceptron.kernels.centred_rows import add_moments, add_rows, add_squares, set_dots, sum_wide
+from fastperceptron.kernels.centred_rows import add_rows, add_squares, set_dots, sum_wide
 from fastperceptron.kernels.jit import jit
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.rows import padded_size, sum_of_products
@@ -123,6 +123,19 @@ def group_of(n_features):
     return size
 
 
+@jit
+def add_with_moments(in_sub_tile, neuron, X, group, scratch, centre):
+    """Add a group's gradient and Hessian diagonal of a neuron, and beside those of the first the columns' moments."""
+    n_neurons, (start, stop, ahead) = in_sub_tile.shape[0] // 2 - 1, group
+    totals = in_sub_tile[neuron], in_sub_tile[n_neurons + 2 + neuron]
+    slopes, curvatures, own = scratch[Z], scratch[CURVATURES], scratch[ROW_WEIGHTS]
+    if neuron > 0:
+        add_squares(totals, X, start, stop, (slopes, curvatures), centre, ahead)
+    else:
+        moments = in_sub_tile[n_neurons], in_sub_tile[n_neurons + 1]
+        add_squares(totals + moments, X, start, stop, (slopes, curvatures, own, own), centre, ahead)
+
+
 @functools.cache
 def wide_kernel(loss):
     """Return the kernel that adds the sums of at most SUB_TILE rows to a tile's `sums` and, unless empty, `moments`.
@@ -146,12 +159,11 @@ def wide_kernel(loss):
                 set_targets(labels[0][start:stop], positives[neuron], scratch)
                 set_dots(scratch[Z], X, start, stop, weights[neuron], centre, start + AHEAD * group_size)
                 sums[neuron, size] += evaluate(stop - start, scratch, has_weights, has_moments, exactness)
-                add_rows(in_sub_tile[neuron], X, start, stop, scratch[Z], centre, start + AHEAD * group_size)
+                group = start, stop, start + AHEAD * group_size
                 if has_moments:
-                    add_squares(in_sub_tile[n_neurons + 2 + neuron], X, start, stop, scratch[CURVATURES], centre)
-            if has_moments:
-                column_sums, squares = in_sub_tile[n_neurons], in_sub_tile[n_neurons + 1]
-                add_moments(column_sums, squares, X, start, stop, scratch[ROW_WEIGHTS], centre)
+                    add_with_moments(in_sub_tile, neuron, X, group, scratch, centre)
+                else:
+                    add_rows(in_sub_tile[neuron], X, start, stop, scratch[Z], centre, group[2])
         for neuron in range(n_neurons):
             add_to(sums[neuron], in_sub_tile[neuron], size)
         for k in range(moments.shape[0]):

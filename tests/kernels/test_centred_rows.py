@@ -34,13 +34,8 @@ def call_add_rows(total, X, start, stop, scales, centre):
 
 
 @jit
-def call_add_squares(total, X, start, stop, scales, centre):
-    centred_rows.add_squares(total, X, start, stop, scales, centre)
-
-
-@jit
-def call_add_moments(sums, squares, X, start, stop, scales, centre):
-    centred_rows.add_moments(sums, squares, X, start, stop, scales, centre)
+def call_add_squares(totals, X, start, stop, scales, centre):
+    centred_rows.add_squares(totals, X, start, stop, scales, centre, stop)
 
 
 @jit
@@ -123,14 +118,17 @@ def test_sums_of_scaled_rows_and_squares(n_features: int, dtype: type, precision
     X, centre, size = example.X, example.centre, example.size
     for count in COUNTS[:: 1 if not config.DISABLE_JIT else 3]:
         scales, exact = example.with_scales(count), example.exact[1 : 1 + count]
-        total, squares, both, both_squares = (np.zeros(size, precision) for _ in range(4))
+        total, *two = (np.zeros(size, precision) for _ in range(3))
+        four, other = [np.zeros(size, precision) for _ in range(4)], 3 * example.scales
         call_add_rows(total, X, 1, 1 + count, example.scales, centre)
-        call_add_squares(squares, X, 1, 1 + count, example.scales, centre)
-        call_add_moments(both, both_squares, X, 1, 1 + count, example.scales, centre)
+        call_add_squares(tuple(two), X, 1, 1 + count, (example.scales, other), centre)
+        call_add_squares(tuple(four), X, 1, 1 + count, (example.scales, other, other, other), centre)
         check(total, scales @ exact, precision)
-        check(squares, scales @ exact**2, precision)
-        check(both, scales @ exact, precision)
-        check(both_squares, scales @ exact**2, precision)
+        for sums, squares in (two, four[:2]):
+            check(sums, scales @ exact, precision)
+            check(squares, 3 * (scales @ exact**2), precision)
+        check(four[2], 3 * (scales @ exact), precision)
+        check(four[3], 3 * (scales @ exact**2), precision)
         call_add_rows(total, X, 1, 1 + count, example.scales, centre)
         check(total, 2 * (scales @ exact), precision)
 
@@ -146,7 +144,7 @@ def test_rows_and_values_beyond_are_never_read(n_features: int) -> None:
     scales[:5] = 1.0
     call_set_dots(out, X, 4, 9, weights, centre)
     call_add_rows(total, X, 4, 9, scales, centre)
-    call_add_squares(squares, X, 4, 9, scales, centre)
+    call_add_squares((total.copy(), squares), X, 4, 9, (scales, scales), centre)
     assert out[:5].tolist() == [n_features + 1.0] * 5
     expected = [5.0] * (n_features + 1) + [0.0] * (size - n_features - 1)
     assert total.tolist() == squares.tolist() == expected
