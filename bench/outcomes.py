@@ -19,10 +19,11 @@ EXAMPLE = "independent, 1M x 20"
 
 @dataclass(frozen=True)
 class Outcome:
-    """A target on a table: our seconds and those of the fastest competitor that reached it, if any did."""
+    """A target on a table: the fastest of our ways to fit, and the fastest competitor, that reached it, if any did."""
 
     table: str
     is_large: bool
+    way: str | None
     ours: float | None
     rival: str | None
     theirs: float | None
@@ -57,8 +58,9 @@ def times(facts: dict[str, Any], target: str) -> dict[str, float]:
 def outcome(table: str, facts: dict[str, Any], target: str) -> Outcome:
     """Return who won."""
     there = times(facts, target)
+    way = next((name for name in there if name.startswith(OURS)), None)
     rival = next((name for name in there if not name.startswith(OURS)), None)
-    return Outcome(table, is_large(facts), there.get(PRODUCT), rival, there[rival] if rival else None)
+    return Outcome(table, is_large(facts), way, there[way] if way else None, rival, there[rival] if rival else None)
 
 
 def outcomes(document: dict[str, Any], target: str) -> Iterator[Outcome]:

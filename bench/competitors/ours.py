@@ -29,7 +29,7 @@ def fit_chunks(X: Array, y: Array, C: float, passes: int) -> Fitted:
 
 
 def _settings(loss: str) -> tuple[dict[str, Any], ...]:
-    return tuple({"loss": loss, "tol": tol} for tol in (3.0, 1.0, 0.1, 0.01, 0.001))
+    return tuple({"loss": loss, "tol": tol} for tol in (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.001))
 
 
 COMPETITORS = [
