@@ -61,11 +61,14 @@ def evaluation_kernel(loss):
         z, targets, costs = scratch[Z, :padded], scratch[TARGETS, :padded], scratch[COSTS, :padded]
         weights, curvatures = scratch[LOSS_WEIGHTS, :padded], scratch[CURVATURES, :padded]
         if has_moments:
+            # In one loop, so that the exponential is computed once.
             for k in range(z.size):
                 curvatures[k] = curvature(z[k], targets[k], type(z[0])(exactness)) * weights[k]
+                costs[k], z[k] = cost_and_slope(z[k], targets[k])
             curvatures[size:] = 0
-        for k in range(z.size):
-            costs[k], z[k] = cost_and_slope(z[k], targets[k])
+        else:
+            for k in range(z.size):
+                costs[k], z[k] = cost_and_slope(z[k], targets[k])
         if has_weights:
             for k in range(z.size):
                 costs[k] *= weights[k]

@@ -68,7 +68,7 @@ def corrected_hessian(sampled: Array, diagonal: Array) -> Array:
     is_seen = (of_sample > 0) & (diagonal > 0)
     ratios = np.zeros(diagonal.size)
     ratios[is_seen] = diagonal[is_seen] / of_sample[is_seen]
-    usual = np.median(ratios[is_seen]) if is_seen.any() else 1.0
+    usual = np.sort(ratios[is_seen])[is_seen.sum() // 2] if is_seen.any() else 1.0
     ratios[is_seen & (usual < ratios * BY_CHANCE) & (ratios < usual * BY_CHANCE)] = usual
     factors = np.sqrt(ratios)
     hessian: Array = sampled * factors[:, None] * factors
