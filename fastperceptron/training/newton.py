@@ -11,7 +11,6 @@ rows are few, the sample is all of them, and 1 is all there is. Where a Hessian 
 from the exact diagonal and what gradients of the sample say; where many neurons share one, from that.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -20,14 +19,7 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.prediction import sum_in_order
-from fastperceptron.training.certificate import Certificate, certificate_of, rough_goal
-from fastperceptron.training.damped_newton import (
-    LARGE_WORK,
-    Optimum,
-    SampleObjective,
-    State,
-    follow_gradients,
-)
+from fastperceptron.training.damped_newton import LARGE_WORK, Optimum, follow_gradients
 from fastperceptron.training.full_objective import FullObjective, Reading
 from fastperceptron.training.neuron import Found, Neuron, result_of_sample, solution_of
 from fastperceptron.training.observer import NOBODY, Observer, Progress
@@ -43,8 +35,8 @@ from fastperceptron.training.preconditioner import (
 )
 from fastperceptron.training.problem import Problem, Solution
 from fastperceptron.training.quasi_newton import QuasiNewton
-from fastperceptron.training.sample import draw_sample
-from fastperceptron.training.sample_newton import Effort, minimise_sample
+from fastperceptron.training.sample import Sample
+from fastperceptron.training.sample_newton import OnSample
 
 # A read that shrinks the gap by less asks for a better preconditioner.
 GOOD_SHRINKAGE, GROWTH = 20.0, 8
@@ -83,14 +75,12 @@ class Newton:
         self, problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any], observer: Observer
     ) -> None:
         self._observer = observer
-        self._problem, self._options, self._map = problem, options, map_in_order
+        self._problem, self._options = problem, options
         self._n_features, self._n_rows = problem.rows.n_features, problem.rows.n_rows
         size = hessian_rows(self._n_rows, self._n_features, n_neurons=problem.n_neurons)
         self._has_hessian, self._growth = size > 0, 1
         size = size or min(sample_size(self._n_rows, self._n_features), 4 * self._n_features)
-        self._sample = draw_sample(problem, size, options.fit_intercept)
-        if not np.isfinite(self._sample.standards.deviations).all():
-            problem.complain()
+        self._on_sample = OnSample(problem, options, size, map_in_order)
         self._full = FullObjective(problem, options, self._sample.standards, map_in_order, observer)
         self._is_single = problem.rows.dtype == np.float32
         self._curve: list[float] = []
@@ -105,12 +95,14 @@ class Newton:
         # The squared error has more than one minimum: the one beside the log loss's is meant.
         losses = [loss] if start is not None or loss == "log_loss" else ["log_loss", loss]
         if self._is_shared:
-            self._shared = self._objective_of_sample(neurons[0], loss).at(np.zeros(self._full.penalty.size), 0.0)
+            self._shared = self._on_sample.objective(neurons[0], loss, self._full.penalty).at(
+                np.zeros(self._full.penalty.size), 0.0
+            )
             self._has_hessian = False
         elif self._has_hessian:
             for neuron in neurons:
                 for each in losses:
-                    self._minimise_sample(neuron, each)
+                    self._on_sample.minimise(neuron, each, self._full.penalty)
             if self._sample.is_all:
                 solution = self._solution_of_sample(neurons)
                 self._observer.passed(Progress(solution.n_iter, solution.loss_curve[-1], solution.optimality_gap))
@@ -118,11 +110,15 @@ class Newton:
             losses = [loss]
         elif start is None:
             for neuron in neurons:
-                objective = self._objective_of_sample(neuron, losses[0])
+                objective = self._on_sample.objective(neuron, losses[0], self._full.penalty)
                 neuron.point, neuron.memory = follow_gradients(objective, neuron.point)
         for each in losses:
             self._descend(neurons, each, self._options.tol if each == loss else 1.0)
         return self._solution(neurons)
+
+    @property
+    def _sample(self) -> Sample:
+        return self._on_sample.sample
 
     def _start(self, positive: int, start: Array | None) -> Array:
         if start is not None:
@@ -131,46 +127,6 @@ class Newton:
         if self._options.fit_intercept:
             point[self._n_features] = self._sample.rough_logit(positive)
         return point
-
-    # The sample
-
-    def _objective_of_sample(self, neuron: Neuron, loss: str) -> SampleObjective:
-        sample, targets = self._sample, self._sample.targets(neuron.positive)
-        return SampleObjective(sample.panel, targets, sample.weights, loss, self._full.penalty, self._map)
-
-    def _minimise_sample(self, neuron: Neuron, loss: str) -> None:
-        """Move a neuron to the optimum of the sample."""
-        sample, options, n_parameters = self._sample, self._options, self._n_features + 1
-
-        def goal(state: State) -> float:
-            return self._certificate(state, loss).goal(options.tol)
-
-        used = neuron.optimum.n_evaluations if neuron.optimum else 0
-        effort = Effort(
-            n_parameters,
-            rough_goal(loss, n_parameters, self._expansion),
-            max(options.max_iter - used, 1),
-            is_all=sample.is_all,
-            is_first=neuron.optimum is None,
-            is_last=loss == options.loss,
-        )
-        objective, exactness = self._objective_of_sample(neuron, loss), float(loss != "log_loss")
-        neuron.optimum = minimise_sample(objective, neuron.point, goal, exactness, effort)
-        neuron.point = neuron.optimum.state.point
-        neuron.certificate = self._certificate(neuron.optimum.state, loss)
-
-    @property
-    def _expansion(self) -> float:
-        """How many rows one of the sample stands for."""
-        return float(self._n_rows / self._sample.n_rows)
-
-    def _certificate(self, state: State, loss: str, expansion: float | None = None) -> Certificate:
-        expansion = self._expansion if expansion is None else expansion
-        n_parameters, is_penalised = self._n_features + 1, self._options.penalty > 0
-        is_plain = self._problem.row_weights is None and self._problem.class_weights is None
-        return certificate_of(
-            state, loss, n_parameters, self._n_rows, expansion, is_plain=is_plain, is_penalised=is_penalised
-        )
 
     # All rows
 
@@ -215,8 +171,9 @@ class Newton:
             return
         for neuron, reading in zip(neurons, readings, strict=True):
             if neuron.optimum is None:
-                state = self._objective_of_sample(neuron, loss).at(reading.point, 0.0, has_hessian=False)
-                neuron.certificate = self._certificate(state, loss)
+                objective = self._on_sample.objective(neuron, loss, self._full.penalty)
+                state = objective.at(reading.point, 0.0, has_hessian=False)
+                neuron.certificate = self._on_sample.certificate(state, loss)
             precondition, is_scaled = self._preconditioner(neuron), not self._has_hessian
             neuron.search = QuasiNewton(reading.point, reading.value, reading.gradient, precondition, is_scaled)
             neuron.is_done = neuron.search.gap <= neuron.certificate.goal(tol)
@@ -231,8 +188,8 @@ class Newton:
 
     def _optimum_at(self, neuron: Neuron, point: Array) -> Optimum:
         """Return a point with the sample's Hessian there."""
-        state = self._objective_of_sample(neuron, self._full.loss).at(point, self._full.exactness)
-        return Optimum(state, math.nan, 0, (), self._sample.n_rows)
+        objective = self._on_sample.objective(neuron, self._full.loss, self._full.penalty)
+        return self._on_sample.optimum_at(objective, point, self._full.exactness)
 
     def _read(self, neurons: list[Neuron], points: list[Array], has_moments: bool = False) -> list[Reading]:
         is_single = self._is_single and all(map(self._is_float32_enough, neurons, points))
@@ -296,7 +253,7 @@ class Newton:
         size = 0 if self._is_shared else hessian_rows(self._n_rows, self._n_features, growth, self._full.n_reads)
         if size >= 2 * self._sample.n_rows or (size > 0 and not self._has_hessian):
             self._growth, self._has_hessian = growth, True
-            self._sample = draw_sample(self._problem, size, self._options.fit_intercept, self._sample.standards)
+            self._on_sample.grow(size)
         due = neurons if self._has_hessian else []
         for neuron in due:
             neuron.optimum = self._optimum_at(neuron, neuron.search.point)
@@ -320,8 +277,6 @@ class Newton:
         self._curve.append(sum(neuron.search.value for neuron in neurons) / self._full.total)
         gap = sum(neuron.search.gap for neuron in neurons) / self._full.total
         self._observer.passed(Progress(self._full.n_reads, self._curve[-1], gap))
-
-    # The result
 
     def _solution(self, neurons: list[Neuron]) -> Solution:
         gaps = [neuron.search.gap for neuron in neurons]

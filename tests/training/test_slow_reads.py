@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastperceptron as fp
-from fastperceptron.training import newton
+from fastperceptron.training import newton, sample_newton
 from fastperceptron.training.full_objective import FullObjective
 from fastperceptron.training.preconditioner import corrected_hessian
 
@@ -77,13 +77,13 @@ def test_the_sample_grows_where_reads_stay_slow(monkeypatch: pytest.MonkeyPatch)
     X, y = with_rare_columns(30_000)
     fitter = fp.PerceptronClassifier(loss="log_loss", tol=1e-2)
     sizes: list[int] = []
-    draw = newton.draw_sample
+    draw = sample_newton.draw_sample
 
     def noted(problem: Any, size: int, *rest: Any) -> Any:
         sizes.append(size)
         return draw(problem, size, *rest)
 
-    monkeypatch.setattr(newton, "draw_sample", noted)
+    monkeypatch.setattr(sample_newton, "draw_sample", noted)
     fitter.fit(X, y)
     assert len(sizes) > 1
     assert sizes == sorted(set(sizes))
