@@ -208,7 +208,7 @@ VIOLATIONS = [
     ),
     (
         "what is not finite in a sample unnoticed",
-        "training/newton.py",
+        "training/sample_newton.py",
         "            problem.complain()\n",
         "            pass\n",
         "training/test_bad_values.py::test_in_a_small_table",
