@@ -27,3 +27,18 @@ def draw_rows(seed, n_rows, out):
     for k in range(out.size):
         state += INCREMENT
         out[k] = multiply_wide(random_word(state), n_rows)[0]
+
+
+@jit
+def draw_of_runs(seed, n_rows, out):
+    """Write the number of a row drawn from each of out.size equal runs of rows, in order."""
+    size, state, start, remainder = out.size, seed, 0, 0
+    for k in range(size):
+        state += INCREMENT
+        # The end of run k is (k + 1) * n_rows // size: without its division, which takes 5 ns.
+        stop, remainder = start + n_rows // size, remainder + n_rows % size
+        if remainder >= size:
+            stop, remainder = stop + 1, remainder - size
+        within = np.int64(multiply_wide(random_word(state), np.uint64(1 << 32))[0])
+        out[k] = start + (within * (stop - start) >> 32)
+        start = stop

@@ -23,7 +23,7 @@ from fastperceptron.training.problem import Problem
 # Tiles of one task: of 65,536 elements, 20 us of work, each. A task costs some 20 us itself.
 TILES_PER_TASK, FEWEST_TILES_PER_TASK = 16, 4
 # A read of fewer float32 values, or half as many of float64, where a row counts as 12 more, is done alone: 0.5 ms.
-LITTLE_WORK, WORK_PER_ROW = 1 << 21, 12
+LITTLE_WORK, WORK_PER_ROW = 1 << 22, 12
 # Tasks of a read at least, where there are enough tiles: threads end at about the same time.
 TASKS_PER_READ = 8
 _NONE = read_only(np.empty(0))
@@ -102,7 +102,8 @@ class ExactSums:
         size = tile_size * tiles_per_task(-(-n_rows // tile_size))
         is_little = n_rows * (shape[1] + WORK_PER_ROW) * precision.itemsize < 4 * LITTLE_WORK
         self._observer.tell(first)
-        add_up(range(0))  # compiles before threads meet
+        if not is_little:
+            add_up(range(0))  # compiles before threads meet
         tasks = (range(start, min(start + size, n_rows)) for start in range(first, n_rows, size))
         stop = first
         for tile_sums, tile_moments in (map if is_little else self._map)(add_up, tasks):

@@ -26,7 +26,7 @@ def pool_of(n_threads: int) -> Iterator[MapInOrder[Any, Any]]:
     if n_threads == 1:
         yield map
         return
-    pool = ThreadPoolExecutor(n_threads - 1)
+    pools: list[ThreadPoolExecutor] = []  # one, once it is needed: to make and end it takes 0.2 ms
 
     def map_in_order(function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
         all_tasks = iter(tasks)
@@ -35,7 +35,9 @@ def pool_of(n_threads: int) -> Iterator[MapInOrder[Any, Any]]:
             yield from map(function, first)
             return
         work = _Work(function, itertools.chain(first, all_tasks), TASKS_AHEAD * n_threads)
-        helpers = [pool.submit(work.help) for _ in range(n_threads - 1)]
+        if not pools:
+            pools.append(ThreadPoolExecutor(n_threads - 1))
+        helpers = [pools[0].submit(work.help) for _ in range(n_threads - 1)]
         try:
             yield from work.results()
         finally:
@@ -45,7 +47,8 @@ def pool_of(n_threads: int) -> Iterator[MapInOrder[Any, Any]]:
     try:
         yield map_in_order
     finally:
-        pool.shutdown(cancel_futures=True)
+        for pool in pools:
+            pool.shutdown(cancel_futures=True)
 
 
 class _Work(Generic[Task, Result]):

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
-from fastperceptron.kernels.draws import draw_rows
+from fastperceptron.kernels.draws import draw_of_runs
 from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.sample import count_codes, standardise
@@ -93,10 +93,9 @@ def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:
     """
     n_present = _number_present(problem)
     size = min(size, n_present)
-    edges = np.arange(size + 1) * n_present // size
-    within = np.empty(size, np.int64)
-    draw_rows(np.uint64(SEED), np.uint64(1 << 32), within)
-    places = _rows_of_present(problem, edges[:-1] + (within * np.diff(edges) >> 32), n_present)
+    numbers = np.empty(size, np.int64)
+    draw_of_runs(np.uint64(SEED), n_present, numbers)
+    places = _rows_of_present(problem, numbers, n_present)
     codes, least = problem.codes[places], int(LEAST_SHARE * size / problem.n_classes)
     counts = np.zeros(problem.n_classes, np.int64)
     count_codes(codes, counts)
