@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
+from fastperceptron.training.cores import caller_kept_apart, stay_on
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 MapInOrder = Callable[[Callable[[Task], Result], Iterable[Task]], Iterator[Result]]
@@ -37,12 +39,13 @@ def pool_of(n_threads: int) -> Iterator[MapInOrder[Any, Any]]:
         work = _Work(function, itertools.chain(first, all_tasks), TASKS_AHEAD * n_threads)
         if not pools:
             pools.append(ThreadPoolExecutor(n_threads - 1))
-        helpers = [pools[0].submit(work.help) for _ in range(n_threads - 1)]
-        try:
-            yield from work.results()
-        finally:
-            work.stop()
-            wait(helpers)
+        with caller_kept_apart() as cores:
+            helpers = [pools[0].submit(work.help, cores) for _ in range(n_threads - 1)]
+            try:
+                yield from work.results()
+            finally:
+                work.stop()
+                wait(helpers)
 
     try:
         yield map_in_order
@@ -61,8 +64,9 @@ class _Work(Generic[Task, Result]):
         self._n_taken = self._n_given = 0
         self._is_over = False
 
-    def help(self) -> None:
-        """Do tasks until there are none; wait while too many results do."""
+    def help(self, cores: set[int]) -> None:
+        """Do tasks until there are none, on some cores; wait while too many results do."""
+        stay_on(cores)
         while True:
             with self._changed:
                 while not self._is_over and self._n_taken - self._n_given >= self._most_waiting:
