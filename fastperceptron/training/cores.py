@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def caller_kept_apart() -> Iterator[set[int]]:
-    """Keep the calling thread on the core it is on; give the cores left to its helpers: none, where all may go anywhere.
+    """Keep the calling thread on its core; give the cores left to its helpers, or none where all may go anywhere.
 
     Other threads of the process are not touched, and the caller may go where it might before, once this ends.
     """

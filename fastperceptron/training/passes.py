@@ -99,8 +99,9 @@ class ExactSums:
             key = digest(self.loss, self.exactness, weights, positives, centre, has_moments)
             first = _recalled(journal, key, total, moments)
         n_rows = self._rows.n_rows
-        size = tile_size * tiles_per_task(-(-n_rows // tile_size))
-        is_little = n_rows * (shape[1] + WORK_PER_ROW) * precision.itemsize < 4 * LITTLE_WORK
+        is_little = n_rows * shape[0] * (shape[1] + WORK_PER_ROW) * precision.itemsize < 4 * LITTLE_WORK
+        n_tiles = -(-n_rows // tile_size)
+        size = tile_size * (n_tiles if is_little else tiles_per_task(n_tiles))
         self._observer.tell(first)
         if not is_little:
             add_up(range(0))  # compiles before threads meet

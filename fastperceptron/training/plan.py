@@ -50,7 +50,7 @@ def hessian_rows(n_rows: int, n_features: int, growth: int = 1, reads: int = 0, 
     Examples
     --------
     >>> hessian_rows(200_000, 100), hessian_rows(100_000, 500), hessian_rows(20_000, 2000)
-    (14308, 5189, 0)
+    (10116, 5189, 0)
     >>> hessian_rows(20_000, 2000, reads=70)
     9095
     """

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from fastperceptron.kernels.draws import draw_rows
+from fastperceptron.kernels.draws import draw_of_runs, draw_rows
 
 WORD = 2**64
 
@@ -28,6 +28,16 @@ def draw(seed: int, n_rows: int, count: int) -> np.ndarray:
 @given(seed=st.integers(0, 2**63 - 1), n_rows=st.integers(1, 2**40))
 def test_draws_equal_those_of_plain_python(seed: int, n_rows: int) -> None:
     assert draw(seed, n_rows, 50).tolist() == draws_in_python(seed, n_rows, 50)
+
+
+@given(seed=st.integers(0, 2**63 - 1), n_rows=st.integers(1, 2**40), share=st.floats(0, 1))
+def test_one_row_is_drawn_of_each_of_equal_runs(seed: int, n_rows: int, share: float) -> None:
+    size = 1 + int(share * min(n_rows - 1, 200))
+    rows, within = np.empty(size, np.int64), draws_in_python(seed, 2**32, size)
+    draw_of_runs(np.uint64(seed), n_rows, rows)
+    edges = [k * n_rows // size for k in range(size + 1)]
+    widths = np.diff(edges).tolist()
+    assert rows.tolist() == [edges[k] + (within[k] * widths[k] >> 32) for k in range(size)]
 
 
 @pytest.mark.compiled
