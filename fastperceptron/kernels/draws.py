@@ -39,6 +39,5 @@ def draw_of_runs(seed, n_rows, out):
         stop, remainder = start + n_rows // size, remainder + n_rows % size
         if remainder >= size:
             stop, remainder = stop + 1, remainder - size
-        within = np.int64(multiply_wide(random_word(state), np.uint64(1 << 32))[0])
-        out[k] = start + (within * (stop - start) >> 32)
+        out[k] = start + np.int64(multiply_wide(random_word(state), np.uint64(stop - start))[0])
         start = stop

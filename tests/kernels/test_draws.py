@@ -1,5 +1,7 @@
 """Draws with replacement: a function of seed and number, the same as plain Python computes, and uniform."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -33,11 +35,10 @@ def test_draws_equal_those_of_plain_python(seed: int, n_rows: int) -> None:
 @given(seed=st.integers(0, 2**63 - 1), n_rows=st.integers(1, 2**40), share=st.floats(0, 1))
 def test_one_row_is_drawn_of_each_of_equal_runs(seed: int, n_rows: int, share: float) -> None:
     size = 1 + int(share * min(n_rows - 1, 200))
-    rows, within = np.empty(size, np.int64), draws_in_python(seed, 2**32, size)
+    rows, edges = np.empty(size, np.int64), [k * n_rows // size for k in range(size + 1)]
     draw_of_runs(np.uint64(seed), n_rows, rows)
-    edges = [k * n_rows // size for k in range(size + 1)]
-    widths = np.diff(edges).tolist()
-    assert rows.tolist() == [edges[k] + (within[k] * widths[k] >> 32) for k in range(size)]
+    for k, (start, stop) in enumerate(itertools.pairwise(edges)):
+        assert rows[k] == start + draws_in_python(seed, stop - start, k + 1)[k]
 
 
 @pytest.mark.compiled
