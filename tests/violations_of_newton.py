@@ -4,8 +4,8 @@ VIOLATIONS = [
     (
         "cores not given back",
         "training/cores.py",
-        "        stay_on(allowed)\n",
-        "        pass\n",
+        "            self.release()\n",
+        "            pass\n",
         "training/test_cores.py::test_afterwards_the_caller_may_go_where_it_might_before",
     ),
     (

@@ -31,7 +31,7 @@ def draw_rows(seed, n_rows, out):
 
 @jit
 def draw_of_runs(seed, n_rows, out):
-    """Write the number of a row drawn from each of out.size equal runs of rows, in order."""
+    """Write the number of a row drawn from each of out.size equal runs of rows, in order; runs hold one row or more."""
     size, state, start, remainder = out.size, seed, 0, 0
     for k in range(size):
         state += INCREMENT

@@ -92,7 +92,7 @@ def set_weights(labels, start, stop, are_needed, scratch):
         size = stop - start
         padded = (size + 15) // 16 * 16
         own, in_loss = scratch[ROW_WEIGHTS, :padded], scratch[LOSS_WEIGHTS, :padded]
-        for k in range(size):
+        for k in range(size):  # a loop: assigning to a slice took 0.4 ns a row instead of 0.1
             own[k] = 1
         for k in range(size if row_weights.size > 0 else 0):
             own[k] = row_weights[start + k]
@@ -261,7 +261,7 @@ def split_in_two(values, n_rows, centre, first, second):
 @jit
 def split_in_three(values, n_rows, centre, columns):
     """Write rows of three values, less the centre, as three columns."""
-    (first, second, third), precision = columns, centre.dtype.type
+    (first, second, third), precision = columns, columns[0].dtype.type
     centre_of_first, centre_of_second, centre_of_third = centre[0], centre[1], centre[2]
     for k in range(n_rows):
         first[k] = precision(values[3 * k]) - centre_of_first

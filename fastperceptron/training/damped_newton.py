@@ -103,9 +103,8 @@ class SampleObjective:
             self._kernel(self._panel[rows], labels, point, exactness, sums, hessian, (values, scaled))
             return sums, hessian
 
-        results = self._map(add_up, self._parts) if len(self._parts) > 1 else map(add_up, self._parts)
-        sums, hessian = next(results)
-        for more_sums, more_hessian in results:
+        sums, hessian = np.zeros(size + 3), np.zeros((size, size if has_hessian else 0))
+        for more_sums, more_hessian in (self._map if len(self._parts) > 1 else map)(add_up, self._parts):
             sums += more_sums
             hessian += more_hessian
         value = sums[size] + inner_product(self.penalty * point, point) / 2

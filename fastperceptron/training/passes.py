@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.arrays import aligned_zeros, read_only
+from fastperceptron.data.arrays import ArrayRows, aligned_zeros, read_only
 from fastperceptron.kernels.linear_algebra import add_in_order
 from fastperceptron.kernels.objective import (
     NARROW,
@@ -22,7 +22,8 @@ from fastperceptron.training.problem import Problem
 
 # Tiles of one task: of 65,536 elements, 20 us of work, each. A task costs some 20 us itself.
 TILES_PER_TASK, FEWEST_TILES_PER_TASK = 16, 4
-# A read of fewer float32 values, or half as many of float64, where a row counts as 12 more, is done alone: 0.5 ms.
+# A read of fewer float32 values, or half as many of float64, where a row counts as 12 more, and a neuron as a read, is
+# done alone, in 1 ms: where cores are halted, starting and waking a thread takes as long as it saves.
 LITTLE_WORK, WORK_PER_ROW = 1 << 22, 12
 # Tasks of a read at least, where there are enough tiles: threads end at about the same time.
 TASKS_PER_READ = 8
@@ -99,7 +100,8 @@ class ExactSums:
             key = digest(self.loss, self.exactness, weights, positives, centre, has_moments)
             first = _recalled(journal, key, total, moments)
         n_rows = self._rows.n_rows
-        is_little = n_rows * shape[0] * (shape[1] + WORK_PER_ROW) * precision.itemsize < 4 * LITTLE_WORK
+        n_values = n_rows * shape[0] * (shape[1] + WORK_PER_ROW)
+        is_little = isinstance(self._rows, ArrayRows) and n_values * precision.itemsize < 4 * LITTLE_WORK
         n_tiles = -(-n_rows // tile_size)
         size = tile_size * (n_tiles if is_little else tiles_per_task(n_tiles))
         self._observer.tell(first)

@@ -8,11 +8,11 @@ woken once a map and takes tasks until there are none, and the caller takes them
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
-from fastperceptron.training.cores import caller_kept_apart, stay_on
+from fastperceptron.training.cores import Cores, stay_on
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -28,30 +28,54 @@ def pool_of(n_threads: int) -> Iterator[MapInOrder[Any, Any]]:
     if n_threads == 1:
         yield map
         return
-    pools: list[ThreadPoolExecutor] = []  # one, once it is needed: to make and end it takes 0.2 ms
+    pool = _Pool(n_threads)
+    try:
+        yield pool.map_in_order
+    finally:
+        pool.close()
 
-    def map_in_order(function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
+
+class _Pool:
+    """Helpers of one fit, which are started when they are first needed: to start and end them takes 0.2 ms."""
+
+    def __init__(self, n_threads: int) -> None:
+        self._n_threads = n_threads
+        self._threads: ThreadPoolExecutor | None = None
+        self._works: list[_Work[Any, Any]] = []
+
+    def map_in_order(self, function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
+        """Yield function(task) of each task, in the tasks' order."""
         all_tasks = iter(tasks)
         first = list(itertools.islice(all_tasks, 2))
         if len(first) < 2:
             yield from map(function, first)
             return
-        work = _Work(function, itertools.chain(first, all_tasks), TASKS_AHEAD * n_threads)
-        if not pools:
-            pools.append(ThreadPoolExecutor(n_threads - 1))
-        with caller_kept_apart() as cores:
-            helpers = [pools[0].submit(work.help, cores) for _ in range(n_threads - 1)]
-            try:
+        work = _Work(function, itertools.chain(first, all_tasks), TASKS_AHEAD * self._n_threads)
+        self._works.append(work)
+        helpers: list[Future[None]] = []
+        try:
+            helpers.extend(self._start(work.help) for _ in range(self._n_threads - 1))
+            with self._cores.caller_stays():
                 yield from work.results()
-            finally:
-                work.stop()
-                wait(helpers)
+        finally:
+            work.stop()
+            wait(helpers)
+            self._works.remove(work)
 
-    try:
-        yield map_in_order
-    finally:
-        for pool in pools:
-            pool.shutdown(cancel_futures=True)
+    def _start(self, function: Callable[[], None]) -> "Future[None]":
+        if self._threads is None:
+            n_helpers = self._n_threads - 1
+            self._cores = Cores(n_helpers)
+            self._threads = ThreadPoolExecutor(n_helpers, initializer=stay_on, initargs=(self._cores.of_helpers,))
+        return self._threads.submit(function)
+
+    def close(self) -> None:
+        """End the helpers, and what maps are left halfway: whoever holds a traceback may hold one of them."""
+        for work in self._works:
+            work.stop()
+        if self._threads is not None:
+            self._cores.release()
+            self._threads.shutdown(cancel_futures=True)
 
 
 class _Work(Generic[Task, Result]):
@@ -64,9 +88,8 @@ class _Work(Generic[Task, Result]):
         self._n_taken = self._n_given = 0
         self._is_over = False
 
-    def help(self, cores: set[int]) -> None:
-        """Do tasks until there are none, on some cores; wait while too many results do."""
-        stay_on(cores)
+    def help(self) -> None:
+        """Do tasks until there are none; wait while too many results do."""
         while True:
             with self._changed:
                 while not self._is_over and self._n_taken - self._n_given >= self._most_waiting:

@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -66,3 +68,17 @@ def test_a_map_that_is_left_halfway_leaves_nobody_at_work() -> None:
             if result == 3:
                 break
         assert list(map_in_order(lambda k: k, range(5))) == list(range(5))
+
+
+def test_a_thread_that_cannot_be_started_ends_the_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    submit, calls = ThreadPoolExecutor.submit, []
+
+    def submit_once(pool: ThreadPoolExecutor, function: Any) -> Any:
+        if calls:
+            raise RuntimeError("can't start new thread")
+        calls.append(function)
+        return submit(pool, function)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit_once)
+    with pytest.raises(RuntimeError, match="new thread"), pool_of(3) as map_in_order:
+        list(map_in_order(lambda k: k, range(1000)))
