@@ -71,7 +71,9 @@ def test_synthetic_values(benchmark: Any, note: Callable[..., None]) -> None:
 
 
 @pytest.mark.benchmark(group="synthetic")
-@pytest.mark.skipif(os.environ.get("FASTPERCEPTRON_BENCH_FULL") != "1", reason="FASTPERCEPTRON_BENCH_FULL is not 1")
+@pytest.mark.skipif(
+    os.environ.get("FASTPERCEPTRON_BENCH_FULL") != "1", reason="takes long: FASTPERCEPTRON_BENCH_FULL=1"
+)
 def test_a_billion_rows(benchmark: Any, note: Callable[..., None]) -> None:
     run = lambda: subprocess.run([sys.executable, "-c", BILLION], check=True, capture_output=True, text=True).stdout  # noqa: E731
     seconds, megabytes, reads, error = map(float, benchmark.pedantic(run, rounds=1).split())

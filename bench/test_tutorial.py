@@ -101,7 +101,9 @@ def test_beside_c(race: Callable[..., Any], note: Callable[..., None], program: 
     note("tutorial: fp.train / C", times.ratio, "times", "<= 1.0")
 
 
-@pytest.mark.skipif(os.environ.get("FASTPERCEPTRON_BENCH_FULL") != "1", reason="FASTPERCEPTRON_BENCH_FULL is not 1")
+@pytest.mark.skipif(
+    os.environ.get("FASTPERCEPTRON_BENCH_FULL") != "1", reason="takes long: FASTPERCEPTRON_BENCH_FULL=1"
+)
 def test_hundred_million_steps(benchmark: Any, note: Callable[..., None]) -> None:
     steps = 100_000_000
     start = time.perf_counter()

@@ -33,10 +33,11 @@ def draw_rows(seed, n_rows, out):
 def draw_of_runs(seed, n_rows, out):
     """Write the number of a row drawn from each of out.size equal runs of rows, in order; runs hold one row or more."""
     size, state, start, remainder = out.size, seed, 0, 0
+    width, left_over = n_rows // size, n_rows % size
     for k in range(size):
         state += INCREMENT
         # The end of run k is (k + 1) * n_rows // size: without its division, which takes 5 ns.
-        stop, remainder = start + n_rows // size, remainder + n_rows % size
+        stop, remainder = start + width, remainder + left_over
         if remainder >= size:
             stop, remainder = stop + 1, remainder - size
         out[k] = start + np.int64(multiply_wide(random_word(state), np.uint64(stop - start))[0])

@@ -9,6 +9,7 @@ import functools
 from fastperceptron.kernels.arithmetic import fma
 from fastperceptron.kernels.jit import jit
 from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.kernels.narrow_rows import MOST, set_columns, set_ones
 from fastperceptron.kernels.prediction import TILE as COST_TILE
 from fastperceptron.kernels.rows import add_scaled_four, dot_four, padded_size, prefetch, sum_of_products
 from fastperceptron.kernels.vectors import LANES
@@ -173,28 +174,20 @@ def transpose(X, y, order, columns, targets):
     if gaps == 0:
         # Neighbouring rows need no look-up each: 2 ns a row at d=2.
         start, stop = order[0], order[0] + order.size
-        transpose_run(X[start:stop].reshape(order.size * X.shape[1]), y[start:stop], columns, targets)
+        labels = y[start:stop]
+        for k in range(labels.size):
+            targets[k] = labels[k]
+        values = X[start:stop].reshape(order.size * X.shape[1])
+        if X.shape[1] <= MOST:
+            set_columns(values, order.size, None, columns)
+        else:
+            copy_columns(values, X.shape[1], order.size, columns)
     else:
         for k in range(order.size):
             targets[k] = y[order[k]]
             for j in range(X.shape[1]):
                 columns[j, k] = X[order[k], j]
-    columns[X.shape[1], :] = 1
-
-
-@jit
-def transpose_run(values, y, columns, targets):
-    """Write the features, which come row after row, and the targets of neighbouring rows."""
-    for k in range(y.size):
-        targets[k] = y[k]
-    n_features = columns.shape[0] - 1
-    # A stride that LLVM knows makes vector code: 1.3 against 1.9 ns a row at d=2.
-    if n_features == 2:
-        copy_columns(values, 2, y.size, columns)
-    elif n_features == 4:
-        copy_columns(values, 4, y.size, columns)
-    else:
-        copy_columns(values, n_features, y.size, columns)
+    set_ones(columns)
 
 
 @jit

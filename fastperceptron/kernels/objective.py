@@ -13,6 +13,7 @@ from fastperceptron.kernels.arithmetic import fma
 from fastperceptron.kernels.centred_rows import add_rows, add_squares, set_dots, sum_wide
 from fastperceptron.kernels.jit import jit
 from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.kernels.narrow_rows import set_columns, set_ones
 from fastperceptron.kernels.rows import padded_size, sum_of_products
 from fastperceptron.kernels.vectors import LANES
 
@@ -192,13 +193,16 @@ def narrow_kernel(loss):
         has_moments = moments.size > 0
         # Rows of a contiguous array: LLVM makes slower code for those of a slice, 4.0 against 2.6 ns a row at d=2.
         columns = scratch[SUMS:].reshape(scratch[SUMS:].size)[: n_columns * SUB_TILE].reshape((n_columns, SUB_TILE))
-        transpose(X[start:stop].reshape(n_rows * X.shape[1]), n_rows, centre, columns)
+        set_columns(X[start:stop].reshape(n_rows * X.shape[1]), n_rows, centre, columns)
+        set_ones(columns)
+        if n_rows < SUB_TILE:
+            columns[: n_columns - 1, n_rows:] = 0
         has_weights = set_weights(labels, start, stop, has_moments, scratch)
         scratch[ROW_WEIGHTS, n_rows:SUB_TILE] = 0
         for neuron in range(weights.shape[0]):
             set_targets(labels[0][start:stop], positives[neuron], scratch)
             z = scratch[Z, :SUB_TILE]
-            for k in range(SUB_TILE):
+            for k in range(SUB_TILE):  # a loop, as in set_weights
                 z[k] = 0
             for j in range(n_columns):
                 column, weight = columns[j], weights[neuron, j]
@@ -228,45 +232,6 @@ def add_column_squares(total, columns, scales, scaled):
         for k in range(SUB_TILE):
             scaled[k] = scales[k] * column[k]
         total[j] += sum_of_products(scaled[:SUB_TILE], column)
-
-
-@jit
-def transpose(values, n_rows, centre, columns):
-    """Write values, which come row after row, less the centre as columns, and a column of ones below."""
-    # Written out for each of the three numbers of columns: strides that LLVM knows make vector code, and a loop over
-    # columns does not; at d=2 0.1 ns a row instead of 0.9.
-    n_features = columns.shape[0] - 1
-    if n_features == 1:
-        for k in range(n_rows):
-            columns[0, k] = columns.dtype.type(values[k]) - centre[0]
-    elif n_features == 2:
-        split_in_two(values, n_rows, centre, columns[0], columns[1])
-    else:
-        split_in_three(values, n_rows, centre, (columns[0], columns[1], columns[2]))
-    for k in range(columns.shape[1]):
-        columns[n_features, k] = 1
-    if n_rows < columns.shape[1]:
-        columns[:n_features, n_rows:] = 0
-
-
-@jit
-def split_in_two(values, n_rows, centre, first, second):
-    """Write rows of two values, less the centre, as two columns."""
-    centre_of_first, centre_of_second, precision = centre[0], centre[1], first.dtype.type
-    for k in range(n_rows):
-        first[k] = precision(values[2 * k]) - centre_of_first
-        second[k] = precision(values[2 * k + 1]) - centre_of_second
-
-
-@jit
-def split_in_three(values, n_rows, centre, columns):
-    """Write rows of three values, less the centre, as three columns."""
-    (first, second, third), precision = columns, columns[0].dtype.type
-    centre_of_first, centre_of_second, centre_of_third = centre[0], centre[1], centre[2]
-    for k in range(n_rows):
-        first[k] = precision(values[3 * k]) - centre_of_first
-        second[k] = precision(values[3 * k + 1]) - centre_of_second
-        third[k] = precision(values[3 * k + 2]) - centre_of_third
 
 
 @functools.cache

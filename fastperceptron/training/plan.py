@@ -3,8 +3,8 @@
 # Multiply-adds of a Hessian over all rows that are cheaper than sampling, and what else a row takes, in multiply-adds.
 SMALL_WORK, WORK_PER_ROW = 1 << 23, 350
 # Parameters beyond which a sample's Hessian costs more than a step gains by more rows; twice as many, until there are
-# enough rows a parameter: with 48, reads of rare columns gained too little (12 of them instead of 8).
-WIDE, ENOUGH_ROWS_PER_PARAMETER = 32, 60
+# plenty of rows a parameter: with 48, reads of rare columns gained too little (12 of them instead of 8).
+WIDE, PLENTY_PER_PARAMETER = 32, 60
 # Elements of a sample at most: 32 MB standardised, whatever the number of rows.
 MAXIMUM_ELEMENTS = 1 << 22
 # Multiply-adds of a Hessian that are always affordable: 10 ms.
@@ -31,7 +31,7 @@ def sample_size(n_rows: int, n_features: int, growth: int = 1) -> int:
     if n_rows * (WORK_PER_ROW + n_parameters**2) <= SMALL_WORK:
         return n_rows
     usual, twice_as_wide = (4 * int((n_rows * min(n_parameters, wide)) ** 0.5) for wide in (WIDE, 2 * WIDE))
-    wanted = max(20 * n_parameters, usual, min(twice_as_wide, ENOUGH_ROWS_PER_PARAMETER * n_parameters)) * growth
+    wanted = max(20 * n_parameters, usual, min(twice_as_wide, PLENTY_PER_PARAMETER * n_parameters)) * growth
     return min(n_rows, wanted, max(MAXIMUM_ELEMENTS // n_parameters, 20 * n_parameters))
 
 

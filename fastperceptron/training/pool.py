@@ -62,7 +62,7 @@ class _Pool:
             wait(helpers)
             self._works.remove(work)
 
-    def _start(self, function: Callable[[], None]) -> "Future[None]":
+    def _start(self, function: Callable[[], None]) -> Future[None]:
         if self._threads is None:
             n_helpers = self._n_threads - 1
             self._cores = Cores(n_helpers)
