@@ -19,8 +19,8 @@ from bench.generated import write_part
 from fastperceptron.data.arrays import ArrayRows, aligned_zeros
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.prediction import probabilities
-from fastperceptron.training.passes import ExactSums
 from fastperceptron.training.problem import Problem
+from fastperceptron.training.reads import SumsOverRows
 
 # Elements of X: more than the last cache holds.
 N_VALUES, MOST_ROWS = 16_000_000, 2_000_000
@@ -45,7 +45,7 @@ def a_pass(X: Array, has_moments: bool = False, n_classes: int = 2) -> Callable[
     weights[:, :n_features] = np.linspace(-1, 1, n_features) / n_features**0.5
     positives = np.arange(n_neurons) if n_neurons > 1 else np.array([1])
     centre = np.zeros(padded_size(n_features))
-    sums = ExactSums(Problem(ArrayRows(X), codes, n_classes), "log_loss", centre, 0.0, map)
+    sums = SumsOverRows(Problem(ArrayRows(X), codes, n_classes), "log_loss", centre, 0.0, map)
     return lambda: sums(weights, positives, has_moments)
 
 

@@ -16,8 +16,7 @@ import fastperceptron as fp
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.labels import encode
 from fastperceptron.history import History
-from fastperceptron.training.descent import Descent
-from fastperceptron.training.options import DescentOptions
+from fastperceptron.training.tutorial.descent import Descent, DescentOptions
 
 pytestmark = pytest.mark.benchmark(group="mini-batch")
 

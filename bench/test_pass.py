@@ -16,8 +16,8 @@ from bench.tables import independent
 from fastperceptron.data.arrays import ArrayRows, aligned_zeros
 from fastperceptron.data.labels import encode
 from fastperceptron.kernels.rows import padded_size
-from fastperceptron.training.passes import ExactSums
 from fastperceptron.training.problem import Problem
+from fastperceptron.training.reads import SumsOverRows
 
 SHAPES = [(1_000_000, 2), (1_000_000, 20), (200_000, 100), (20_000, 1000)]
 ASKED = {20: "<= 2.2", 100: "<= 1.3", 1000: "<= 1.3"}
@@ -36,7 +36,7 @@ def test_pass(
     X, y = rows
     n, d = X.shape
     codes = encode(y, n)[1]
-    exact = ExactSums(Problem(ArrayRows(X), codes, 2), "log_loss", np.zeros(padded_size(d)), 0.0, map)
+    exact = SumsOverRows(Problem(ArrayRows(X), codes, 2), "log_loss", np.zeros(padded_size(d)), 0.0, map)
     weights = aligned_zeros((1, padded_size(d)), np.float32)
     weights[0, : d + 1] = np.linspace(-1, 1, d + 1)
     sums, _ = exact(weights, np.array([1]), has_moments)

@@ -18,7 +18,7 @@ import pytest
 import fastperceptron as fp
 from fastperceptron import reference
 from fastperceptron.history import History
-from fastperceptron.training.sampling import WithReplacement
+from fastperceptron.training.tutorial.row_order import WithReplacement
 
 pytestmark = pytest.mark.benchmark(group="tutorial")
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fastperceptron.data.flowers import load_flowers as load_flowers
     from fastperceptron.data.sources import dataset as dataset
     from fastperceptron.data.synthetic import synthetic as synthetic, two_flowers as two_flowers
-    from fastperceptron.estimator import PerceptronClassifier as PerceptronClassifier
+    from fastperceptron.estimator.classifier import PerceptronClassifier as PerceptronClassifier
     from fastperceptron.functional import (
         log_loss as log_loss,
         log_loss_derivative as log_loss_derivative,
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
         squared_error_derivative as squared_error_derivative,
     )
     from fastperceptron.model import Perceptron as Perceptron, load as load
-    from fastperceptron.training.train import train as train
+    from fastperceptron.training.tutorial.train import train as train
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Dataset": "data.dataset",
     "Perceptron": "model",
-    "PerceptronClassifier": "estimator",
+    "PerceptronClassifier": "estimator.classifier",
     "dataset": "data.sources",
     "load": "model",
     "load_flowers": "data.flowers",
@@ -41,7 +41,7 @@ _HOMES = {
     "squared_error": "functional",
     "squared_error_derivative": "functional",
     "synthetic": "data.synthetic",
-    "train": "training.train",
+    "train": "training.tutorial.train",
     "two_flowers": "data.synthetic",
 }
 __all__ = list(_HOMES)

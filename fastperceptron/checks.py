@@ -1,6 +1,9 @@
 """Checks of what users hand in, shared by the model and the data floor: each error names what, where and what to do."""
 
-from typing import Any
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,3 +122,39 @@ def column_names(X: Any) -> tuple[str, ...] | None:
         return None
     names = tuple(names)
     return names if names and all(isinstance(name, str) for name in names) else None
+
+
+class Rule(NamedTuple):
+    """The values that a parameter may have: a test, and the words for them in an error."""
+
+    is_valid: Callable[[Any], bool]
+    expected: str
+
+
+def option(default: Any, rule: Rule) -> Any:
+    """Return a dataclass field whose values must obey a rule: an option is declared and restricted in one place."""
+    return field(default=default, metadata={"rule": rule})
+
+
+def is_whole(value: Any) -> bool:
+    """Return whether a value is an integer, and not a boolean."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a real number, and not a boolean."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def one_of(choices: Iterable[str]) -> Rule:
+    """Return the rule for one of some strings, looked up at each check: losses may be added."""
+    known = choices
+    listed = ", ".join(repr(choice) for choice in choices)
+    return Rule(lambda value: isinstance(value, str) and value in known, f"a str among {{{listed}}}")
+
+
+BOOLEAN = Rule(lambda value: isinstance(value, bool | np.bool), "an instance of 'bool'")
+COUNT = Rule(lambda value: is_whole(value) and value >= 1, "an int in the range [1, inf)")
+POSITIVE = Rule(lambda value: is_number(value) and 0 < value < math.inf, "a float in the range (0.0, inf)")
+POSITIVE_OR_INFINITE = Rule(lambda value: is_number(value) and value > 0, "a float in the range (0.0, inf]")
+NOT_NEGATIVE = Rule(lambda value: is_number(value) and 0 <= value < math.inf, "a float in the range [0.0, inf)")

@@ -18,8 +18,8 @@ from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.holdout import Part
 from fastperceptron.data.sources import dataset, dataset_for
 from fastperceptron.data.synthetic import synthetic
-from fastperceptron.estimator import PerceptronClassifier
-from fastperceptron.evaluation import Evaluation, evaluated
+from fastperceptron.estimator.classifier import PerceptronClassifier
+from fastperceptron.evaluation import Evaluation, evaluate
 from fastperceptron.model import Perceptron, load
 
 # Rows of a row group: decoding one takes some megabytes.
@@ -53,7 +53,7 @@ def train_model(
     found, lines = _fitted(classifier, part, seconds)
     lines = [f"{output}: {found['features']} features, classes {', '.join(map(str, found['classes']))}.", *lines]
     if held_out is not None:
-        evaluation = evaluated(model, held_out)
+        evaluation = evaluate(model, held_out)
         lines += [f"On the {evaluation.n_rows:,} rows held out:", *_judged(evaluation)]
         found["holdout"] = evaluation.as_dict()
     if report is not None:
@@ -161,7 +161,7 @@ def evaluate_model(
     target = model.target_name if target is None else target
     if target is None:
         raise ValueError("this model does not know its target's name: give --target.")
-    evaluation = evaluated(model, dataset_for(model.feature_names, source, target, weight))
+    evaluation = evaluate(model, dataset_for(model.feature_names, source, target, weight))
     if plot is not None:
         from matplotlib.figure import Figure
 
@@ -199,7 +199,7 @@ def write_synthetic(output: Path, n_rows: int, n_features: int, **options: Any) 
     with (
         replaced(output) as temporary,
         _table_writer(output, temporary, schema) as write,
-        data.opened() as table,
+        data.open_table() as table,
         _progress(n_rows) as tell,
     ):
         for start in range(0, n_rows, ROW_GROUP):
@@ -221,8 +221,8 @@ def _truth(data: Any) -> Iterator[tuple[str, Any, float]]:
 
 @contextmanager
 def _progress(n_rows: int) -> Iterator[Callable[[int], object]]:
-    from fastperceptron.watching import watched
+    from fastperceptron.estimator.progress import show_progress
 
-    with watched("synthesize", progress=True, verbose=0) as watcher:
-        watcher.begin("writing", n_rows, 0)
-        yield watcher.tell
+    with show_progress("synthesize", progress=True, verbose=0) as display:
+        display.begin("writing", n_rows, 0)
+        yield display.rows_read

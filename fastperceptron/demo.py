@@ -11,7 +11,7 @@ from fastperceptron.checks import Array
 from fastperceptron.data.flowers import load_flowers
 from fastperceptron.model import Perceptron
 from fastperceptron.plot import plot_activation, plot_boundary, plot_cost
-from fastperceptron.training.train import train
+from fastperceptron.training.tutorial.train import train
 
 UNKNOWN_FLOWER = (6.6, 3.0)
 REFERENCE_STEPS = 5_000

@@ -36,7 +36,7 @@ class Evaluation:
         return {"rows": self.n_rows, **self.scores, "calibration": table}
 
 
-def evaluated(model: Perceptron, data: Dataset) -> Evaluation:
+def evaluate(model: Perceptron, data: Dataset) -> Evaluation:
     """Compare a model's probabilities with the labels of a data set.
 
     Raises

@@ -37,11 +37,10 @@ def fit_scaled(X: Any, y: Any, C: float) -> Fitted:
 
 def fit_around_the_border(X: Any, y: Any, C: float) -> Fitted:
     from fastperceptron.data.arrays import ArrayRows
-    from fastperceptron.training.newton import newton
-    from fastperceptron.training.options import NewtonOptions
-    from fastperceptron.training.problem import Problem
+    from fastperceptron.training.newton.newton import minimise_by_newton
+    from fastperceptron.training.problem import NewtonOptions, Problem
 
-    solution = newton(Problem(ArrayRows(X), y, 2), NewtonOptions(loss="log_loss"))
+    solution = minimise_by_newton(Problem(ArrayRows(X), y, 2), NewtonOptions(loss="log_loss"))
     return Fitted(solution.weights[0], float(solution.bias[0]))
 
 

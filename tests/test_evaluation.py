@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics
 
 import fastperceptron as fp
-from fastperceptron.evaluation import evaluated
+from fastperceptron.evaluation import evaluate
 
 
 def model_of(n_classes: int) -> tuple[fp.Perceptron, np.ndarray, np.ndarray]:
@@ -19,7 +19,7 @@ def test_scores_are_scikit_learns(n_classes: int, is_weighted: bool) -> None:
     model, X, y = model_of(n_classes)
     weights = np.random.default_rng(0).uniform(size=len(y)) if is_weighted else None
     data = fp.dataset((X, y) if weights is None else (X, y, weights))
-    evaluation, p = evaluated(model, data), model.predict_proba(X)
+    evaluation, p = evaluate(model, data), model.predict_proba(X)
     scored = p[:, 1] if n_classes == 2 else p
     expected = {
         "log loss": metrics.log_loss(y, p, sample_weight=weights),
@@ -36,12 +36,12 @@ def test_scores_are_scikit_learns(n_classes: int, is_weighted: bool) -> None:
 
 def test_there_is_no_auc_where_a_class_is_missing() -> None:
     model, X, y = model_of(2)
-    assert "AUC" not in evaluated(model, fp.dataset((X[y == 1], y[y == 1]))).scores
+    assert "AUC" not in evaluate(model, fp.dataset((X[y == 1], y[y == 1]))).scores
 
 
 def test_labels_must_be_there_and_known() -> None:
     model, X, y = model_of(2)
     with pytest.raises(ValueError, match="this data set has no labels"):
-        evaluated(model, fp.dataset(X))
+        evaluate(model, fp.dataset(X))
     with pytest.raises(ValueError, match=r"y holds 7 in row 0, but the model knows \[0, 1\]"):
-        evaluated(model, fp.dataset((X, np.where(y == y[0], 7, y))))
+        evaluate(model, fp.dataset((X, np.where(y == y[0], 7, y))))

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastperceptron as fp
-from fastperceptron.training import passes
+from fastperceptron.training import reads
 
 pytestmark = pytest.mark.compiled
 only_x86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="these are x86-64's CPUs")
@@ -117,13 +117,13 @@ def bits(classifier: Any) -> bytes:
 
 @pytest.fixture(autouse=True)
 def _threads_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passes, "LITTLE_WORK", 0)
+    monkeypatch.setattr(reads, "LITTLE_WORK", 0)
 
 
 @pytest.mark.parametrize(("n_features", "n_classes"), [(9, 2), (9, 3), (3, 2), (20, 2)])
 @pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
 def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch, loss: str, n_features: int, n_classes: int) -> None:
-    monkeypatch.setattr(passes, "TILES_PER_TASK", 1)
+    monkeypatch.setattr(reads, "TILES_PER_TASK", 1)
     X, y = table(n_features=n_features, n_classes=n_classes)
     if n_features == 3:
         X, y = np.tile(X, (3, 1)), np.tile(y, 3)  # narrow tiles are long
@@ -136,7 +136,7 @@ def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch, loss: str, n_fea
 def test_the_layout_of_rows(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, n_rows: int, n_features: int, n_jobs: int
 ) -> None:
-    monkeypatch.setattr(passes, "TILES_PER_TASK", 1)
+    monkeypatch.setattr(reads, "TILES_PER_TASK", 1)
     X, y = table(n_rows, n_features)
     wide = np.zeros((2 * n_rows, 2 * n_features), np.float32)
     wide[::2, 1::2] = X

@@ -38,10 +38,10 @@ VIOLATIONS = [
     ),
     (
         "incomplete sums begun anew",
-        "training/passes.py",
+        "training/reads.py",
         '    total[:], moments[:] = answer["total"], answer["moments"]\n',
         "",
-        "test_checkpoint.py::test_a_fit_that_is_interrupted_goes_on_without_reading_again[1-options0]",
+        "training/test_checkpoint.py::test_a_fit_that_is_interrupted_goes_on_without_reading_again[1-options0]",
         True,
     ),
 ]

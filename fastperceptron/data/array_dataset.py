@@ -50,7 +50,7 @@ class ArrayDataset(Dataset):
             y, weights = (None if array is None else array[part] for array in (self._y, self._weights))
             yield Block(self._X[part], y, weights)
 
-    def opened(self, tell: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
+    def open_table(self, tell: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
         """Give the rows as a `Table`."""
         if self._y is None:
             raise no_labels()

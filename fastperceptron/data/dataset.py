@@ -34,18 +34,15 @@ class Table:
     classes : ndarray of shape (n_classes,)
         Sorted.
     codes : ndarray of shape (n_rows,), or what is read like one
-    weights : ndarray of shape (n_rows,), float64, optional
+    row_weights : ndarray of shape (n_rows,), float64, optional
     known_counts : ndarray of shape (n_classes,), optional
-    identity : str, optional
-        What all of it is a function of.
     """
 
     rows: Any
     classes: Array
     codes: Any
-    weights: Array | None = None
+    row_weights: Array | None = None
     known_counts: Array | None = None
-    identity: str | None = None
 
     @property
     def counts(self) -> Array:
@@ -84,7 +81,7 @@ class Dataset(ABC):
         """Yield all rows once, in order."""
 
     @abstractmethod
-    def opened(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
+    def open_table(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
         """Give the rows as a `Table`, decoded if they must be: `tell` is told of every few rows. Nothing is left."""
 
     def with_features(self, names: tuple[str, ...], *, has_labels: bool) -> "Dataset":  # noqa: ARG002

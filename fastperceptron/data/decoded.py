@@ -44,7 +44,7 @@ class ColumnsDataset(Dataset):
                 yield self._columns.block(batch, first_row)
             first_row += batch.num_rows
 
-    def opened(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
+    def open_table(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
         """Give the rows as a `Table`; `tell` is told how many were decoded."""
         if self._columns.target is None:
             raise no_labels()
@@ -110,7 +110,7 @@ class ChunksDataset(Dataset):
             yield block
         self.n_rows = n_rows
 
-    def opened(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
+    def open_table(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
         """Give the rows as a `Table`; `tell` is told how many were decoded."""
         return spooled(self.blocks(), (self.n_features, self.dtype), self.cache_dir, tell)
 

@@ -40,7 +40,7 @@ class Part(Dataset):
                 yield Block(block.X[chosen], y, None if block.weights is None else block.weights[chosen])
         self.n_rows = n_rows
 
-    def opened(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
+    def open_table(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
         """Give the rows as a `Table`."""
         return spooled(self.blocks(), (self.n_features, self._data.dtype), self._data.cache_dir, tell)
 

@@ -51,9 +51,9 @@ class SyntheticDataset(Dataset):
             X, codes = self._rows.labelled(None, start, min(start + ROWS_OF_BLOCK, self._rows.n_rows))
             yield Block(X, self.classes[codes], None)
 
-    def opened(self, tell: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
+    def open_table(self, tell: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
         """Give the rows as a `Table`."""
-        return nullcontext(Table(self._rows, self.classes, GeneratedCodes(self._rows), identity=self._rows.identity))
+        return nullcontext(Table(self._rows, self.classes, GeneratedCodes(self._rows)))
 
 
 class _LogisticRows(GeneratedRows):

@@ -19,6 +19,7 @@ import numba
 import numpy as np
 from numba.core import config
 
+from fastperceptron import __version__
 from fastperceptron.atomic import write_atomically
 
 try:
@@ -56,9 +57,10 @@ def _user_cache_directory() -> Path:
 
 @functools.cache
 def _generation() -> str:
-    digest = hashlib.sha256(repr((sys.version, numba.__version__, llvmlite.__version__, np.__version__)).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    versions = sys.version, __version__, numba.__version__, llvmlite.__version__, np.__version__
+    digest, kernels = hashlib.sha256(repr(versions).encode()), Path(__file__).parent
+    for source in sorted(kernels.rglob("*.py")):
+        digest.update(source.relative_to(kernels).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
     return digest.hexdigest()[:20]
 
 

@@ -5,6 +5,11 @@ from fastperceptron.kernels.arithmetic import unit_step
 from fastperceptron.kernels.exponential import exp_nonpositive, log1p_unit
 from fastperceptron.kernels.jit import jit
 
+# The facts of a loss are explained in losses.py.
+IS_CONVEX, IS_LIKELIHOOD = True, True
+LARGEST_CURVATURE = 0.25  # p (1 - p) at p = 1/2
+TYPICAL_RATIO = UNKNOWN_RATIO = 1.0
+
 
 @jit
 def cost(z, y):

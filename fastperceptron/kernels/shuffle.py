@@ -79,9 +79,9 @@ def standardise_row(typing_context, X, i, centre, factors, rows, k):
 
 
 @jit
-def take_rows(X, codes, places, slots, standards, rows, taken_codes):
+def take_rows(X, codes, places, slots, coordinates, rows, taken_codes):
     """Write (X[places[k]] - centre) * factors to rows[slots[k]], and that row's code to taken_codes[slots[k]]."""
-    centre, factors = standards
+    centre, factors = coordinates
     last, is_wide = places.size - 1, X.shape[1] >= vectors.LANES
     ahead = max(1, min(ROWS_AHEAD, ELEMENTS_AHEAD // X.shape[1]))
     for k in range(places.size):

@@ -5,6 +5,11 @@ from fastperceptron.kernels.arithmetic import fma, unit_step
 from fastperceptron.kernels.exponential import exp_nonpositive
 from fastperceptron.kernels.jit import jit
 
+# The facts of a loss are explained in losses.py.
+IS_CONVEX, IS_LIKELIHOOD = False, False
+LARGEST_CURVATURE = 0.125  # 2 (p (1 - p))^2 at p = 1/2
+TYPICAL_RATIO, UNKNOWN_RATIO = 0.2, 4.0
+
 
 @jit
 def of_prediction(p, y):

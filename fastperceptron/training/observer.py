@@ -1,14 +1,14 @@
-"""What a solver tells while it works: whoever watches (rows read, reads done), and the journal of a checkpoint."""
+"""What a solver reports while it works, and the checkpoint that keeps what its reads returned."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fastperceptron.training.journal import Journal
+from fastperceptron.training.checkpoint import Checkpoint
 
 
 class Progress(NamedTuple):
-    """Where a solver is after a read of the data; the values are per row's weight, NaN where not known."""
+    """Where a solver is after a read of the data. Values are divided by the rows' total weight; NaN means unknown."""
 
     n_reads: int
     objective: float
@@ -19,33 +19,23 @@ def ignore(progress: Progress) -> None:
     """Do nothing."""
 
 
-def both(*listeners: Callable[[Progress], object]) -> Callable[[Progress], object]:
-    """Return a function that tells all listeners."""
-
-    def tell(progress: Progress) -> None:
-        for listener in listeners:
-            listener(progress)
-
-    return tell
-
-
 @dataclass(frozen=True)
 class Observer:
-    """Who is told what.
+    """The functions that a solver calls while it works.
 
     Attributes
     ----------
-    tell : callable
-        Is told how many rows were just read, some times a read.
-    passed : callable
-        Is told of the progress after each read.
-    journal : Journal, optional
-        Keeps what was read, so that a killed fit need not read it again.
+    rows_read : callable
+        Called several times per read, with the number of rows read since the call before.
+    read_done : callable
+        Called after each read, with the progress.
+    checkpoint : Checkpoint, optional
+        Keeps what each read returned, so that a killed fit need not read again.
     """
 
-    tell: Callable[[int], object] = int
-    passed: Callable[[Progress], object] = ignore
-    journal: Journal | None = None
+    rows_read: Callable[[int], object] = int
+    read_done: Callable[[Progress], object] = ignore
+    checkpoint: Checkpoint | None = None
 
 
 NOBODY = Observer()

@@ -1,22 +1,33 @@
-"""What every solver is given, and what it returns: rows with class numbers and weights; neurons with how they came."""
+"""What every solver of the estimator takes and returns: a problem, options, and a solution."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 
-from fastperceptron.checks import Array
+from fastperceptron.checks import (
+    BOOLEAN,
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    POSITIVE_OR_INFINITE,
+    Array,
+    one_of,
+    option,
+)
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.generated import GeneratedRows
+from fastperceptron.kernels.losses import LOSSES
 
-# Rows whose class numbers or weights are looked at at a time.
-BLOCK_ROWS = 1 << 20
+# Rows whose class numbers and weights are examined at a time: 9 MB of temporary arrays.
+ROWS_AT_A_TIME = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Rows to be told apart. Nothing in it is checked: that happened at the border.
+    """Rows with class numbers and weights. Nothing in it is checked: that happened at the border.
 
     Attributes
     ----------
@@ -39,23 +50,23 @@ class Problem:
 
     @property
     def n_neurons(self) -> int:
-        """How many neurons it takes."""
+        """One for two classes, else one per class."""
         return len(self.positives)
 
     @property
     def positives(self) -> range:
-        """The class that each neuron stands for."""
+        """The class that each neuron tells from the others."""
         return range(1, 2) if self.n_classes == 2 else range(self.n_classes)
 
-    def complain(self) -> NoReturn:
-        """Raise ValueError for sums that are not finite: the rows are not, or they overflow."""
+    def raise_not_finite(self) -> NoReturn:
+        """Raise ValueError for sums over the rows that are not finite: a value is not, or they overflow."""
         self.rows.check_finite()
         raise overflow()
 
     def present_rows(self, code: int | None = None) -> Iterator[Array]:
-        """Yield, block by block, the numbers of the rows of positive weight; or of those of one class."""
-        for start in range(0, self.rows.n_rows, BLOCK_ROWS):
-            part = slice(start, min(start + BLOCK_ROWS, self.rows.n_rows))
+        """Yield, block by block, the numbers of the rows of positive weight, of all classes or of one."""
+        for start in range(0, self.rows.n_rows, ROWS_AT_A_TIME):
+            part = slice(start, min(start + ROWS_AT_A_TIME, self.rows.n_rows))
             is_wanted = np.ones(part.stop - start, bool) if code is None else self.codes[part] == code
             if self.row_weights is not None:
                 is_wanted &= self.row_weights[part] > 0
@@ -69,7 +80,7 @@ def overflow() -> ValueError:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """What a solver found.
+    """The weights that a solver found.
 
     Attributes
     ----------
@@ -93,3 +104,45 @@ class Solution:
     optimality_gap: float
     is_converged: bool
     distance: float
+
+
+@dataclass(frozen=True)
+class ObjectiveOptions:
+    """What is minimised, and when a solver stops. See `fastperceptron.PerceptronClassifier`."""
+
+    loss: str = option("squared_error", one_of(LOSSES))
+    C: float = option(1.0, POSITIVE_OR_INFINITE)
+    fit_intercept: bool = option(True, BOOLEAN)
+    standardize: bool = option(True, BOOLEAN)
+    tol: float = option(0.01, POSITIVE)
+    max_iter: int = option(100, COUNT)
+
+    @property
+    def penalty(self) -> float:
+        """The factor of |w|^2 / 2 in the objective."""
+        return 0.0 if math.isinf(self.C) else 1.0 / self.C
+
+
+@dataclass(frozen=True)
+class NewtonOptions(ObjectiveOptions):
+    """Options of solver="newton" and of partial_fit."""
+
+    n_threads: int = 1
+
+
+@dataclass(frozen=True)
+class SgdOptions(ObjectiveOptions):
+    """Options of solver="sgd"."""
+
+    batch_size: int = option(256, COUNT)
+    shuffle: bool = option(True, BOOLEAN)
+    average: bool = option(False, BOOLEAN)
+    learning_rate: str = option("constant", one_of(("constant", "invscaling")))
+    eta0: float = option(0.2, POSITIVE)
+    power_t: float = option(0.25, NOT_NEGATIVE)
+    seed: int = 0
+
+    @property
+    def power(self) -> float:
+        """The learning rate of step t is eta0 / t^power."""
+        return self.power_t if self.learning_rate == "invscaling" else 0.0

@@ -46,7 +46,7 @@ def test_a_part_is_of_the_size_asked_for_and_looks_random() -> None:
 @pytest.mark.parametrize("labels", [["b", "a"], [7, 3], [True, False]])
 def test_classes_are_sorted_whatever_came_first(labels: list[object]) -> None:
     data = fp.dataset(lambda: iter([(np.eye(2), labels), (np.eye(2), labels[::-1])]))
-    with data.opened() as table:
+    with data.open_table() as table:
         assert table.classes.tolist() == sorted(labels)
         assert table.classes[table.codes].tolist() == [*labels, *labels[::-1]]
         assert table.counts.tolist() == [2, 2]

@@ -29,7 +29,7 @@ def test_rows_are_the_same_for_any_chunking(name: str, n_rows: int, n_features: 
     made = any_kind(name, n_rows, n_features)
     X, y = made.arrays()
     assert X.shape == (n_rows, made.n_features)
-    with made.opened() as table:
+    with made.open_table() as table:
         rows, codes = table.rows, table.codes
         start = data.draw(st.integers(0, n_rows))
         stop = data.draw(st.integers(start, n_rows))
@@ -47,7 +47,7 @@ def test_rows_are_the_same_for_any_chunking(name: str, n_rows: int, n_features: 
 
 def test_the_first_rows_do_not_depend_on_how_many_there_are() -> None:
     few, many = fp.synthetic(50, 3, rng=1), fp.synthetic(10**12, 3, rng=1)
-    with many.opened() as table:
+    with many.open_table() as table:
         assert table.rows.read(0, 50).tobytes() == few.arrays()[0].tobytes()
         last = table.rows.read(10**12 - 2, 10**12)
     assert np.isfinite(last).all()
@@ -149,7 +149,7 @@ def test_made_flowers_are_like_the_tutorials() -> None:
 
 def test_codes_are_read_like_an_array() -> None:
     data = fp.synthetic(100_000, 1, rng=0)
-    with data.opened() as table:
+    with data.open_table() as table:
         assert isinstance(table.codes, GeneratedCodes)
         assert len(table.codes) == 100_000
         assert table.codes[70_000:70_000].size == 0

@@ -66,6 +66,22 @@ def test_an_edit_in_a_helper_file_is_noticed(copy: Path, tmp_path: Path) -> None
     assert run(root) == ("0.25", "1")
 
 
+def test_an_edit_in_a_sub_folder_and_another_version_are_noticed(copy: Path, tmp_path: Path) -> None:
+    root = tmp_path / "edited"
+    shutil.copytree(copy, root)
+    folder = root / "fastperceptron/kernels/more"
+    folder.mkdir()
+    (folder / "kernel.py").write_text("one = 1\n")
+    assert run(root) == ("0.25", "0")
+    (folder / "kernel.py").write_text("one = 2\n")
+    assert run(root) == ("0.25", "0")
+    shutil.rmtree(folder)
+    assert run(root) == ("0.25", "1")
+    package = root / "fastperceptron/__init__.py"
+    package.write_text(package.read_text().replace('__version__ = "', '__version__ = "9.'))
+    assert run(root) == ("0.25", "0")
+
+
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "flipped", "foreign"])
 def test_a_damaged_file_is_compiled_anew_and_mended(copy: Path, tmp_path: Path, damage: str) -> None:
     root = tmp_path / "damaged"

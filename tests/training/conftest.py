@@ -10,10 +10,9 @@ from scipy.special import expit
 from sklearn import datasets
 
 from fastperceptron.data.arrays import ArrayRows, read_only
-from fastperceptron.training import plan
-from fastperceptron.training.newton import newton
-from fastperceptron.training.options import NewtonOptions
-from fastperceptron.training.problem import Problem, Solution
+from fastperceptron.training.newton import sample_size
+from fastperceptron.training.newton.newton import minimise_by_newton
+from fastperceptron.training.problem import NewtonOptions, Problem, Solution
 
 N_SMALL, N_LARGE = 2000, 60_000
 
@@ -222,7 +221,7 @@ class Workshop:
         row_weights = None if weights is None else read_only(np.asarray(weights, np.float64))
         codes = read_only(np.asarray(y).astype(np.uint8))
         problem = Problem(ArrayRows(X), codes, n_classes, row_weights, class_weights)
-        return newton(problem, NewtonOptions(**{"n_threads": 2, **options}), start)
+        return minimise_by_newton(problem, NewtonOptions(**{"n_threads": 2, **options}), start)
 
 
 @pytest.fixture(scope="session")
@@ -234,7 +233,7 @@ def workshop() -> Workshop:
 @pytest.fixture
 def few_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the solver sample even tables so small that it would take all rows."""
-    monkeypatch.setattr(plan, "SMALL_WORK", 0)
+    monkeypatch.setattr(sample_size, "SMALL_WORK", 0)
 
 
 def _parameters(names: list[str]) -> list[Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from fastperceptron.training import cores
 from fastperceptron.training.cores import Cores
-from fastperceptron.training.pool import pool_of
+from fastperceptron.training.threads import pool_of
 
 needs_two = pytest.mark.skipif(
     sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="threads cannot be kept apart here"

@@ -1,0 +1,3 @@
+"""PerceptronClassifier and what stands between users and the solvers; scikit-learn lives here and above."""
+
+from fastperceptron.estimator.classifier import PerceptronClassifier as PerceptronClassifier

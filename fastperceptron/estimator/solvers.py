@@ -1,0 +1,134 @@
+"""The estimator's solvers by name, the threads that they may take, and words for how they ended.
+
+To add a solver, write a function from (classifier, problem, start, observer) to a solution, and add it to SOLVERS.
+"""
+
+import dataclasses
+import math
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from fastperceptron.checks import Array
+from fastperceptron.training.newton.newton import minimise_by_newton
+from fastperceptron.training.observer import Observer
+from fastperceptron.training.problem import NewtonOptions, ObjectiveOptions, Problem, SgdOptions, Solution
+
+Options = TypeVar("Options", bound=ObjectiveOptions)
+
+
+def options_of(classifier: Any, kind: type[Options], **others: Any) -> Options:
+    """Return the options of a solver: the classifier's parameters of the same names, and others."""
+    names = [each.name for each in dataclasses.fields(kind) if "rule" in each.metadata]
+    return kind(**{name: getattr(classifier, name) for name in names}, **others)
+
+
+def online_newton(classifier: Any, n_features: int, n_classes: int) -> Any:
+    """Return the engine of partial_fit, which has seen no rows yet."""
+    from fastperceptron.training.online.online import OnlineNewton
+
+    return OnlineNewton(n_features, n_classes, options_of(classifier, NewtonOptions))
+
+
+def _solve_by_newton(classifier: Any, problem: Problem, start: Array | None, observer: Observer) -> Solution:
+    options = options_of(classifier, NewtonOptions, n_threads=thread_count(classifier.n_jobs))
+    return minimise_by_newton(problem, options, start, observer)
+
+
+def _solve_by_sgd(classifier: Any, problem: Problem, start: Array | None, observer: Observer) -> Solution:
+    from fastperceptron.training.sgd.sgd import minimise_by_sgd
+
+    seed = int(check_random_state(classifier.random_state).randint(np.iinfo(np.int32).max))
+    if observer.checkpoint is not None:
+        seed = observer.checkpoint.number("seed", seed)
+    return minimise_by_sgd(problem, options_of(classifier, SgdOptions, seed=seed), start, observer)
+
+
+SOLVERS: dict[str, Callable[[Any, Problem, Array | None, Observer], Solution]] = {
+    "newton": _solve_by_newton,
+    "sgd": _solve_by_sgd,
+}
+
+
+def describe_end(solution: Solution) -> str:
+    """Describe how far a solver came, as far as that is known."""
+    place = f"{solution.n_iter} read{'s' * (solution.n_iter != 1)} of the data"
+    if len(solution.loss_curve):
+        place += f": the objective is {solution.loss_curve[-1]:.6g}"
+    if not math.isnan(solution.optimality_gap):
+        place += f", about {solution.optimality_gap:.2g} above its minimum"
+    if not math.isnan(solution.distance):
+        place += f", and the weights are {solution.distance:.2g} standard errors from the optimum"
+    return place
+
+
+def describe_shortfall(classifier: Any, solution: Solution) -> str:
+    """Describe what was reached, what was asked, and what to do."""
+    is_spent = solution.n_iter >= classifier.max_iter
+    advice = "raise max_iter" if is_spent else "lower C, since a stronger penalty makes the optimum easier to find"
+    end = f"{'all of ' if is_spent else 'without progress, at '}max_iter={classifier.max_iter}"
+    return (
+        f"solver={classifier.solver!r} stopped ({end}) after {describe_end(solution)}. "
+        f"Asked was tol={classifier.tol:g}. To get there, {advice}; or raise tol, if this is near enough."
+    )
+
+
+def thread_count(n_jobs: int | None) -> int:
+    """Return the number of threads that `n_jobs` asks for.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        -1 means all available cores, -2 all but one. None means all of them too, but one inside a worker (of joblib,
+        Dask or multiprocessing), and what `joblib.parallel_config` says where that says something.
+
+    Examples
+    --------
+    >>> thread_count(3)
+    3
+    >>> thread_count(None) == thread_count(-1)
+    True
+    """
+    if n_jobs is None:
+        level, configured = _joblib_context()
+        if level > 0 or multiprocessing.parent_process() is not None or _is_in_dask_worker():
+            return 1
+        n_jobs = -1 if configured is None else configured
+    return n_jobs if n_jobs > 0 else max(1, _available_cores() + 1 + n_jobs)
+
+
+def _joblib_context() -> tuple[int, int | None]:
+    """Return how deep within joblib's workers this thread is, and the n_jobs that is configured for it."""
+    joblib: Any = sys.modules.get("joblib.parallel")
+    if joblib is None:
+        return 0, None
+    backend, n_jobs = joblib.get_active_backend()
+    # Processes of loky are known by their parent too; threads of the threading backend by this level only.
+    return backend.nesting_level or 0, n_jobs
+
+
+def _is_in_dask_worker() -> bool:
+    # Workers may be threads of this very process: LocalCluster(processes=False).
+    distributed: Any = sys.modules.get("distributed")
+    try:
+        return distributed is not None and distributed.get_worker() is not None
+    except (ValueError, AttributeError):  # no worker here; or the package is only just being imported
+        return False
+
+
+def _available_cores() -> int:
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(affinity, _allowed_cores(affinity))
+
+
+@lru_cache(1)
+def _allowed_cores(affinity: int) -> int:
+    """Return how many cores the container's quota allows: it is read from files in 80 us, so once only."""
+    joblib: Any = sys.modules.get("joblib")
+    return affinity if joblib is None else max(1, joblib.cpu_count())

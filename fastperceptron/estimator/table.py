@@ -1,0 +1,140 @@
+"""From what users pass to the estimator to the problem that a solver takes: arrays and frames with y, or a Dataset."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.data.arrays import ArrayRows
+from fastperceptron.data.dataset import Dataset, Table, no_labels
+from fastperceptron.data.labels import check_not_continuous, encode_classes
+from fastperceptron.estimator.input import (
+    as_class_weights,
+    as_label_vector,
+    as_row_weights,
+    as_rows,
+    weights_of_classes,
+)
+from fastperceptron.estimator.progress import Display
+from fastperceptron.training.checkpoint import Checkpoint, digest
+from fastperceptron.training.problem import Problem
+
+# A checkpoint knows its data by this many evenly spaced rows, and by all labels and weights, hashed so many at a time.
+ROWS_OF_DIGEST, LABELS_AT_A_TIME = 1024, 1 << 20
+# Labels examined at a time until each class was seen: synthetic labels are made as they are read.
+LABELS_AT_FIRST = 1 << 16
+
+
+@contextmanager
+def open_problem(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, display: Display
+) -> Iterator[tuple[Problem, Array]]:
+    """Give the problem and the classes of what `fit` was called with, checked; set the features' number and names."""
+    if isinstance(X, Dataset):
+        check_goes_alone(y, sample_weight)
+        display.begin("decoding", X.n_rows, 4 * X.n_features)
+        opened = X.open_table(display.rows_read)
+    else:
+        rows = as_rows(estimator, X, is_first=True)
+        classes, codes, counts = encode_classes(as_label_vector(estimator, y, len(rows)), len(rows))
+        opened = nullcontext(Table(ArrayRows(rows), classes, codes, as_row_weights(sample_weight, len(rows)), counts))
+    with opened as table:
+        if isinstance(X, Dataset):
+            note_features(estimator, X)
+        check_not_continuous(table.classes)
+        factors = class_weights_of(estimator, table)
+        yield Problem(table.rows, table.codes, table.classes.size, table.row_weights, factors), table.classes
+
+
+def check_goes_alone(y: Any, sample_weight: Any) -> None:
+    """Raise ValueError if labels or weights are passed together with a data set."""
+    for name, given in (("y", y), ("sample_weight", sample_weight)):
+        if given is not None:
+            raise ValueError(f"{name} must be None beside a Dataset, which has its own: name the column there.")
+
+
+def open_checkpoint(
+    estimator: Any, problem: Problem, classes: Array, path: Any
+) -> AbstractContextManager[Checkpoint | None]:
+    """Give the checkpoint of a fit, kept at a path; None where there is no path."""
+    if path is None:
+        return nullcontext()
+    ignored = {"verbose", "n_jobs", "random_state"}  # of random_state, a number counts
+    parameters = {name: repr(value) for name, value in estimator.get_params().items() if name not in ignored}
+    seed = estimator.random_state
+    parameters["random_state"] = repr(seed) if isinstance(seed, int | np.integer) else "drawn"
+    is_warm = estimator.warm_start and hasattr(estimator, "model_")
+    parameters["the start"] = digest(estimator.coef_, estimator.intercept_) if is_warm else "none"
+    return Checkpoint(path, {**parameters, "the data": _digest_of(problem, classes)})
+
+
+def _digest_of(problem: Problem, classes: Array) -> str:
+    """Return a digest of all labels, all weights and some rows; or of the definition of rows made as they are read."""
+    rows, codes, weights = problem.rows, problem.codes, problem.row_weights
+    if not isinstance(rows, ArrayRows):
+        return digest(rows.identity)
+    parts = [rows.n_rows, rows.n_features, classes.tolist()]
+    for start in range(0, rows.n_rows, LABELS_AT_A_TIME):
+        part = slice(start, start + LABELS_AT_A_TIME)
+        parts += [digest(codes[part], None if weights is None else weights[part])]
+    places = np.unique(np.arange(ROWS_OF_DIGEST) * rows.n_rows // ROWS_OF_DIGEST)
+    return digest(*parts, rows.rows_at(places))
+
+
+def note_features(estimator: Any, data: Dataset) -> None:
+    """Set the number and the names of the features as those of a data set."""
+    estimator.n_features_in_ = data.n_features
+    vars(estimator).pop("feature_names_in_", None)
+    if data.feature_names is not None:
+        estimator.feature_names_in_ = np.array(data.feature_names, object)
+
+
+def with_features_of(estimator: Any, data: Dataset, *, has_labels: bool) -> Dataset:
+    """Return a data set with the features of the fit, or raise ValueError if it has others."""
+    known = getattr(estimator, "feature_names_in_", None)
+    if known is not None and data.feature_names is not None:
+        data = data.with_features(tuple(known), has_labels=has_labels)
+    if data.n_features != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {data.n_features} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input."
+        )
+    return data
+
+
+def class_weights_of(estimator: Any, table: Table) -> Array | None:
+    """Return a factor for the weights of the rows of each class, or None; each class must have rows with weight."""
+    if table.known_counts is None and estimator.class_weight != "balanced" and table.row_weights is None:
+        sums = _is_present(table)
+    else:
+        sums = weights_of_classes(table.codes, table.counts, table.row_weights, estimator.class_weight)
+    if not sums.all():
+        empty = table.classes[np.argmin(sums)].item()
+        raise ValueError(f"class {empty!r} has no rows of positive weight: drop its rows, or give one of them weight.")
+    return as_class_weights(estimator.class_weight, table.classes, sums)
+
+
+def _is_present(table: Table) -> Array:
+    """Return 1 for each class that has a row, else 0; labels are read only until each class was seen."""
+    found = np.zeros(table.classes.size)
+    for start in range(0, len(table.codes), LABELS_AT_FIRST):
+        found[np.unique(table.codes[start : start + LABELS_AT_FIRST])] = 1
+        if found.all():
+            break
+    return found
+
+
+def accuracy(estimator: Any, data: Dataset) -> float:
+    """Return the share of the rows' weight whose class is predicted."""
+    right = total = 0.0
+    for block in with_features_of(estimator, data, has_labels=True).blocks():
+        if block.y is None:
+            raise no_labels()
+        weights = np.ones(len(block.X)) if block.weights is None else block.weights
+        right += float(weights[estimator.model_.predict(block.X) == np.asarray(block.y)].sum())
+        total += float(weights.sum())
+    if total == 0:
+        raise ValueError("all weights are zero: at least one row must count.")
+    return right / total

@@ -1,0 +1,1 @@
+"""solver="newton": a sample gives the start and a preconditioner, exact reads of all rows the rest."""

@@ -1,0 +1,135 @@
+"""A sample of the rows, standardised: Newton's method on it gives the start and the preconditioner of the exact passes.
+
+Which rows are in it is a function of the number of rows, the classes and the weights alone, so that a fit is
+deterministic without a seed.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.data.arrays import aligned_zeros
+from fastperceptron.kernels.draws import draw_of_runs
+from fastperceptron.kernels.prediction import sum_in_order
+from fastperceptron.kernels.rows import padded_size
+from fastperceptron.kernels.sample import count_codes, standardise
+from fastperceptron.training.coordinates import Coordinates, coordinates_of
+from fastperceptron.training.problem import Problem
+
+# A class has at least this share of the sample (over the number of classes), or all its rows.
+LEAST_SHARE = 0.125
+SEED = 0x5EED
+LOG_2 = 0.6931471805599453
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows of a problem, standardised.
+
+    Attributes
+    ----------
+    panel : ndarray of shape (m, padded size), float64
+        (x - centre) / scale, then 1 for the bias (0 without one) and zeros.
+    codes : ndarray of shape (m,)
+    weights : ndarray of shape (m,), float64
+        In the loss. They add up to about what all rows' weights do.
+    coordinates : Coordinates
+    is_all : bool
+        Whether all rows are in it.
+    """
+
+    panel: Array
+    codes: Array
+    weights: Array
+    coordinates: Coordinates
+    is_all: bool
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows are in it."""
+        return int(self.codes.size)
+
+    def targets(self, positive: int) -> Array:
+        """Return 1 for the rows of a class, 0 for the others."""
+        targets: Array = (self.codes == positive).astype(np.float64)
+        return targets
+
+    def rough_logit(self, positive: int) -> float:
+        """Return the log odds of a class to the next power of two: exact, where the bits of a logarithm would vary."""
+        ones, all_rows = sum_in_order(self.targets(positive) * self.weights), sum_in_order(self.weights)
+        if not 0 < ones < all_rows:
+            return 0.0
+        return LOG_2 * (math.frexp(ones)[1] - math.frexp(all_rows - ones)[1])
+
+
+def draw_sample(problem: Problem, size: int, has_intercept: bool, coordinates: Coordinates | None = None) -> Sample:
+    """Return a sample of about `size` rows, by its own coordinates unless others are given."""
+    n_rows = problem.rows.n_rows
+    is_all = size >= n_rows
+    if is_all:
+        rows, codes = problem.rows.labelled(problem.codes, 0, n_rows)
+        own = np.ones(n_rows) if problem.row_weights is None else problem.row_weights
+    else:
+        places, expansion = choose_rows(problem, size)
+        rows, codes = problem.rows.labelled_at(problem.codes, places)
+        own = expansion if problem.row_weights is None else problem.row_weights[places] * expansion
+    coordinates = coordinates or coordinates_of(rows, own, has_intercept)
+    panel = aligned_zeros((rows.shape[0], padded_size(rows.shape[1])), np.float64)
+    # Beside an intercept a constant column says nothing: in the panel it is 0, whatever its rounding.
+    scale = np.where((coordinates.deviations > 0) | (not has_intercept), coordinates.scale[: rows.shape[1]], np.inf)
+    standardise(rows, coordinates.centre, scale, float(has_intercept), panel)
+    in_loss = own if problem.class_weights is None else own * problem.class_weights[codes]
+    return Sample(panel, codes, in_loss, coordinates, is_all)
+
+
+def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:
+    """Return the numbers of the sampled rows, in order, and how many rows each of them stands for.
+
+    One row is drawn from each of `size` equal runs of rows: even, but blind to a period in the rows' order. Rows of
+    weight 0 do not exist. A class too rare to have its share that way gets more of its rows, or all; only for that are
+    all class numbers read.
+    """
+    n_present = _number_present(problem)
+    size = min(size, n_present)
+    numbers = np.empty(size, np.int64)
+    draw_of_runs(np.uint64(SEED), n_present, numbers)
+    places = _rows_of_present(problem, numbers, n_present)
+    codes, least = problem.codes[places], int(LEAST_SHARE * size / problem.n_classes)
+    counts = np.zeros(problem.n_classes, np.int64)
+    count_codes(codes, counts)
+    is_rare = counts < least
+    if not is_rare.any():
+        return places, np.full(size, n_present / size)
+    common = places[~is_rare[codes]]
+    parts, n_rare = [common], 0
+    expansions = []
+    for code in np.flatnonzero(is_rare).tolist():
+        members = np.concatenate([*problem.present_rows(code)])
+        step = max(1, members.size // max(least, 1))
+        parts.append(members[step // 2 :: step])
+        expansions.append(np.full(parts[-1].size, members.size / max(parts[-1].size, 1)))
+        n_rare += members.size
+    expansion = np.concatenate([np.full(common.size, (n_present - n_rare) / max(common.size, 1)), *expansions])
+    places = np.concatenate(parts)
+    order = np.argsort(places)
+    return places[order], expansion[order]
+
+
+def _number_present(problem: Problem) -> int:
+    if problem.row_weights is None:
+        return problem.rows.n_rows
+    return sum(rows.size for rows in problem.present_rows())
+
+
+def _rows_of_present(problem: Problem, numbers: Array, n_present: int) -> Array:
+    """Return the row numbers of rows numbered, in order, among those of positive weight."""
+    if n_present == problem.rows.n_rows:
+        return numbers
+    found, first = [], 0
+    for rows in problem.present_rows():
+        stop = first + rows.size
+        found.append(rows[numbers[(numbers >= first) & (numbers < stop)] - first])
+        first = stop
+    return np.concatenate(found)

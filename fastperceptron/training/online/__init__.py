@@ -1,0 +1,1 @@
+"""partial_fit: online Newton, which sees each row once and keeps some of them."""

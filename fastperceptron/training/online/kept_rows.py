@@ -1,0 +1,128 @@
+"""A memory of some rows seen so far, chosen so that each row of a stream counts in it as it does among all.
+
+Priority sampling: a row's priority is its importance over a number drawn for it, uniform between 0 and 1. The rows of
+highest priority stay; one that was kept with chance c counts 1 / c times, and c is its importance over the highest
+priority that was dropped, or 1. Weighted sums over such a memory are unbiased, whatever the importance; here it is the
+row's weight over its class's share so far, which gives rare classes their place.
+
+References
+----------
+Duffield, Lund and Thorup (2007), Priority sampling for estimation of arbitrary subset sums.
+"""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.kernels.online import add_class_totals, draw_priorities
+from fastperceptron.kernels.prediction import sum_in_order
+from fastperceptron.training.online.running_columns import Move
+
+SEED = np.uint64(0x3E30)
+FEWEST_ROWS, ROWS_PER_PARAMETER = 4096, 40
+# 16 MB.
+MAXIMUM_ELEMENTS = 1 << 21
+TINY = 1e-300
+
+
+def memory_size(n_parameters: int) -> int:
+    """Return how many rows to keep: an optimum of theirs is then good to a few percent of the parameters' number.
+
+    Examples
+    --------
+    >>> memory_size(5), memory_size(151), memory_size(1001)
+    (4096, 6040, 2095)
+    """
+    wanted = max(FEWEST_ROWS, ROWS_PER_PARAMETER * n_parameters)
+    return max(min(wanted, MAXIMUM_ELEMENTS // n_parameters), 1)
+
+
+class Memory(NamedTuple):
+    """Rows that are kept.
+
+    Attributes
+    ----------
+    panel : ndarray of shape (m, padded size)
+        Standardised, with the bias.
+    codes, own_weights, importances, priorities : ndarray of shape (m,)
+    dropped : float
+        The highest priority that was dropped; 0 while all rows are kept.
+    n_seen : int
+        How many rows there were.
+    class_totals : ndarray of shape (n_classes,)
+        The exact sums of the weights of all rows.
+    size : int
+        How many rows are kept at most.
+    """
+
+    panel: Array
+    codes: Array
+    own_weights: Array
+    importances: Array
+    priorities: Array
+    dropped: float
+    n_seen: int
+    class_totals: Array
+    size: int
+
+    @classmethod
+    def empty(cls, padded_size: int, n_classes: int, size: int) -> Self:
+        """Return a memory of no rows."""
+        panel, codes, none = np.zeros((0, padded_size)), np.zeros(0, np.int64), np.zeros(0)
+        return cls(panel, codes, none, none, none, 0.0, 0, np.zeros(n_classes), size)
+
+    @property
+    def is_all(self) -> bool:
+        """Whether all rows are kept."""
+        return self.dropped == 0.0
+
+    @property
+    def expansion(self) -> float:
+        """How much a kept row counts, in the mean over what they count."""
+        weights = self.weights
+        return float(sum_in_order(weights * weights)) / float(sum_in_order(weights))
+
+    @property
+    def weights(self) -> Array:
+        """What the kept rows count; those of a class together exactly what all its rows do."""
+        if self.is_all:
+            return self.own_weights
+        weights = self.own_weights * np.maximum(self.dropped / self.importances, 1.0)
+        for code in range(self.class_totals.size):
+            members = self.codes == code
+            kept = float(sum_in_order(weights[members]))
+            if kept > 0:
+                weights[members] *= self.class_totals[code] / kept
+        return weights
+
+    def after(self, panel: Array, codes: Array, weights: Array) -> Self:
+        """Return the memory after more rows, of positive weight."""
+        priorities, class_totals = np.empty(weights.size), self.class_totals.copy()
+        add_class_totals(codes, weights, class_totals)
+        importances = weights * (sum_in_order(class_totals) / np.maximum(class_totals, TINY))[codes]
+        draw_priorities(SEED, self.n_seen, importances, priorities)
+        known = self._replace(n_seen=self.n_seen + weights.size, class_totals=class_totals)
+        # Most rows of a long stream have no chance.
+        chosen = np.flatnonzero(priorities > self.dropped)
+        if chosen.size == 0:
+            return known
+        old = self.panel, self.codes, self.own_weights, self.importances, self.priorities
+        new = panel, codes, weights, importances, priorities
+        joined = [np.concatenate([kept, more[chosen]]) for kept, more in zip(old, new, strict=True)]
+        return known._of_highest(joined) if joined[0].shape[0] > self.size else known._with(joined)
+
+    def _with(self, parts: list[Array]) -> Self:
+        panel, codes, own_weights, importances, priorities = parts
+        return self._replace(
+            panel=panel, codes=codes, own_weights=own_weights, importances=importances, priorities=priorities
+        )
+
+    def _of_highest(self, parts: list[Array]) -> Self:
+        order = np.argsort(-parts[-1], kind="stable")
+        kept, next_one = np.sort(order[: self.size]), order[self.size]
+        return self._with([part[kept] for part in parts])._replace(dropped=float(parts[-1][next_one]))
+
+    def moved(self, move: Move) -> Self:
+        """Return the memory in other coordinates."""
+        return self._replace(panel=move.of_rows(self.panel))

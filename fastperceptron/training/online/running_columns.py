@@ -1,0 +1,147 @@
+"""Means and deviations of all columns so far, and coordinates that fit them.
+
+The deviations are exact, because the penalty depends on them. The coordinates need only fit roughly: they are chosen
+anew where the columns have moved away from them, and what is kept in the old ones is carried over.
+"""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.kernels.online import is_fitting
+from fastperceptron.kernels.prediction import sum_in_order
+from fastperceptron.kernels.rows import padded_size
+from fastperceptron.kernels.sample import column_moments, deviations_of
+from fastperceptron.training.coordinates import Coordinates
+from fastperceptron.training.problem import NewtonOptions
+
+# Coordinates fit where a column's mean is within a deviation of the centre, and the deviation within this factor.
+LOOSENESS = 2.0
+
+
+class Move(NamedTuple):
+    """A change of coordinates: (u, 1) becomes (ratio * u + shift, 1), written for whole padded vectors."""
+
+    ratio: Array
+    shift: Array
+
+    def of_rows(self, panel: Array) -> Array:
+        """Return standardised rows."""
+        moved: Array = panel * self.ratio + self.shift
+        return moved
+
+    def of_point(self, point: Array, bias: int) -> Array:
+        """Return the weights that give the same z."""
+        moved: Array = point / self.ratio
+        moved[bias] -= sum_in_order(moved * self.shift)
+        return moved
+
+    def of_gradient(self, gradient: Array, bias: int) -> Array:
+        """Return a gradient by the weights."""
+        moved: Array = gradient * self.ratio + self.shift * gradient[bias]
+        return moved
+
+    def of_hessian(self, hessian: Array, bias: int) -> Array:
+        """Return a matrix of second derivatives, see kernels/online.py.
+
+        A diagonal goes on as if the columns were uncorrelated.
+        """
+        if hessian.shape[0] == 1:
+            moved: Array = self.ratio**2 * hessian + self.shift**2 * hessian[0, bias]
+            return moved
+        cross = self.ratio * hessian[:, bias]
+        moved = hessian * self.ratio * self.ratio[:, None]
+        moved += cross[:, None] * self.shift + cross * self.shift[:, None]
+        moved += hessian[bias, bias] * self.shift * self.shift[:, None]
+        return moved
+
+
+class RunningColumns(NamedTuple):
+    """What is known of the columns.
+
+    Attributes
+    ----------
+    coordinates : Coordinates
+        Coordinates that fit roughly, with the exact deviations of all rows so far.
+    origin : ndarray of shape (n_features,)
+        What the moments are about: near the mean, so that no digits are lost, and exactly the value of a constant
+        column, so that it is known for one.
+    sums, squares : ndarray of shape (n_features,)
+        Weighted sums of the columns less the origin, and of their squares.
+    total : float
+        The sum of the rows' weights.
+    n_rows : int
+    has_intercept : bool
+        Without one the coordinates keep 0 in its place.
+    """
+
+    coordinates: Coordinates
+    origin: Array
+    sums: Array
+    squares: Array
+    total: float
+    n_rows: int
+    has_intercept: bool
+
+    @classmethod
+    def of_none(cls, n_features: int, has_intercept: bool) -> Self:
+        """Return what is known before the first row."""
+        size = padded_size(n_features)
+        coordinates = Coordinates(n_features, np.zeros(size), np.ones(size), np.zeros(n_features))
+        nothing = np.zeros(n_features)
+        return cls(coordinates, nothing, nothing, nothing, 0.0, 0, has_intercept)
+
+    def after(self, rows: Array, weights: Array) -> tuple[Self, Move | None]:
+        """Return what is known after more rows, and the change of coordinates if that asks for one.
+
+        Values that are not finite, or overflow, are in its sums.
+        """
+        origin = self.origin if self.n_rows else rows[0].astype(np.float64)
+        sums, squares, deviations = self.sums.copy(), self.squares.copy(), np.empty_like(self.sums)
+        column_moments(rows, weights, origin, sums, squares)
+        total, n_rows = self.total + float(sum_in_order(weights)), self.n_rows + weights.size
+        deviations_of(sums, squares, total, n_rows, origin, deviations)
+        old = self.coordinates
+        coordinates = Coordinates(old.n_features, old.centre, old.scale, deviations)
+        known = self._replace(
+            coordinates=coordinates, origin=origin, sums=sums, squares=squares, total=total, n_rows=n_rows
+        )
+        if not known.is_finite:
+            return known, None
+        is_fit = self.n_rows > 0 and is_fitting((sums, total), deviations, self.coordinates.scale, LOOSENESS)
+        return (known, None) if is_fit else known._refitted()
+
+    def penalty(self, options: NewtonOptions) -> Array:
+        """Return the factors of point^2 / 2 in the objective."""
+        coordinates, n = self.coordinates, self.coordinates.n_features
+        deviations, penalty = coordinates.deviations, np.zeros(coordinates.scale.size)
+        factors = np.where((deviations > 0) & options.standardize, deviations, 1.0)
+        penalty[:n] = options.penalty * (factors / coordinates.scale[:n]) ** 2
+        return penalty
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all values so far were finite, and none too large."""
+        return bool(np.isfinite(self.squares).all())
+
+    def _refitted(self) -> tuple[Self, Move]:
+        """Return this in coordinates that fit, about the means."""
+        old, n = self.coordinates, self.coordinates.n_features
+        offset = self.sums / self.total
+        means = self.origin + offset
+        centre, scale = old.centre.copy(), old.scale.copy()
+        ratio, shift = np.ones_like(scale), np.zeros_like(scale)
+        if self.has_intercept:
+            centre[:n] = means
+        scale[:n] = np.where(old.deviations > 0, old.deviations, 1.0)
+        ratio[:n] = old.scale[:n] / scale[:n]
+        shift[:n] = (old.centre[:n] - centre[:n]) / scale[:n]
+        squares = np.maximum(self.squares - offset * self.sums, 0.0)
+        known = self._replace(
+            coordinates=Coordinates(n, centre, scale, old.deviations),
+            origin=means,
+            sums=np.zeros(n),
+            squares=squares,
+        )
+        return known, Move(ratio, shift)

@@ -1,0 +1,1 @@
+"""solver="sgd": mini-batch gradient descent."""

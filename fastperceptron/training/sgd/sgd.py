@@ -1,0 +1,247 @@
+"""solver="sgd": mini-batch gradient descent of the mean loss with its penalty, epoch after epoch, on one thread.
+
+Every step goes along the mean gradient of a batch's rows, each weighted by its weight over the mean weight: on average
+that is the gradient of sum(weight * loss) / sum(weight). The penalty's part is |w|^2 / (2 C sum(weight)). With
+batch_size=1, raw rows as stored, a constant rate and nothing else asked for, it is the tutorial's loop, bit for bit.
+
+After each epoch the objective is evaluated exactly, at the cost of one more read: a running mean of the batches' losses
+would be free, but flatters a descent over sorted rows and knows nothing of averaged weights.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.data.arrays import aligned_zeros, read_only
+from fastperceptron.kernels.descent import settle, single_row_kernel
+from fastperceptron.kernels.gradient import scratch_shape, workspace_size
+from fastperceptron.kernels.linear_algebra import inner_product
+from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.kernels.prediction import sum_in_order
+from fastperceptron.kernels.rows import padded_size
+from fastperceptron.kernels.sample import deviations_of
+from fastperceptron.kernels.sgd import (
+    BEGUN,
+    EARLIER,
+    RECENT,
+    STATE_ROWS,
+    STEPS,
+    WEIGHTS,
+    batches_kernel,
+    rows_kernel,
+    step_along_mean,
+)
+from fastperceptron.kernels.vectors import LANES
+from fastperceptron.training.coordinates import Coordinates, coordinates_of
+from fastperceptron.training.observer import NOBODY, Observer, Progress
+from fastperceptron.training.problem import Problem, SgdOptions, Solution
+from fastperceptron.training.reads import SumsOverRows
+from fastperceptron.training.sgd.buffers import Buffer, Buffers
+
+# Epochs that must together lower the objective by tol times its sampling error.
+PATIENCE = 5
+# Rows whose mean is near enough to all rows' for exact deviations to be summed around it.
+ROWS_FOR_CENTRE = 1024
+
+
+def minimise_by_sgd(
+    problem: Problem, options: SgdOptions, start: Array | None = None, observer: Observer = NOBODY
+) -> Solution:
+    """Return where the descent ended.
+
+    It ends after `max_iter` epochs; or, converged, when the lowest objective of the last five epochs is not below the
+    lowest before by `tol` times the objective's own sampling error, which is (n_features + 1) / (2 n_rows) a neuron for
+    log loss, and a fifth of that for squared error.
+
+    With `average`, the result is the mean of the weights after each step t >= 2^(k - 1), where 2^k is the last power of
+    two among the steps' numbers: at least the last half of the steps, at most the last three quarters.
+
+    Parameters
+    ----------
+    problem : Problem
+    options : SgdOptions
+    start : ndarray of shape (n_neurons, n_features + 1), optional
+        Weights of raw rows to start from, the bias last; else all are 0.
+    observer : Observer
+
+    Raises
+    ------
+    ValueError
+        If X holds NaN or infinities, or the weights overflow.
+
+    Examples
+    --------
+    >>> from fastperceptron.data.arrays import ArrayRows
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> problem = Problem(ArrayRows(X), np.array([0, 0, 1, 1], np.uint8), 2)
+    >>> solution = minimise_by_sgd(problem, SgdOptions(batch_size=2, seed=1))
+    >>> (X @ solution.weights[0] + solution.bias > 0).tolist()
+    [False, False, True, True]
+    """
+    return _Sgd(problem, options, start, observer).run()
+
+
+class _Sgd:
+    """A fit: one state a neuron, all taken through the same batches."""
+
+    def __init__(self, problem: Problem, options: SgdOptions, start: Array | None, observer: Observer) -> None:
+        self._problem, self._options, self._observer = problem, options, observer
+        rows, weights = problem.rows, problem.row_weights
+        self._n_features, self._curve = rows.n_features, list[float]()
+        self._total = float(rows.n_rows) if weights is None else float(sum_in_order(weights))
+        self._decay = 1.0 / max(options.C * self._total, np.finfo(np.float64).tiny)
+        self._coordinates = self._exact_coordinates() if options.standardize else _raw_coordinates(rows.n_features)
+        self._exact = SumsOverRows(problem, options.loss, self._coordinates.centre, 0.0, map, observer)
+        self._buffers = Buffers(
+            problem,
+            self._total / rows.n_rows,
+            self._coordinates if options.standardize else None,
+            options.batch_size,
+            options.seed if options.shuffle else None,
+        )
+        shape = (problem.n_neurons, STATE_ROWS, workspace_size(rows.n_features))
+        self._states = aligned_zeros(shape, np.float64)
+        self._progress = np.zeros((problem.n_neurons, 2), np.int64)
+        self._scratch = aligned_zeros(scratch_shape(rows.n_features), rows.dtype)
+        if start is not None:
+            self._begin_at(start)
+
+    def run(self) -> Solution:
+        """Return the solution."""
+        take_steps, is_flat = self._stepper(), False
+        while len(self._curve) < self._options.max_iter and not is_flat:
+            self._take_epoch(take_steps)
+            for state, progress in zip(self._states, self._progress, strict=True):
+                if progress[BEGUN]:
+                    step_along_mean(state, self._n_features, progress, self._plan)
+            self._curve.append(self._objective(self._points()))
+            self._observer.read_done(Progress(len(self._curve), self._curve[-1], np.nan))
+            is_flat = self._is_flat()
+        weights, bias = self._coordinates.to_raw(self._points())
+        return Solution(weights, bias, len(self._curve), np.array(self._curve), np.nan, is_flat, np.nan)
+
+    def _take_epoch(self, take_steps: Callable[[Buffer, int], None]) -> None:
+        """Take all neurons through all buffers; or only through those that the checkpoint of an earlier run has not."""
+        checkpoint, key, n_done = self._observer.checkpoint, f"epoch {len(self._curve)}", 0
+        answer = None if checkpoint is None else checkpoint.recall(key)
+        if answer is not None:
+            self._states[:], self._progress[:] = answer["states"], answer["progress"]
+            n_done = int(answer["buffers"][0])
+        for number, buffer in enumerate(self._buffers.epoch(len(self._curve)), start=1):
+            if number <= n_done:
+                continue
+            for neuron in range(self._problem.n_neurons):
+                take_steps(buffer, neuron)
+            self._observer.rows_read(buffer.order.size)
+            if checkpoint is not None:
+                answer = {"states": self._states, "progress": self._progress, "buffers": np.array([number])}
+                checkpoint.note(key, answer, is_complete=number == self._buffers.count)
+
+    def _exact_coordinates(self) -> Coordinates:
+        """Return centre and scale of the columns, from one read of all rows."""
+        rows, n = self._problem.rows, self._n_features
+        places = np.arange(min(rows.n_rows, ROWS_FOR_CENTRE)) * rows.n_rows // min(rows.n_rows, ROWS_FOR_CENTRE)
+        centre = coordinates_of(rows.rows_at(places), np.ones(places.size), has_intercept=True).centre
+        exact = SumsOverRows(self._problem, self._options.loss, centre, 0.0, map, self._observer)
+        moments = exact(aligned_zeros((1, centre.size), np.float64), np.array([0]), has_moments=True)[1]
+        if not np.isfinite(moments).all():
+            self._raise_not_finite()
+        deviations = np.empty(n)
+        deviations_of(moments[0, :n], moments[1, :n], self._total, rows.n_rows, centre, deviations)
+        scale = np.ones(centre.size)
+        if self._options.fit_intercept:
+            # Beside an intercept a constant column says nothing, whatever its rounding: its values become 0.
+            scale[:n] = np.where(deviations > 0, deviations, np.inf)
+            centre[:n] = (centre[:n] + moments[0, :n] / self._total).astype(rows.dtype)
+        else:
+            scale[:n] = np.where(deviations > 0, deviations, 1.0)
+            centre[:] = 0.0
+        return Coordinates(n, centre, scale, deviations)
+
+    def _begin_at(self, start: Array) -> None:
+        for state, row in zip(self._states, start, strict=True):
+            with np.errstate(invalid="ignore"):
+                point = self._coordinates.to_standard(row)
+            point[np.isinf(self._coordinates.scale)] = 0.0
+            point[self._n_features] *= self._options.fit_intercept
+            state[WEIGHTS, : point.size] = point
+
+    @property
+    def _plan(self) -> tuple[float, float, float, bool, bool, int]:
+        options = self._options
+        is_averaged, has_bias = bool(options.average), bool(options.fit_intercept)
+        return (float(options.eta0), float(options.power), self._decay, has_bias, is_averaged, options.batch_size)
+
+    def _stepper(self) -> Callable[[Buffer, int], None]:
+        """Return the function that takes a neuron through a buffer."""
+        options, problem, plan, scratch = self._options, self._problem, self._plan, self._scratch
+        is_weighted = problem.row_weights is not None or problem.class_weights is not None
+        is_plain = plan[1:5] == (0.0, 0.0, True, False) and not is_weighted
+        tutorial = single_row_kernel(options.loss)
+        if options.batch_size == 1:
+            kernel = rows_kernel(options.loss, is_weighted)
+        else:
+            kernel = batches_kernel(options.loss, is_weighted, self._n_features < LANES)
+
+        def take_steps(buffer: Buffer, neuron: int) -> None:
+            X, order, state = buffer.X, buffer.order, self._states[neuron]
+            targets = buffer.codes
+            if problem.n_neurons > 1:
+                targets = read_only((targets == neuron).view(np.uint8))
+            if is_plain and options.batch_size == 1:
+                tutorial(X, targets, order, state, plan[0], 1, scratch)
+            else:
+                y = targets if buffer.weights is None else (targets, buffer.weights)
+                kernel(X, y, order, state, self._progress[neuron], plan, scratch)
+
+        return take_steps
+
+    def _points(self) -> Array:
+        """Return the weights of each neuron, the bias last, in standard coordinates: the current or the average."""
+        points = np.zeros((self._problem.n_neurons, padded_size(self._n_features)))
+        for point, state, progress in zip(points, self._states, self._progress, strict=True):
+            if self._options.average:
+                last = int(progress[STEPS])
+                first = max(1, 1 << last.bit_length() - 2) if last > 1 else 1
+                sums = state[:, : point.size]
+                point[:] = (sums[EARLIER] + sums[RECENT]) / (last - first + 1)
+            else:
+                settle(state, point)
+        return points
+
+    def _objective(self, points: Array) -> float:
+        """Return the objective over the sum of the rows' weights, summed over neurons; or raise where there is none."""
+        n = self._n_features
+        if not np.isfinite(points).all():
+            self._raise_not_finite()
+        weights = aligned_zeros(points.shape, self._problem.rows.dtype)
+        with np.errstate(over="ignore"):
+            weights[:] = points / self._coordinates.scale
+        sums, _ = self._exact(weights, np.arange(len(points)) + (len(points) == 1), has_moments=False)
+        losses = sums[:, points.shape[1]]
+        points[:, n] = 0.0
+        squares = sum(inner_product(point, point) for point in points)
+        objective = sum(losses.tolist()) / self._total + self._decay * squares / 2
+        if not np.isfinite(objective):
+            self._raise_not_finite()
+        return float(objective)
+
+    def _is_flat(self) -> bool:
+        """Whether the last epochs have gained next to nothing."""
+        if len(self._curve) <= PATIENCE:
+            return False
+        sampling_error = (
+            LOSSES[self._options.loss].TYPICAL_RATIO * (self._n_features + 1) / (2 * self._problem.rows.n_rows)
+        )
+        gain = min(self._curve[:-PATIENCE]) - min(self._curve[-PATIENCE:])
+        return bool(gain < self._options.tol * sampling_error * self._problem.n_neurons)
+
+    def _raise_not_finite(self) -> None:
+        self._problem.rows.check_finite()
+        raise ValueError("the weights overflowed: lower eta0, or standardize.")
+
+
+def _raw_coordinates(n_features: int) -> Coordinates:
+    size = padded_size(n_features)
+    return Coordinates(n_features, np.zeros(size), np.ones(size), np.ones(n_features))

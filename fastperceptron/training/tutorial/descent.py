@@ -1,0 +1,157 @@
+"""The engine of gradient descent: cuts the way into kernel calls of a few milliseconds, and records the cost curve.
+
+Between two calls Python is back: there Ctrl-C stops the run and progress is told.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastperceptron.checks import Array, choice, positive, whole_number
+from fastperceptron.data.arrays import ArrayRows, aligned_zeros
+from fastperceptron.history import History
+from fastperceptron.kernels.descent import descent_kernel, settle
+from fastperceptron.kernels.gradient import scratch_shape, workspace_size
+from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.kernels.prediction import TILE, columns_of, total_cost_kernel
+from fastperceptron.kernels.rows import padded_size
+from fastperceptron.kernels.vectors import LANES
+from fastperceptron.training.tutorial.row_order import ROW_ORDERS
+
+# Work of one kernel call in units of about a nanosecond: some 4 ms, so that Ctrl-C is answered at once.
+WORK_PER_CALL = 4_000_000
+# A step's fixed work, in units of the work on one matrix element.
+WORK_PER_ROW = 20
+
+
+@dataclass(frozen=True)
+class DescentOptions:
+    """Options of gradient descent; the defaults are the tutorial's procedure. See `fastperceptron.train`."""
+
+    steps: int = 100_000
+    learning_rate: float = 0.2
+    loss: str = "squared_error"
+    batch_size: int = 1
+    sampling: str = "with_replacement"
+    record_every: int | None = 100
+
+    def __post_init__(self) -> None:
+        settled = {
+            "steps": whole_number(self.steps, "steps"),
+            "learning_rate": positive(self.learning_rate, "learning_rate"),
+            "loss": choice(self.loss, LOSSES, "loss"),
+            "batch_size": whole_number(self.batch_size, "batch_size"),
+            "sampling": choice(self.sampling, ROW_ORDERS, "sampling"),
+            "record_every": None if self.record_every is None else whole_number(self.record_every, "record_every"),
+        }
+        for name, value in settled.items():
+            object.__setattr__(self, name, value)
+
+
+class Descent:
+    """A run of gradient descent over rows with class numbers 0 and 1.
+
+    Parameters
+    ----------
+    rows : ArrayRows
+    codes : ndarray of shape (n_rows,), uint8
+    options : DescentOptions
+    start : ndarray of shape (n_features + 1,)
+        The weights, and the bias last.
+    history : History
+        What came before.
+    rng : numpy.random.Generator
+    """
+
+    def __init__(
+        self,
+        rows: ArrayRows,
+        codes: Array,
+        options: DescentOptions,
+        start: Array,
+        history: History,
+        rng: np.random.Generator,
+    ) -> None:
+        self._rows, self._codes, self._options, self._before = rows, codes, options, history
+        self._state = aligned_zeros((5, workspace_size(rows.n_features)), np.float64)
+        self._state[0, : start.size] = start
+        if options.batch_size == 1 and history.pending is not None:
+            self._resume(start, history.pending)
+        self._scratch = aligned_zeros(scratch_shape(rows.n_features), rows.dtype)
+        self._order = ROW_ORDERS[options.sampling](rows.n_rows, rng, history)
+        self._descend = descent_kernel(options.loss, options.batch_size == 1, rows.n_features < LANES)
+        self._columns = np.empty((0, 0))
+        if rows.is_one_block:
+            self._columns = columns_of(next(rows.blocks())[1], codes)
+        self._costs: list[Array] = []
+        self._done = 0
+
+    def run(self, tell: Callable[[int], object]) -> None:
+        """Take all steps; `tell` is called with the number of steps after each piece of them."""
+        while self._done < self._options.steps:
+            n_steps, n_records = self._next_piece()
+            order = self._order.take(n_steps * self._options.batch_size)
+            X, y, places = self._rows.take(order, self._codes)
+            costs = np.empty(n_records if self._rows.is_one_block else 0)
+            rate, batch_size = self._options.learning_rate, self._options.batch_size
+            self._descend(X, y, places, self._state, rate, batch_size, (self._columns, costs), self._scratch)
+            self._costs.append(costs if costs.size == n_records else np.array([self._mean_cost()]))
+            self._done += n_steps
+            tell(n_steps)
+
+    def _next_piece(self) -> tuple[int, int]:
+        """Return how many steps to take next, and how many records that makes.
+
+        It is a whole number of recording intervals, or the way to the next record, or a part of that.
+        """
+        remaining = self._options.steps - self._done
+        every = self._options.record_every
+        work = (self._rows.n_features + WORK_PER_ROW) * self._options.batch_size
+        if every is None:
+            return min(remaining, max(1, WORK_PER_CALL // work)), 0
+        if self._rows.is_one_block:
+            work += (self._rows.n_features + WORK_PER_ROW) * self._rows.n_rows // every
+        budget = min(remaining, max(1, WORK_PER_CALL // work))
+        to_next = every - (self._before.n_steps + self._done) % every
+        if to_next == every and every <= budget and self._rows.is_one_block:
+            return budget // every * every, budget // every
+        return min(to_next, budget), int(to_next <= budget)
+
+    def _mean_cost(self) -> float:
+        total_cost, scratch, weights = total_cost_kernel(self._options.loss), np.empty(2 * TILE), self._settled()
+        total = sum(total_cost(X, self._codes[place], weights, scratch) for place, X in self._rows.blocks())
+        return float(total / self._rows.n_rows)
+
+    def _settled(self) -> Array:
+        """Return the weights, padded, with the pending step taken."""
+        weights = np.empty(padded_size(self._rows.n_features))
+        settle(self._state, weights)
+        return weights
+
+    def _resume(self, start: Array, pending: Array) -> None:
+        """Go on from the pending step of the run before, if the weights to start from are still its result."""
+        size = start.size
+        self._state[0, :size], self._state[1, :size] = pending
+        self._state[1, size - 1], self._state[2, 0] = 1.0, pending[1, -1]
+        if self._settled()[:size].tobytes() != start.tobytes():
+            self._state[:3] = 0.0
+            self._state[0, :size] = start
+
+    @property
+    def result(self) -> tuple[Array, History]:
+        """The weights with the bias last, and the history with all that came before."""
+        n_before, every = self._before.n_steps, self._options.record_every
+        costs = np.concatenate([self._before.costs, *self._costs])
+        n_new = costs.size - len(self._before)
+        first = n_before // every + 1 if every else 0
+        steps = np.concatenate([self._before.steps, (first + np.arange(n_new)) * (every or 0)])
+        n_drawn = self._before.n_drawn + self._done * self._options.batch_size
+        size = self._rows.n_features + 1
+        pending = self._state[:2, :size].copy()
+        pending[1, -1] = self._state[2, 0]
+        is_pending = self._options.batch_size == 1
+        history = History(
+            costs, steps, n_before + self._done, n_drawn, self._order.epoch_seed, pending if is_pending else None
+        )
+        return self._settled()[:size], history

@@ -1,0 +1,159 @@
+"""fastperceptron.train: the tutorial's neuron in one call. It checks, then drives the engine."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fastperceptron.checks import as_matrix, column_names
+from fastperceptron.data.arrays import ArrayRows
+from fastperceptron.data.dataset import Dataset, Table
+from fastperceptron.data.labels import check_two, encode
+from fastperceptron.history import History
+from fastperceptron.model import Perceptron
+from fastperceptron.training.tutorial.descent import Descent, DescentOptions
+
+
+def train(
+    X: Any,
+    y: Any = None,
+    *,
+    steps: int = 100_000,
+    learning_rate: float = 0.2,
+    loss: str = "squared_error",
+    batch_size: int = 1,
+    sampling: str = "with_replacement",
+    record_every: int | None = 100,
+    initial: Perceptron | None = None,
+    rng: Any = None,
+    progress: bool = False,
+) -> Perceptron:
+    """Train one sigmoid neuron by gradient descent; the defaults are the tutorial's procedure.
+
+    Weights and bias start as standard normal draws. Each step takes `batch_size` rows and moves along their mean
+    gradient: w <- w - learning_rate * slope * x, b <- b - learning_rate * slope, where slope is the derivative of the
+    cost with respect to z = w . x + b.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_features) or (n_rows,)
+        Real numbers or booleans; 1-d input is one feature. A frame (pandas, polars) keeps its column names. A Dataset
+        goes without y.
+    y : array-like of shape (n_rows,)
+        Two labels of any kind: numbers, booleans or strings. p near 0 stands for the smaller one.
+    steps : int
+        How many steps to take.
+    learning_rate : float
+    loss : {"squared_error", "log_loss"}
+    batch_size : int
+        Rows a step. With 1, and with float64 rows, all arithmetic is float64; larger batches multiply float32 rows in
+        float32.
+    sampling : {"with_replacement", "shuffled", "in_order"}
+        Draw each row uniformly; or take each once an epoch, shuffled anew every time; or take them as stored.
+    record_every : int or None
+        Record the mean cost over all rows after every so many steps, or never. Over many rows a record costs as much
+        as many steps.
+    initial : Perceptron, optional
+        The model to go on from: its weights, its step count and, where sampling is by epochs, its place in the epoch.
+        Training for a steps, then from the result for b with the same generator, equals training for a + b.
+    rng : None, int, numpy.random.Generator or what else numpy.random.default_rng takes
+    progress : bool
+        Show a bar (needs tqdm).
+
+    Returns
+    -------
+    Perceptron
+        With the recorded costs in `history`.
+
+    Raises
+    ------
+    ValueError
+        If X or y are empty, not finite or of unequal length; if y has not exactly two classes; if an option is out of
+        range; if the weights overflow.
+    TypeError
+        If X or y hold what they must not, or an option has the wrong type.
+
+    References
+    ----------
+    "Build your perceptron neural net from scratch" (tutorial, 2017). Rumelhart, Hinton and Williams (1986), Learning
+    representations by back-propagating errors, Nature 323.
+
+    Examples
+    --------
+    >>> import fastperceptron as fp
+    >>> flowers = fp.load_flowers()
+    >>> model = fp.train(flowers.X, flowers.y, rng=0)
+    >>> str(model.predict([5.0, 3.4, 1.5, 0.2]))
+    'setosa'
+    """
+    options = DescentOptions(steps, learning_rate, loss, batch_size, sampling, record_every)
+    if initial is not None and not isinstance(initial, Perceptron):
+        raise TypeError(f"initial must be a Perceptron, but is a {type(initial).__name__}.")
+    with _opened(X, y, initial) as (table, names):
+        table.rows.check_finite()
+        with _bar(steps, progress) as tell:
+            return _trained((table, names), options, initial, np.random.default_rng(rng), tell)
+
+
+@contextmanager
+def _opened(X: Any, y: Any, initial: Perceptron | None) -> Iterator[tuple[Table, tuple[str, ...] | None]]:
+    """Give rows with two classes, and the features' names."""
+    known, n_features = (None, None) if initial is None else (initial.classes, initial.n_features)
+    if not isinstance(X, Dataset):
+        rows = ArrayRows(as_matrix(X, n_features))
+        yield Table(rows, *encode(y, rows.n_rows, known)), column_names(X)
+        return
+    if y is not None:
+        raise ValueError("y must be None beside a Dataset, which has its own labels.")
+    if n_features not in (None, X.n_features):
+        raise ValueError(f"X has {X.n_features} features, but the model was trained on {n_features}.")
+    with X.open_table() as table:
+        check_two(table.classes, known)
+        yield _in_memory_if_few(table), X.feature_names
+
+
+def _in_memory_if_few(table: Table) -> Table:
+    # The kernel records the cost of all rows itself where they are one block, and so must have them.
+    rows = table.rows
+    if rows.is_in_place or not rows.is_one_block:
+        return table
+    return replace(table, rows=ArrayRows(rows.read(0, rows.n_rows)), codes=table.codes[:])
+
+
+def _trained(
+    data: tuple[Table, tuple[str, ...] | None],
+    options: DescentOptions,
+    initial: Perceptron | None,
+    generator: np.random.Generator,
+    tell: Callable[[int], object],
+) -> Perceptron:
+    """Return the model after the descent over a table, which was opened for it."""
+    (table, names), rows = data, data[0].rows
+    if initial is None:
+        start, history = generator.standard_normal(rows.n_features + 1), History()
+    else:
+        start, history = np.append(initial.weights, initial.bias), initial.history
+        names = names or initial.feature_names
+    descent = Descent(rows, table.codes, options, start, history, generator)
+    descent.run(tell)
+    weights, history = descent.result
+    if not np.isfinite(weights).all():
+        raise ValueError("the weights overflowed: lower learning_rate, or scale the columns of X.")
+    return Perceptron(weights[:-1], weights[-1], table.classes, names, history)
+
+
+@contextmanager
+def _bar(steps: int, is_shown: bool) -> Any:
+    """Give the function that is told of steps taken; it moves a bar or does nothing."""
+    tell: Callable[[int], object] = int
+    if not is_shown:
+        yield tell
+        return
+    try:
+        from tqdm.auto import tqdm
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("progress=True needs the package tqdm: pip install tqdm", name="tqdm") from error
+    with tqdm(total=steps, unit="step", unit_scale=True) as bar:
+        yield bar.update
