@@ -117,7 +117,7 @@ def bits(classifier: Any) -> bytes:
 
 @pytest.fixture(autouse=True)
 def _threads_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reads, "LITTLE_WORK", 0)
+    monkeypatch.setattr(reads, "SINGLE_THREAD_VALUES", 0)
 
 
 @pytest.mark.parametrize(("n_features", "n_classes"), [(9, 2), (9, 3), (3, 2), (20, 2)])

@@ -1,10 +1,11 @@
-"""The coordinates in which the solvers work: columns less a centre, over a scale, so that no column is far or large.
+"""The coordinates of the solvers: each column less a centre, over a scale, so that no column is far from 0 or large.
 
-The objective does not depend on them, only the conditioning does; the penalty asks for exact deviations, which are kept
-apart (see newton.py).
+The minimum does not depend on them, only the conditioning does. The penalty refers to the columns' exact deviations,
+which are kept apart from the scales.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,10 +24,10 @@ class Coordinates:
     ----------
     n_features : int
     centre, scale : ndarray of padded size, float64
-        The centre is exact in the rows' precision, so that float32 and float64 arithmetic take off the same; it is 0
-        where there is no intercept to make up for it. A constant column has scale 1.
+        The centre is exact in the rows' precision, so that float32 and float64 arithmetic subtract the same; it is 0
+        without an intercept, which would have to make up for it. A constant column has scale 1.
     deviations : ndarray of shape (n_features,), float64
-        The columns' standard deviations in the rows that this is from; 0 for a constant column.
+        The columns' standard deviations in the rows that this was made from; 0 for a constant column.
     """
 
     n_features: int
@@ -35,7 +36,7 @@ class Coordinates:
     deviations: Array
 
     def to_standard(self, weights_and_bias: Array) -> Array:
-        """Return the point of a neuron given by its weights for raw rows, the bias last."""
+        """Return the point of a neuron given by its weights for raw rows, bias last."""
         weights = self._padded(weights_and_bias[:-1])
         point = weights * self.scale
         point[self.n_features] = weights_and_bias[-1] + inner_product(weights, self.centre)
@@ -47,6 +48,16 @@ class Coordinates:
         shifts = [inner_product(self._padded(row[: self.n_features]), self.centre) for row in weights]
         return weights[:, : self.n_features].copy(), weights[:, self.n_features] - np.array(shifts)
 
+    def penalty(self, strength: float, deviations: Array | None) -> Array:
+        """Return the factors of point^2 / 2 in the objective, of padded size; that of the bias is 0.
+
+        The penalty is strength * |w|^2 / 2 for weights of columns divided by the deviations, or of raw columns (None).
+        """
+        n, penalty = self.n_features, np.zeros(self.scale.size)
+        units = np.ones(n) if deviations is None else np.where(deviations > 0, deviations, 1.0)
+        penalty[:n] = strength * (units / self.scale[:n]) ** 2
+        return penalty
+
     def _padded(self, values: Array) -> Array:
         padded = np.zeros(self.scale.size)
         padded[: values.size] = values
@@ -54,7 +65,7 @@ class Coordinates:
 
 
 def coordinates_of(rows: Array, weights: Array, has_intercept: bool) -> Coordinates:
-    """Return the coordinates of weighted rows."""
+    """Return the coordinates of weighted rows: their means and standard deviations."""
     n_features = rows.shape[1]
     size = padded_size(n_features)
     means, centre, scale = np.zeros(n_features), np.zeros(size), np.ones(size)
@@ -67,3 +78,37 @@ def coordinates_of(rows: Array, weights: Array, has_intercept: bool) -> Coordina
         centre[:n_features] = means
     scale[:n_features] = np.where(deviations > 0, deviations, 1.0)
     return Coordinates(n_features, centre, scale, deviations)
+
+
+class Move(NamedTuple):
+    """A change of coordinates from (u, 1) to (ratio * u + shift, 1), in padded vectors."""
+
+    ratio: Array
+    shift: Array
+
+    def of_rows(self, panel: Array) -> Array:
+        """Return standardised rows in the new coordinates."""
+        moved: Array = panel * self.ratio + self.shift
+        return moved
+
+    def of_point(self, point: Array, bias: int) -> Array:
+        """Return the weights that give the same z in the new coordinates; `bias` is the bias's index."""
+        moved: Array = point / self.ratio
+        moved[bias] -= sum_in_order(moved * self.shift)
+        return moved
+
+    def of_gradient(self, gradient: Array, bias: int) -> Array:
+        """Return a gradient with respect to the weights in the new coordinates."""
+        moved: Array = gradient * self.ratio + self.shift * gradient[bias]
+        return moved
+
+    def of_hessian(self, hessian: Array, bias: int) -> Array:
+        """Return a Hessian in the new coordinates; of a diagonal alone, as if the columns were uncorrelated."""
+        if hessian.shape[0] == 1:
+            moved: Array = self.ratio**2 * hessian + self.shift**2 * hessian[0, bias]
+            return moved
+        cross = self.ratio * hessian[:, bias]
+        moved = hessian * self.ratio * self.ratio[:, None]
+        moved += cross[:, None] * self.shift + cross * self.shift[:, None]
+        moved += hessian[bias, bias] * self.shift * self.shift[:, None]
+        return moved

@@ -1,4 +1,7 @@
-"""Exact sums over all rows, on any number of threads: tiles are shared out to a pool, and added in the rows' order."""
+"""A read: the sums of loss and gradient over all rows, by any number of threads.
+
+Tiles begin at fixed row numbers. Tasks are runs of tiles, and the tiles' sums are added in the rows' order.
+"""
 
 from typing import Any
 
@@ -20,29 +23,29 @@ from fastperceptron.training.observer import NOBODY, Observer
 from fastperceptron.training.problem import Problem
 from fastperceptron.training.threads import MapInOrder
 
-# Tiles of one task: of 65,536 elements, 20 us of work, each. A task costs some 20 us itself.
+# Tiles of a task; a tile has 65,536 elements, 20 us of work, and a task costs 20 us itself.
 TILES_PER_TASK, FEWEST_TILES_PER_TASK = 16, 4
-# A read of fewer float32 values, or half as many of float64, where a row counts as 12 more, and a neuron as a read, is
-# done alone, in 1 ms: where cores are halted, starting and waking a thread takes as long as it saves.
-LITTLE_WORK, WORK_PER_ROW = 1 << 22, 12
-# Tasks of a read at least, where there are enough tiles: threads end at about the same time.
+# Tasks per read at least, where there are enough tiles, so that threads end at about the same time.
 TASKS_PER_READ = 8
+# Reads below this many float32 values (rows x neurons x (columns + 12); half as many of float64) run on one thread:
+# waking others costs as much as it saves (1 ms).
+SINGLE_THREAD_VALUES, VALUES_PER_ROW = 1 << 22, 12
 _NONE = read_only(np.empty(0))
 
 
 class SumsOverRows:
-    """The sums of loss and gradient of some neurons over all rows of a problem.
+    """The sums of loss and gradient over all rows of a problem.
 
     Parameters
     ----------
     problem : Problem
     loss : str
     centre : ndarray of padded size, float64
-        What is taken off all rows; exact in the rows' precision.
+        Subtracted from all rows; exact in the rows' precision.
     exactness : float
-        Of the curvature in the Hessian diagonals.
+        Of the curvature in the Hessian diagonals; see kernels/losses.py.
     map_in_order : callable
-        As `pool_of` gives it.
+        As `open_pool` gives it.
     observer : Observer
     """
 
@@ -63,14 +66,14 @@ class SumsOverRows:
         self._kernel = objective_kernel(loss, problem.rows.n_features < NARROW)
 
     def __call__(self, weights: Array, positives: Array, has_moments: bool) -> tuple[Array, Array]:
-        """Return the neurons' sums and, if asked for, the moments; see kernels/objective.py for their places.
+        """Return the neurons' sums and, if asked for, the moments; kernels/objective.py says which stands where.
 
         Parameters
         ----------
         weights : ndarray of shape (n_neurons, padded size)
-            Of the rows less the centre. Their dtype is the precision of the arithmetic.
+            For rows less the centre. Their dtype is the precision of the arithmetic.
         positives : ndarray of shape (n_neurons,)
-            The class each neuron stands for.
+            The class of each neuron.
         has_moments : bool
         """
         shape = len(positives), self._rows.n_features
@@ -82,7 +85,7 @@ class SumsOverRows:
             sums = np.zeros(sums_shape(n_tiles, *shape))
             moments = np.zeros(moments_shape(n_tiles if has_moments else 0, *shape))
             scratch = aligned_zeros(scratch_shape(*shape), precision)
-            # What must be converted is converted tile by tile, in cache.
+            # Rows of another dtype or layout are converted tile by tile, in cache.
             step = max(len(places), 1) if self._rows.is_in_place else tile_size
             for number, start in enumerate(range(places.start, places.stop, step)):
                 part = slice(start, min(start + step, places.stop))
@@ -100,16 +103,18 @@ class SumsOverRows:
             key = digest(self.loss, self.exactness, weights, positives, centre, has_moments)
             first = _recalled(checkpoint, key, total, moments)
         n_rows = self._rows.n_rows
-        n_values = n_rows * shape[0] * (shape[1] + WORK_PER_ROW)
-        is_little = isinstance(self._rows, ArrayRows) and n_values * precision.itemsize < 4 * LITTLE_WORK
+        n_values = n_rows * shape[0] * (shape[1] + VALUES_PER_ROW)
+        is_single_thread = (
+            isinstance(self._rows, ArrayRows) and n_values * precision.itemsize < 4 * SINGLE_THREAD_VALUES
+        )
         n_tiles = -(-n_rows // tile_size)
-        size = tile_size * (n_tiles if is_little else tiles_per_task(n_tiles))
+        size = tile_size * (n_tiles if is_single_thread else tiles_per_task(n_tiles))
         self._observer.rows_read(first)
-        if not is_little:
-            add_up(range(0))  # compiles before threads meet
+        if not is_single_thread:
+            add_up(range(0))  # compile before threads do
         tasks = (range(start, min(start + size, n_rows)) for start in range(first, n_rows, size))
         stop = first
-        for tile_sums, tile_moments in (map if is_little else self._map)(add_up, tasks):
+        for tile_sums, tile_moments in (map if is_single_thread else self._map)(add_up, tasks):
             add_in_order(tile_sums, total)
             add_in_order(tile_moments, moments)
             before, stop = stop, min(stop + size, n_rows)
@@ -121,12 +126,12 @@ class SumsOverRows:
 
 
 def tiles_per_task(n_tiles: int) -> int:
-    """Return how many tiles make a task. What is computed does not depend on it."""
+    """Return how many tiles make a task; the result of a read does not depend on it."""
     return min(TILES_PER_TASK, max(FEWEST_TILES_PER_TASK, -(-n_tiles // TASKS_PER_READ)))
 
 
 def _recalled(checkpoint: Checkpoint, key: str, total: Array, moments: Array) -> int:
-    """Take over the sums that a checkpoint has; return the number of the first row that is not in them."""
+    """Write the sums that a checkpoint has to total and moments; return the number of the first row not in them."""
     answer = checkpoint.recall(key)
     if answer is None:
         return 0

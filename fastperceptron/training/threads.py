@@ -1,8 +1,8 @@
-"""A map whose results come in order, run by the caller and by threads of its own beside it.
+"""A map whose results come in order, run by the calling thread and by helper threads.
 
 The pool belongs to one fit. Numba's own threading layers abort on concurrent entry or die after a fork; Python threads
-that run kernels without the GIL do neither. Waking a thread takes some 0.1 ms, as long as a task: so each helper is
-woken once a map and takes tasks until there are none, and the caller takes them, too, instead of waiting.
+that run kernels without the GIL do neither. Waking a thread takes 0.1 ms, as long as a task: so each helper is woken
+once per map and takes tasks until none is left, and the caller also takes tasks instead of waiting.
 """
 
 import itertools
@@ -12,19 +12,17 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
-from fastperceptron.training.cores import Cores, stay_on
-
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 MapInOrder = Callable[[Callable[[Task], Result], Iterable[Task]], Iterator[Result]]
 
-# Tasks a thread whose results wait: all of a billion rows at once would be 10,000, 15 MB.
+# Results per thread that may wait for an earlier one: those of all tasks of a billion rows would take 15 MB.
 TASKS_AHEAD = 4
 
 
 @contextmanager
-def pool_of(n_threads: int) -> Iterator[MapInOrder[Any, Any]]:
-    """Give a `map` whose results come in order, run by so many threads, of which the caller is one."""
+def open_pool(n_threads: int) -> Iterator[MapInOrder[Any, Any]]:
+    """Give a `map` whose results come in order, run by n_threads threads, of which the caller is one."""
     if n_threads == 1:
         yield map
         return
@@ -36,7 +34,7 @@ def pool_of(n_threads: int) -> Iterator[MapInOrder[Any, Any]]:
 
 
 class _Pool:
-    """Helpers of one fit, which are started when they are first needed: to start and end them takes 0.2 ms."""
+    """The helper threads of one fit, started when they are first needed: starting and ending them takes 0.2 ms."""
 
     def __init__(self, n_threads: int) -> None:
         self._n_threads = n_threads
@@ -55,8 +53,7 @@ class _Pool:
         helpers: list[Future[None]] = []
         try:
             helpers.extend(self._start(work.help) for _ in range(self._n_threads - 1))
-            with self._cores.caller_stays():
-                yield from work.results()
+            yield from work.results()
         finally:
             work.stop()
             wait(helpers)
@@ -64,22 +61,19 @@ class _Pool:
 
     def _start(self, function: Callable[[], None]) -> Future[None]:
         if self._threads is None:
-            n_helpers = self._n_threads - 1
-            self._cores = Cores(n_helpers)
-            self._threads = ThreadPoolExecutor(n_helpers, initializer=stay_on, initargs=(self._cores.of_helpers,))
+            self._threads = ThreadPoolExecutor(self._n_threads - 1)
         return self._threads.submit(function)
 
     def close(self) -> None:
-        """End the helpers, and what maps are left halfway: whoever holds a traceback may hold one of them."""
+        """End the helpers, and maps that are not exhausted: an exception's traceback may keep one alive."""
         for work in self._works:
             work.stop()
         if self._threads is not None:
-            self._cores.release()
             self._threads.shutdown(cancel_futures=True)
 
 
 class _Work(Generic[Task, Result]):
-    """The tasks of one map, which any number of threads take one by one."""
+    """The tasks of one map, taken one by one by any number of threads."""
 
     def __init__(self, function: Callable[[Task], Result], tasks: Iterable[Task], most_waiting: int) -> None:
         self._function, self._tasks, self._most_waiting = function, iter(tasks), most_waiting
@@ -89,7 +83,7 @@ class _Work(Generic[Task, Result]):
         self._is_over = False
 
     def help(self) -> None:
-        """Do tasks until there are none; wait while too many results do."""
+        """Do tasks until none is left; pause while too many results wait."""
         while True:
             with self._changed:
                 while not self._is_over and self._n_taken - self._n_given >= self._most_waiting:
@@ -98,7 +92,7 @@ class _Work(Generic[Task, Result]):
                 return
 
     def results(self) -> Iterator[Result]:
-        """Yield the results in order, and do tasks meanwhile."""
+        """Yield the results in order; do tasks while the next one is not ready."""
         while True:
             while self._n_given not in self._done and self._n_taken - self._n_given < self._most_waiting:
                 if not self._do_one():
@@ -116,13 +110,13 @@ class _Work(Generic[Task, Result]):
             yield result  # type: ignore[misc]  # without an error it is a Result
 
     def stop(self) -> None:
-        """Let nobody take another task."""
+        """Hand out no further task."""
         with self._changed:
             self._is_over = True
             self._changed.notify_all()
 
     def _do_one(self) -> bool:
-        """Take a task and do it; return whether there was one."""
+        """Take a task and do it; return whether one was left."""
         with self._changed:
             if self._is_over:
                 return False

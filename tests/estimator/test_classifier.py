@@ -149,7 +149,7 @@ def test_rows_are_converted_block_by_block(n_classes: int) -> None:
 @pytest.mark.compiled
 @pytest.mark.parametrize("n_jobs", [None, 1, 2, 3, 5, -1])
 def test_threads_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch, n_jobs: int | None) -> None:
-    monkeypatch.setattr(reads, "LITTLE_WORK", 0)
+    monkeypatch.setattr(reads, "SINGLE_THREAD_VALUES", 0)
     X, y = made(3, 20_000)
     assert bits(fp.PerceptronClassifier(n_jobs=n_jobs).fit(X, y)) == bits(fp.PerceptronClassifier(n_jobs=1).fit(X, y))
 

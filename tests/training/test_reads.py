@@ -10,7 +10,7 @@ from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training import reads
 from fastperceptron.training.problem import Problem
 from fastperceptron.training.reads import SumsOverRows
-from fastperceptron.training.threads import pool_of
+from fastperceptron.training.threads import open_pool
 
 N_FEATURES = 12
 
@@ -30,7 +30,7 @@ def sums_of(problem: Problem, n_threads: int = 1) -> bytes:
     weights, centre = np.zeros((n_neurons, size)), np.zeros(size)
     weights[:, : N_FEATURES + 1] = np.random.default_rng(1).normal(size=(n_neurons, N_FEATURES + 1))
     positives = np.array([1]) if n_neurons == 1 else np.arange(n_neurons)
-    with pool_of(n_threads) as map_in_order:
+    with open_pool(n_threads) as map_in_order:
         exact = SumsOverRows(problem, "log_loss", centre, 0.0, map_in_order)
         return b"".join(part.tobytes() for has in (True, False) for part in exact(weights, positives, has))
 
@@ -41,7 +41,7 @@ def test_threads_and_tasks(monkeypatch: pytest.MonkeyPatch, tiles_per_task: int,
     problems = [example(5.3), example(4, 3, is_weighted=True)]
     expected = [sums_of(problem) for problem in problems]
     monkeypatch.setattr(reads, "TILES_PER_TASK", tiles_per_task)
-    monkeypatch.setattr(reads, "LITTLE_WORK", 0)
+    monkeypatch.setattr(reads, "SINGLE_THREAD_VALUES", 0)
     assert [sums_of(problem, n_threads) for problem in problems] == expected
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from fastperceptron.training.threads import TASKS_AHEAD, pool_of
+from fastperceptron.training.threads import TASKS_AHEAD, open_pool
 
 
 def test_a_pool_of_one_is_no_pool() -> None:
-    with pool_of(1) as map_in_order:
+    with open_pool(1) as map_in_order:
         assert map_in_order is map
 
 
@@ -23,14 +23,14 @@ def test_results_come_in_order_whoever_is_slow(n_threads: int, n_tasks: int) -> 
         time.sleep(0.003 * (k % 3 == 0))
         return k * k
 
-    with pool_of(n_threads) as map_in_order:
+    with open_pool(n_threads) as map_in_order:
         for _ in range(3):
             assert list(map_in_order(slow_at_times, range(n_tasks))) == [k * k for k in range(n_tasks)]
 
 
 def test_the_caller_is_one_of_the_threads() -> None:
     names = set()
-    with pool_of(2) as map_in_order:
+    with open_pool(2) as map_in_order:
         for _ in map_in_order(lambda _: (names.add(threading.current_thread().name), time.sleep(0.002)), range(20)):
             pass
     assert threading.current_thread().name in names
@@ -46,7 +46,7 @@ def test_nobody_runs_further_ahead_than_results_may_wait() -> None:
             taken += 1
             yield k
 
-    with pool_of(2) as map_in_order:
+    with open_pool(2) as map_in_order:
         results = map_in_order(lambda k: k, tasks())
         assert next(results) == 0
         time.sleep(0.05)
@@ -57,13 +57,13 @@ def test_nobody_runs_further_ahead_than_results_may_wait() -> None:
 @pytest.mark.parametrize("bad", [0, 3, 19])
 def test_an_error_in_any_thread_reaches_the_caller_and_ends_the_pool(bad: int) -> None:
     before = threading.active_count()
-    with pytest.raises(ZeroDivisionError), pool_of(3) as map_in_order:
+    with pytest.raises(ZeroDivisionError), open_pool(3) as map_in_order:
         list(map_in_order(lambda k: 1 // (k - bad), range(20)))
     assert threading.active_count() == before
 
 
 def test_a_map_that_is_left_halfway_leaves_nobody_at_work() -> None:
-    with pool_of(2) as map_in_order:
+    with open_pool(2) as map_in_order:
         for result in map_in_order(lambda k: k, range(1000)):
             if result == 3:
                 break
@@ -80,5 +80,5 @@ def test_a_thread_that_cannot_be_started_ends_the_map(monkeypatch: pytest.Monkey
         return submit(pool, function)
 
     monkeypatch.setattr(ThreadPoolExecutor, "submit", submit_once)
-    with pytest.raises(RuntimeError, match="new thread"), pool_of(3) as map_in_order:
+    with pytest.raises(RuntimeError, match="new thread"), open_pool(3) as map_in_order:
         list(map_in_order(lambda k: k, range(1000)))

@@ -1,4 +1,8 @@
-"""Inverse Hessians to start L-BFGS from: of a sample, corrected by the exact diagonal, or of the diagonal alone."""
+"""Products with the inverse of a Hessian: for Newton steps, and to start L-BFGS from.
+
+A Hessian is a matrix of which the upper triangle counts, or its diagonal alone as a matrix of one row. The penalty, a
+vector, is added to the diagonal. A parameter whose diagonal and penalty are 0, as in the padding, stays where it is.
+"""
 
 from collections.abc import Callable
 
@@ -8,77 +12,100 @@ from fastperceptron.checks import Array
 from fastperceptron.kernels.linear_algebra import factorise, solve
 from fastperceptron.training.problem import overflow
 
+# The first raise of a singular Hessian's diagonal, relative; each further one is 100 times as large.
 SMALLEST_RAISE = 1e-10
-ROUNDING = 1e-15
-BARELY = 1e-8
-# What a sample tells of a column's curvature may be off by so much, by chance.
-BY_CHANCE = 1.25
+# A diagonal element below this share of the largest is raised as if it were that share.
+SMALLEST_DIAGONAL = 1e-15
+# Eigenvalues of collinear columns are 0, or rounding of this size relative to the diagonal.
+EIGENVALUE_ROUNDING = 1e-8
+# Relative error of a sampled curvature that chance explains.
+EXPLAINED_BY_CHANCE = 1.25
 
-Precondition = Callable[[Array], Array]
+Inverse = Callable[[Array], Array]
+"""A function from a vector to the product of the inverse Hessian with it."""
 
 
-def factor_of(hessian: Array, penalty: Array) -> Array | None:
-    """Return the Cholesky factor of the penalised Hessian, or None where it is not positive definite."""
+def diagonal_of(hessian: Array) -> Array:
+    """Return the diagonal."""
+    return hessian[0] if hessian.shape[0] == 1 else hessian.diagonal()
+
+
+def exact_inverse(hessian: Array, penalty: Array) -> Inverse | None:
+    """Return the inverse of the penalised Hessian, or None where that is not positive definite."""
+    if hessian.shape[0] == 1:
+        return None if (hessian[0] < 0).any() else inverse_diagonal(hessian[0], penalty)
+    factor = _factor_of(hessian, penalty)
+    if factor is None:
+        return None
+
+    def solve_for(vector: Array) -> Array:
+        solution = vector.copy()
+        solve(factor, solution)
+        return solution
+
+    return solve_for
+
+
+def raised_inverse(hessian: Array, penalty: Array) -> Inverse:
+    """Return the inverse of the penalised Hessian with its diagonal raised until it is positive definite.
+
+    Raises
+    ------
+    ValueError
+        If the Hessian is not finite.
+    """
+    if not np.isfinite(hessian).all():
+        raise overflow()
+    diagonal = diagonal_of(hessian)
+    total = np.abs(diagonal) + penalty
+    unit = np.maximum(total, total.max() * SMALLEST_DIAGONAL) * (total > 0)
+    raised = 0.0
+    while (inverse := exact_inverse(hessian, penalty + raised * unit)) is None:
+        raised = max(SMALLEST_RAISE, raised * 100)
+    return inverse
+
+
+def inverse_hessian(hessian: Array, penalty: Array) -> Inverse:
+    """Return the inverse of the penalised Hessian, raised if need be. A parameter with a diagonal of 0 stays put."""
+    penalty = np.where(diagonal_of(hessian) != 0, penalty, 0.0)
+    return exact_inverse(hessian, penalty) or raised_inverse(hessian, penalty)
+
+
+def inverse_diagonal(diagonal: Array, penalty: Array) -> Inverse:
+    """Return the inverse of a penalised diagonal Hessian. A parameter with a diagonal of 0 stays put."""
+    total = np.maximum(diagonal, 0.0) + np.where(diagonal > 0, penalty, 0.0)
+    inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+    return lambda vector: inverse * vector
+
+
+def _factor_of(hessian: Array, penalty: Array) -> Array | None:
+    """Return the lower Cholesky factor of the penalised Hessian, or None where it is not positive definite."""
     matrix, factor = hessian.copy(), np.zeros_like(hessian)
     matrix.reshape(-1)[:: penalty.size + 1] += penalty
     return factor if factorise(matrix, factor) else None
 
 
-def raised_factor_of(hessian: Array, penalty: Array) -> Array:
-    """Return the factor of a finite Hessian with its diagonal raised as little as it takes."""
-    diagonal = np.abs(np.diag(hessian)) + penalty
-    if not np.isfinite(hessian).all():
-        raise overflow()
-    unit = np.maximum(diagonal, diagonal.max() * ROUNDING) * (diagonal > 0)
-    raised = 0.0
-    while (factor := factor_of(hessian, penalty + raised * unit)) is None:
-        raised = max(SMALLEST_RAISE, raised * 100)
-    return factor
-
-
 def is_bent(hessian: Array, penalty: Array) -> bool:
-    """Whether the penalised Hessian has a negative eigenvalue; those of collinear columns are 0, or rounding."""
-    diagonal = hessian.diagonal()
-    return bool((diagonal < 0).any()) or factor_of(hessian, penalty + BARELY * diagonal) is None
-
-
-def inverse_hessian(hessian: Array, penalty: Array) -> Precondition:
-    """Return the product with the inverse of the penalised Hessian; a parameter it says nothing of stays put."""
-    penalty = np.where(hessian.diagonal() != 0, penalty, 0.0)
-    factor = factor_of(hessian, penalty)
-    if factor is None:
-        factor = raised_factor_of(hessian, penalty)
-
-    def precondition(vector: Array) -> Array:
-        solution = vector.copy()
-        solve(factor, solution)
-        return solution
-
-    return precondition
+    """Return whether the penalised Hessian has a negative eigenvalue beyond rounding."""
+    diagonal = diagonal_of(hessian)
+    return bool((diagonal < 0).any()) or exact_inverse(hessian, penalty + EIGENVALUE_ROUNDING * diagonal) is None
 
 
 def corrected_hessian(sampled: Array, diagonal: Array) -> Array:
-    """Return the sample's Hessian with the exact diagonal of all rows, where that is another than chance makes it.
+    """Return a sample's Hessian with the exact diagonal, where chance does not explain the difference.
 
-    A rare column is seen by few rows of the sample, or none: its correlations then matter less than its size. All other
-    columns change by one factor, lest directions that are flat by collinearity turn, and steps along them get long
-    (correlated columns took 7 reads instead of 4).
+    A rare column occurs in few rows of the sample, or in none: its correlations then matter less than its size. All
+    other columns are scaled by one factor. Scaling each by its own would turn the directions that are flat by
+    collinearity, and steps along them would be too long (7 reads instead of 4 on correlated columns).
     """
     of_sample = sampled.diagonal()
     is_seen = (of_sample > 0) & (diagonal > 0)
     ratios = np.zeros(diagonal.size)
     ratios[is_seen] = diagonal[is_seen] / of_sample[is_seen]
     usual = np.sort(ratios[is_seen])[is_seen.sum() // 2] if is_seen.any() else 1.0
-    ratios[is_seen & (usual < ratios * BY_CHANCE) & (ratios < usual * BY_CHANCE)] = usual
+    ratios[is_seen & (usual < ratios * EXPLAINED_BY_CHANCE) & (ratios < usual * EXPLAINED_BY_CHANCE)] = usual
     factors = np.sqrt(ratios)
     hessian: Array = sampled * factors[:, None] * factors
     is_unseen = ~is_seen & (diagonal > 0)
     hessian[is_unseen, is_unseen] = diagonal[is_unseen]
     return hessian
-
-
-def inverse_diagonal(diagonal: Array, penalty: Array) -> Precondition:
-    """Return the product with the inverse of a diagonal Hessian."""
-    total = np.maximum(diagonal, 0.0) + np.where(diagonal > 0, penalty, 0.0)
-    inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
-    return lambda vector: inverse * vector

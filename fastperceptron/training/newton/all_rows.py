@@ -1,7 +1,7 @@
-"""The penalised objective over all rows: its value and gradient at the points of some neurons, for a read of the data.
+"""The penalised objective over all rows: one read returns its value and gradient at a point of each neuron.
 
-Points are in standardised coordinates and values in sums over rows. A read may also tell the Hessian's diagonal and the
-columns' exact deviations, which the penalty goes by from then on: the objective must not depend on a sample.
+Points are standardised, values are sums over rows. A read may also return the Hessian's diagonal and take the columns'
+exact deviations, which the penalty uses from then on: the objective must not depend on a sample.
 """
 
 from collections.abc import Sequence
@@ -21,36 +21,38 @@ from fastperceptron.training.threads import MapInOrder
 
 
 class Reading(NamedTuple):
-    """What a read of all rows tells of one neuron; the point is the one asked for, as rounded for the arithmetic."""
+    """What a read of all rows returns for one neuron.
+
+    Attributes
+    ----------
+    point : ndarray of padded size, float64
+        The point asked for, rounded to the precision of the arithmetic.
+    value : float
+    gradient : ndarray of padded size
+    diagonal : ndarray of padded size, or empty where it was not asked for
+        Of the Hessian, without the penalty.
+    """
 
     point: Array
     value: float
     gradient: Array
-    diagonal: Array  # of the Hessian, without the penalty; empty where it was not asked for
+    diagonal: Array
 
 
-def penalty_of(options: NewtonOptions, coordinates: Coordinates, deviations: Array) -> Array:
-    """Return the factors of point^2 / 2 in the objective; the bias has none."""
-    n = coordinates.n_features
-    penalty = np.zeros(coordinates.scale.size)
-    factors = np.where(deviations > 0, deviations, 1.0) if options.standardize else np.ones(n)
-    penalty[:n] = options.penalty * (factors / coordinates.scale[:n]) ** 2
-    return penalty
-
-
-class AllRowsObjective:
+class AllRows:
     """The objective of a fit.
 
     Attributes
     ----------
     loss : str
     exactness : float
-        Of the curvature in the Hessian's diagonal; see kernels/losses.py.
+        Of the Hessian's diagonal; see kernels/losses.py.
     penalty : ndarray of padded size
-    is_void : ndarray of padded size, bool
-        Of the columns that a read found constant beside an intercept: they have no weight.
-    total : float
-        The sum of the rows' weights.
+        The objective has penalty . point^2 / 2.
+    is_constant : ndarray of padded size, bool
+        The columns that a read found constant, where there is an intercept: they have no weight.
+    total_weight : float
+        Of all rows.
     n_reads : int
     """
 
@@ -62,35 +64,35 @@ class AllRowsObjective:
         map_in_order: MapInOrder[Any, Any],
         observer: Observer,
     ) -> None:
-        self._observer = observer
-        self._problem, self._options, self._coordinates, self._map = problem, options, coordinates, map_in_order
-        self.penalty = penalty_of(options, coordinates, coordinates.deviations)
-        self.is_void = np.zeros(self.penalty.size, bool)
-        self.total, self.n_reads = 0.0, 0
+        self._problem, self._options, self._coordinates = problem, options, coordinates
+        self._map, self._observer = map_in_order, observer
+        self._set_penalty(coordinates.deviations)
+        self.is_constant = np.zeros(self.penalty.size, bool)
+        self.total_weight, self.n_reads = 0.0, 0
 
     def choose(self, loss: str, exactness: float) -> None:
-        """Set the loss that is to be read from now on."""
+        """Set the loss of the reads from now on."""
         self.loss, self.exactness = loss, exactness
         problem, centre = self._problem, self._coordinates.centre
         self._sums = SumsOverRows(problem, loss, centre, exactness, self._map, self._observer)
 
     def read(
-        self, points: Sequence[Array], positives: Sequence[int], is_single: bool, has_moments: bool = False
+        self, points: Sequence[Array], positives: Sequence[int], is_float32: bool, has_moments: bool = False
     ) -> list[Reading]:
         """Read all rows once.
 
         Parameters
         ----------
-        points : sequence of ndarray of padded size, one a neuron
+        points : sequence of ndarray of padded size, one per neuron
         positives : sequence of int
-            The class each neuron stands for.
-        is_single : bool
-            Whether the arithmetic is float32.
+            The class of each neuron.
+        is_float32 : bool
+            Whether products are computed in float32.
         has_moments : bool
-            Whether to look at the Hessian's diagonal and the columns' deviations, too.
+            Whether to return the Hessian's diagonal and take the columns' exact deviations.
         """
         coordinates, n = self._coordinates, self._coordinates.n_features
-        weights = aligned_zeros((len(points), self.penalty.size), np.float32 if is_single else np.float64)
+        weights = aligned_zeros((len(points), self.penalty.size), np.float32 if is_float32 else np.float64)
         weights[:] = np.array(points) / coordinates.scale
         sums, moments = self._sums(weights, np.array(positives), has_moments)
         self.n_reads += 1
@@ -98,24 +100,28 @@ class AllRowsObjective:
             self._problem.raise_not_finite()
         diagonals = np.empty((len(points), 0))
         if has_moments:
-            self._take_in(moments)
-            diagonals = np.where(self.is_void, 0.0, moments[2:] / coordinates.scale**2)
+            self._take_moments(moments)
+            diagonals = np.where(self.is_constant, 0.0, moments[2:] / coordinates.scale**2)
         rounded = weights.astype(np.float64) * coordinates.scale
         readings = []
         for point, its_sums, diagonal in zip(rounded, sums, diagonals, strict=True):
             shrinking = self.penalty * point
             gradient = its_sums[: point.size] / coordinates.scale + shrinking
-            gradient[self.is_void] = 0.0
+            gradient[self.is_constant] = 0.0
             gradient[n] *= self._options.fit_intercept
             value = float(its_sums[point.size] + inner_product(shrinking, point) / 2)
             readings.append(Reading(point, value, gradient, diagonal))
         return readings
 
-    def _take_in(self, moments: Array) -> None:
-        """Let the penalty go by the columns' exact deviations; a column that is constant has no weight."""
+    def _take_moments(self, moments: Array) -> None:
+        """Take the total weight and the exact deviations from a read's moments (see kernels/objective.py)."""
         n, deviations = self._coordinates.n_features, np.empty(self._coordinates.n_features)
         n_rows = self._problem.rows.n_rows
-        self.total = float(moments[0, n])
-        deviations_of(moments[0, :n], moments[1, :n], self.total, n_rows, self._coordinates.centre, deviations)
-        self.penalty = penalty_of(self._options, self._coordinates, deviations)
-        self.is_void[:n] = (deviations == 0) & self._options.fit_intercept
+        self.total_weight = float(moments[0, n])
+        deviations_of(moments[0, :n], moments[1, :n], self.total_weight, n_rows, self._coordinates.centre, deviations)
+        self._set_penalty(deviations)
+        self.is_constant[:n] = (deviations == 0) & self._options.fit_intercept
+
+    def _set_penalty(self, deviations: Array) -> None:
+        options = self._options
+        self.penalty = self._coordinates.penalty(options.penalty, deviations if options.standardize else None)

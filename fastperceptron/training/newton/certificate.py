@@ -1,34 +1,34 @@
-"""When is a point good enough: its estimated excess loss beside the loss that the optimum itself owes to chance.
+"""When a point is good enough: its estimated excess loss, compared with the excess that the optimum owes to chance.
 
-The rows are a sample of something. Another sample's optimum would differ, by a standard error in each direction; its
-excess loss on the same rows is (d + 1) / 2 for the log loss, in sums over rows (Wilks 1938, The large-sample
-distribution of the likelihood ratio), and for other losses that times the mean of slope^2 over curvature. `tol` is in
-standard errors, so its square is a share of that.
+The rows are a sample of something, and another sample's optimum would differ by a standard error in each direction. Its
+excess loss on the same rows, in sums over rows, is (d + 1) / 2 for the log loss (Wilks 1938, The large-sample
+distribution of the likelihood ratio), and for other losses that times the mean of slope^2 over that of curvature, both
+with respect to z. `tol` is in standard errors, so its square is a share of that.
 """
 
 import math
 from dataclasses import dataclass
 
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.training.minimise.damped_newton import State
+from fastperceptron.training.minimise.objective import State
 
-# Mean loss that no tolerance asks to improve on.
-NEGLIGIBLE_LOSS = 1e-13
+# Mean loss per row that no tolerance asks to improve on.
+NEGLIGIBLE_LOSS_PER_ROW = 1e-13
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a neuron's excess loss is compared with.
+    """What a neuron's excess loss is compared with. Losses are sums over rows.
 
     Attributes
     ----------
     sampling_error : float
-        The excess loss of another sample's optimum, in sums over rows.
+        The excess loss of another sample's optimum.
     negligible : float
-        An excess that is as good as none, likewise.
+        An excess that counts as none.
     is_known : bool
-        Whether half the Newton decrement tells anything. It does not where the squared error has saturated: almost no
-        row has a slope or a curvature left, whether its class is right or wrong.
+        Whether half the Newton decrement measures the excess. It does not where the squared error has saturated: almost
+        no row has a slope or a curvature left, whether it is on the right or the wrong side.
     """
 
     sampling_error: float
@@ -40,7 +40,7 @@ class Certificate:
         return max(tol * tol * self.sampling_error, self.negligible)
 
     def distance(self, gap: float) -> float:
-        """Return the standard errors that an excess stands for."""
+        """Return the standard errors that an excess amounts to."""
         if not self.is_known:
             return math.nan
         return math.sqrt(max(gap, 0.0) / self.sampling_error) if self.sampling_error > 0 else 0.0
@@ -62,22 +62,21 @@ def certificate_of(
     loss : str
     n_parameters, n_rows : int
     expansion : float
-        How many rows one of the sample stands for.
+        How many rows each sampled row stands for.
     is_plain : bool
-        Whether no row has a weight: the ratio of the log loss is then known to be 1.
+        Whether no row has a weight: the ratio of a likelihood is then known to be 1.
     is_penalised : bool
     """
     facts, ratio = LOSSES[loss], 1.0
     if not (facts.IS_LIKELIHOOD and is_plain) and state.curvature > 0:
         ratio = state.squared_slopes / state.curvature / expansion
     has_saturated = not facts.IS_CONVEX and state.curvature < n_parameters * facts.LARGEST_CURVATURE
-    return Certificate(n_parameters / 2 * ratio, NEGLIGIBLE_LOSS * n_rows, is_penalised or not has_saturated)
+    return Certificate(n_parameters / 2 * ratio, NEGLIGIBLE_LOSS_PER_ROW * n_rows, is_penalised or not has_saturated)
 
 
 def rough_goal(loss: str, n_parameters: int, expansion: float) -> float:
-    """Return the excess at which a sample's optimum is a good start: a tenth of the sample's own sampling error.
+    """Return the excess at which a sample's minimum is a good start: a tenth of the sample's own sampling error.
 
-    That of the squared error is taken at its typical size: it vanishes where the sample, but not all rows, can be told
-    apart without an error.
+    That error is taken at its typical size: the actual one vanishes where the sample, but not all rows, is separable.
     """
     return 0.1 * expansion * n_parameters / 2 * float(LOSSES[loss].TYPICAL_RATIO)

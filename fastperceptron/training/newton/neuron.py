@@ -1,64 +1,175 @@
-"""A neuron on its way through the newton solver, and the solution that all neurons together end as."""
+"""What Newton's method knows of one class's weights, and the solution that all neurons end with.
+
+A neuron's initial inverse Hessian for L-BFGS comes from one of three sources, of one interface: a Hessian of sampled
+rows at the neuron's own point, one that all neurons share, or the exact diagonal alone.
+"""
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.training.coordinates import Coordinates
-from fastperceptron.training.minimise.damped_newton import Optimum
+from fastperceptron.training.minimise.damped_newton import Found
+from fastperceptron.training.minimise.inverse_hessian import (
+    Inverse,
+    corrected_hessian,
+    inverse_diagonal,
+    inverse_hessian,
+    is_bent,
+)
 from fastperceptron.training.minimise.lbfgs import LBFGS
+from fastperceptron.training.minimise.objective import State
 from fastperceptron.training.newton.certificate import Certificate
 from fastperceptron.training.problem import Solution
 
 
+@dataclass(frozen=True)
+class OwnHessian:
+    """The Hessian of sampled rows at the neuron's own point; each exact diagonal corrects it.
+
+    Attributes
+    ----------
+    state : State
+    n_rows : int
+        Of the sample.
+    """
+
+    state: State
+    n_rows: int
+    is_own: ClassVar[bool] = True
+    is_scaled: ClassVar[bool] = False
+
+    def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
+        """Return the initial inverse, given the Hessian's exact diagonal."""
+        return inverse_hessian(corrected_hessian(self.state.hessian, diagonal), penalty)
+
+    def is_bent(self, diagonal: Array, penalty: Array) -> bool:
+        """Return whether the Hessian is not positive definite, as far as it is known."""
+        corrected = corrected_hessian(self.state.hessian, diagonal)
+        return bool((diagonal < 0).any()) or is_bent(corrected, penalty)
+
+
+@dataclass(frozen=True)
+class SharedHessian:
+    """The Hessian of the sample at weights of 0, the same for all neurons: one each would cost too many reads."""
+
+    state: State
+    bias: int
+    is_own: ClassVar[bool] = False
+    is_scaled: ClassVar[bool] = True
+
+    def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
+        """Return the inverse, scaled by the sum of curvatures, which is the bias's element of the exact diagonal."""
+        return inverse_hessian(self.state.hessian * (diagonal[self.bias] / self.state.curvature), penalty)
+
+
+@dataclass(frozen=True)
+class DiagonalOnly:
+    """No Hessian, since it would cost more reads than it saves.
+
+    Attributes
+    ----------
+    sample_search : LBFGS, optional
+        The search over the sample: its pairs are a low-rank picture of the Hessian.
+    """
+
+    sample_search: LBFGS | None = None
+    is_own: ClassVar[bool] = False
+    is_scaled: ClassVar[bool] = True
+
+    def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
+        """Return the inverse of the exact diagonal, corrected by the pairs of the sample."""
+        inverse = inverse_diagonal(diagonal, penalty)
+        if self.sample_search is None:
+            return inverse
+        self.sample_search.initial_inverse = inverse
+        return self.sample_search.inverse_hessian_times
+
+
 class Neuron:
-    """One neuron on its way."""
+    """What Newton's method knows of one class's weights while it searches.
+
+    Attributes
+    ----------
+    positive : int
+        The class that the neuron tells from all others.
+    point : ndarray of padded size, float64
+        Standardised, bias last: where the search over all rows starts, and in the end where it ended.
+    hessian : OwnHessian, SharedHessian or DiagonalOnly
+        Where initial inverses come from.
+    found : Found, optional
+        The minimum over the sample.
+    certificate : Certificate
+    search : LBFGS
+        The search over all rows.
+    diagonal : ndarray of padded size, float64
+        Of the Hessian over all rows, exact, at the last point that it was read at.
+    n_reads_at_hessian : int
+        Reads that were done when the Hessian was taken.
+    wants_diagonal : bool
+        Whether each read is to return the Hessian's diagonal, since one gained too little.
+    is_done : bool
+        Whether the goal is reached, or nothing more can be gained.
+    """
 
     def __init__(self, positive: int, point: Array) -> None:
         self.positive, self.point = positive, point
-        self.optimum: Optimum | None = None  # of the sample, with its Hessian
-        self.memory: LBFGS | None = None  # of the sample, where a Hessian costs too much
+        self.hessian: OwnHessian | SharedHessian | DiagonalOnly = DiagonalOnly()
+        self.found: Found | None = None
         self.certificate = Certificate(math.inf, 0.0)
         self.search = LBFGS(point, math.inf, np.zeros_like(point), np.copy)
-        self.diagonal = np.empty(0)  # of the Hessian, exact
-        self.reads_before = 0  # the Hessian was taken
-        self.is_refreshed = False  # the diagonal, at every read
-        self.is_done = False
+        self.diagonal = np.empty(0)
+        self.n_reads_at_hessian = 0
+        self.wants_diagonal = self.is_done = False
+
+    @property
+    def exactness(self) -> float:
+        """That of the neuron's own Hessian; 0 without one."""
+        return self.hessian.state.exactness if isinstance(self.hessian, OwnHessian) else 0.0
+
+    def is_bent(self, penalty: Array) -> bool:
+        """Return whether its own Hessian is not positive definite, as far as it is known."""
+        return isinstance(self.hessian, OwnHessian) and self.hessian.is_bent(self.diagonal, penalty)
 
 
-class Found(NamedTuple):
-    """What a solver ends with, beside the points.
+class Outcome(NamedTuple):
+    """How a search ended, in sums over rows.
 
-    Without a Hessian of its own a neuron knows too little of flat directions (digits were off by 40 times), and without
-    the exact one nothing of bends: then the gaps are no more than what the steps went by.
+    Attributes
+    ----------
+    gaps : sequence of float
+        One per neuron.
+    n_reads : int
+    curve : ndarray
+        The objective, summed over neurons, after each read.
+    total_weight : float
+        Of all rows.
+    is_certain : bool
+        Whether the gaps can be trusted. Without a Hessian of its own a neuron knows too little of flat directions
+        (gaps on digits were off by a factor of 40), and without an exact one nothing of negative curvatures.
+    has_minimum : bool
+        False without a penalty and an exact Hessian: the infimum may not be attained, so no gap can be certified.
     """
 
     gaps: Sequence[float]
     n_reads: int
     curve: Array
-    total: float  # of the rows' weights
-    is_known: bool
-    is_endless: bool  # may the loss fall for ever: with neither a Hessian to tell, nor a penalty, nothing says it ended
+    total_weight: float
+    is_certain: bool
+    has_minimum: bool
 
 
-def result_of_sample(neurons: Sequence[Neuron]) -> tuple[list[float], int, Array]:
-    """Return the gaps, the reads and the objective after each, of neurons that ended with their samples' optima."""
-    optima = [neuron.optimum for neuron in neurons if neuron.optimum]
-    curve = np.zeros(max(len(optimum.values) for optimum in optima))
-    for optimum in optima:
-        curve += np.array([*optimum.values, *[optimum.values[-1]] * (curve.size - len(optimum.values))])
-    return [optimum.gap for optimum in optima], max(optimum.n_evaluations for optimum in optima), curve
-
-
-def solution_of(neurons: Sequence[Neuron], found: Found, coordinates: Coordinates, tol: float) -> Solution:
-    """Return the solution on the scale of the rows as they came."""
-    pairs = [(neuron.certificate, gap) for neuron, gap in zip(neurons, found.gaps, strict=True)]
-    is_converged = not found.is_endless and all(certificate.is_reached(gap, tol) for certificate, gap in pairs)
-    is_known = found.is_known and all(certificate.is_known for certificate, _ in pairs)
+def solution_of(neurons: Sequence[Neuron], outcome: Outcome, coordinates: Coordinates, tol: float) -> Solution:
+    """Return the solution for raw rows."""
+    pairs = [(neuron.certificate, gap) for neuron, gap in zip(neurons, outcome.gaps, strict=True)]
+    is_converged = outcome.has_minimum and all(certificate.is_reached(gap, tol) for certificate, gap in pairs)
+    is_known = outcome.is_certain and all(certificate.is_known for certificate, _ in pairs)
     distance = max(certificate.distance(gap) for certificate, gap in pairs) if is_known else math.nan
-    gap = sum(found.gaps) / found.total if is_known else math.nan
+    gap = sum(outcome.gaps) / outcome.total_weight if is_known else math.nan
     weights, bias = coordinates.to_raw(np.array([neuron.point for neuron in neurons]))
-    return Solution(weights, bias, found.n_reads, found.curve, gap, is_converged, distance)
+    curve = outcome.curve / outcome.total_weight
+    return Solution(weights, bias, outcome.n_reads, curve, gap, is_converged, distance)

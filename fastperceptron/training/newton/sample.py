@@ -1,7 +1,6 @@
-"""A sample of the rows, standardised: Newton's method on it gives the start and the preconditioner of the exact passes.
+"""A sample of the rows, standardised.
 
-Which rows are in it is a function of the number of rows, the classes and the weights alone, so that a fit is
-deterministic without a seed.
+Which rows are in it depends on the number of rows, the classes and the weights alone, so that a fit needs no seed.
 """
 
 import math
@@ -18,7 +17,7 @@ from fastperceptron.kernels.sample import count_codes, standardise
 from fastperceptron.training.coordinates import Coordinates, coordinates_of
 from fastperceptron.training.problem import Problem
 
-# A class has at least this share of the sample (over the number of classes), or all its rows.
+# A class has at least this share of the sample, divided by the number of classes, or all its rows.
 LEAST_SHARE = 0.125
 SEED = 0x5EED
 LOG_2 = 0.6931471805599453
@@ -34,7 +33,7 @@ class Sample:
         (x - centre) / scale, then 1 for the bias (0 without one) and zeros.
     codes : ndarray of shape (m,)
     weights : ndarray of shape (m,), float64
-        In the loss. They add up to about what all rows' weights do.
+        In the loss. Their sum is about that of all rows' weights.
     coordinates : Coordinates
     is_all : bool
         Whether all rows are in it.
@@ -48,7 +47,7 @@ class Sample:
 
     @property
     def n_rows(self) -> int:
-        """How many rows are in it."""
+        """The number of rows."""
         return int(self.codes.size)
 
     def targets(self, positive: int) -> Array:
@@ -57,7 +56,7 @@ class Sample:
         return targets
 
     def rough_logit(self, positive: int) -> float:
-        """Return the log odds of a class to the next power of two: exact, where the bits of a logarithm would vary."""
+        """Return the log odds of a class, rounded to a power of two: the bits of a logarithm vary between machines."""
         ones, all_rows = sum_in_order(self.targets(positive) * self.weights), sum_in_order(self.weights)
         if not 0 < ones < all_rows:
             return 0.0
@@ -65,19 +64,19 @@ class Sample:
 
 
 def draw_sample(problem: Problem, size: int, has_intercept: bool, coordinates: Coordinates | None = None) -> Sample:
-    """Return a sample of about `size` rows, by its own coordinates unless others are given."""
+    """Return a sample of about `size` rows, in its own coordinates unless others are given."""
     n_rows = problem.rows.n_rows
     is_all = size >= n_rows
     if is_all:
         rows, codes = problem.rows.labelled(problem.codes, 0, n_rows)
-        own = np.ones(n_rows) if problem.row_weights is None else problem.row_weights
+        own = np.ones(n_rows) if problem.row_weights is None else problem.row_weights.copy()
     else:
         places, expansion = choose_rows(problem, size)
         rows, codes = problem.rows.labelled_at(problem.codes, places)
         own = expansion if problem.row_weights is None else problem.row_weights[places] * expansion
     coordinates = coordinates or coordinates_of(rows, own, has_intercept)
     panel = aligned_zeros((rows.shape[0], padded_size(rows.shape[1])), np.float64)
-    # Beside an intercept a constant column says nothing: in the panel it is 0, whatever its rounding.
+    # With an intercept a constant column has no effect: its rounding becomes 0 in the panel.
     scale = np.where((coordinates.deviations > 0) | (not has_intercept), coordinates.scale[: rows.shape[1]], np.inf)
     standardise(rows, coordinates.centre, scale, float(has_intercept), panel)
     in_loss = own if problem.class_weights is None else own * problem.class_weights[codes]
@@ -87,9 +86,8 @@ def draw_sample(problem: Problem, size: int, has_intercept: bool, coordinates: C
 def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:
     """Return the numbers of the sampled rows, in order, and how many rows each of them stands for.
 
-    One row is drawn from each of `size` equal runs of rows: even, but blind to a period in the rows' order. Rows of
-    weight 0 do not exist. A class too rare to have its share that way gets more of its rows, or all; only for that are
-    all class numbers read.
+    One row is drawn from each of `size` equal runs of rows: evenly spread, but not periodic. Rows of weight 0 are left
+    out. Of a class too rare to get its share, more rows are taken, or all; only then all class numbers are read.
     """
     n_present = _number_present(problem)
     size = min(size, n_present)
@@ -124,7 +122,7 @@ def _number_present(problem: Problem) -> int:
 
 
 def _rows_of_present(problem: Problem, numbers: Array, n_present: int) -> Array:
-    """Return the row numbers of rows numbered, in order, among those of positive weight."""
+    """Return the numbers, among all rows, of rows that are numbered among those of positive weight."""
     if n_present == problem.rows.n_rows:
         return numbers
     found, first = [], 0

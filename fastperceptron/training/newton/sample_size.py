@@ -1,24 +1,27 @@
-"""How many rows Newton's sample has, and whether its Hessian is worth its price: functions of n and d alone."""
+"""How many rows the sample has, and whether its Hessian is worth its price: functions of the sizes alone."""
 
-# Multiply-adds of a Hessian over all rows that are cheaper than sampling, and what else a row takes, in multiply-adds.
+# Multiply-adds of a Hessian of all rows that are cheaper than sampling, and what else a row costs, in multiply-adds.
 SMALL_WORK, WORK_PER_ROW = 1 << 23, 350
-# Parameters beyond which a sample's Hessian costs more than a step gains by more rows; twice as many, until there are
-# plenty of rows a parameter: with 48, reads of rare columns gained too little (12 of them instead of 8).
+# Parameters beyond which a sample's Hessian costs more than more rows gain; twice as many, until there are plenty of
+# rows per parameter: with 48, reads gained too little on tables of rare columns (12 reads instead of 8).
 WIDE, PLENTY_PER_PARAMETER = 32, 60
-# Elements of a sample at most: 32 MB standardised, whatever the number of rows.
+# Elements of a sample at most: 32 MB standardised, for any number of rows.
 MAXIMUM_ELEMENTS = 1 << 22
 # Multiply-adds of a Hessian that are always affordable: 10 ms.
 SMALL_HESSIAN = 1 << 27
-# A Hessian of m rows takes as long as a read of n where m * d = 13 n (measured).
+# A Hessian of m rows takes as long as a read of n rows where m * d = 13 n (measured).
 HESSIAN_PRICE = 13
 FEWEST_ROWS_PER_PARAMETER = 4
 CHEAPEST_READS = 2
-# Reads that a larger sample costs beside its Hessian: to draw it, and to read the exact diagonal anew.
-PRICE_OF_GROWTH = 2
+# How many times as many rows a larger sample has.
+GROWTH = 8
+# A larger sample costs two reads besides its Hessian, to draw it and to read the exact diagonal. It is drawn once slow
+# reads have cost three times its price: with exact diagonals, reads become faster by themselves.
+PRICE_OF_GROWTH, PATIENCE = 2, 3
 
 
 def sample_size(n_rows: int, n_features: int, growth: int = 1) -> int:
-    """Return how many rows to sample: enough that the Hessian is right to a few percent, at the cost of half a read.
+    """Return how many rows to sample: enough that the Hessian is right to a few percent, at the price of half a read.
 
     Where Newton's method on all rows takes a few milliseconds, it is all rows.
 
@@ -35,28 +38,30 @@ def sample_size(n_rows: int, n_features: int, growth: int = 1) -> int:
     return min(n_rows, wanted, max(MAXIMUM_ELEMENTS // n_parameters, 20 * n_parameters))
 
 
-def hessian_price(n_rows: int, n_features: int, n_sampled: int) -> float:
-    """Return how many reads of all rows a Hessian of the sampled ones costs."""
-    return n_sampled * (n_features + 1) / (HESSIAN_PRICE * n_rows)
+def hessian_rows(n_rows: int, n_features: int, growth: int = 1, n_reads: int = 0, n_neurons: int = 1) -> int:
+    """Return how many rows to take the Hessian of, or 0 where the exact diagonal has to do.
 
-
-def hessian_rows(n_rows: int, n_features: int, growth: int = 1, reads: int = 0, n_neurons: int = 1) -> int:
-    """Return how many rows to take the Hessian of, or 0 where its diagonal (of all rows) must do.
-
-    The rule: as many as `sample_size` asks for, unless they cost more than two reads of all rows, or than the reads
-    done so far. Then as many as that buys, if they are four a parameter: fewer say too little of too many directions,
-    and L-BFGS does better from the diagonal. So whoever has paid for a Hessian in slow reads gets one (rent or buy).
+    As many as `sample_size` returns, unless they cost more than two reads of all rows and than the reads done so far.
+    Then as many as that buys, if they are four per parameter: fewer say too little about too many directions, and
+    L-BFGS does better from the diagonal. So a fit that has paid for a Hessian in slow reads takes it (rent or buy).
 
     Examples
     --------
     >>> hessian_rows(200_000, 100), hessian_rows(100_000, 500), hessian_rows(20_000, 2000)
     (10116, 5189, 0)
-    >>> hessian_rows(20_000, 2000, reads=70)
+    >>> hessian_rows(20_000, 2000, n_reads=70)
     9095
     """
     wanted, n_parameters = sample_size(n_rows, n_features, growth), n_features + 1
     if wanted * n_parameters**2 // 2 + n_parameters**3 // 6 <= SMALL_HESSIAN:
         return wanted
-    affordable = HESSIAN_PRICE * max(CHEAPEST_READS, reads) * n_rows * n_neurons // n_parameters
+    affordable = HESSIAN_PRICE * max(CHEAPEST_READS, n_reads) * n_rows * n_neurons // n_parameters
     allowed = min(wanted, affordable)
     return allowed if allowed >= FEWEST_ROWS_PER_PARAMETER * n_parameters else 0
+
+
+def is_growth_due(n_rows: int, n_features: int, n_sampled: int, n_reads: int) -> bool:
+    """Return whether slow reads since the last Hessian have cost as much as one of more rows would (rent or buy)."""
+    larger = min(GROWTH * n_sampled, n_rows)
+    price = larger * (n_features + 1) / (HESSIAN_PRICE * n_rows) + PRICE_OF_GROWTH
+    return n_reads >= PATIENCE * price

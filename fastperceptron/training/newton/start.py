@@ -1,134 +1,149 @@
-"""Newton's method on a sample: a start for reads of all rows, or, where the sample is all rows, the optimum itself.
+"""The sample's part in a fit: the start of the search over all rows, its Hessians, and the scale of the certificate.
 
-Most steps are taken on every eighth row, where those are enough: their optimum is a step from the sample's.
+Where the sample is all rows, its minimum is the fit's.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.training.minimise.damped_newton import (
-    Optimum,
-    SampleObjective,
-    State,
-    minimise,
-    minimise_by_gradients,
-)
+from fastperceptron.kernels.losses import CONVEX_LOSS, LOSSES
+from fastperceptron.training.minimise.damped_newton import Found, minimise
+from fastperceptron.training.minimise.inverse_hessian import inverse_diagonal, inverse_hessian, is_bent
+from fastperceptron.training.minimise.lbfgs import LBFGS
+from fastperceptron.training.minimise.objective import Objective, State, rows_of
 from fastperceptron.training.newton.certificate import Certificate, certificate_of, rough_goal
-from fastperceptron.training.newton.neuron import Neuron
+from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron, OwnHessian, SharedHessian
 from fastperceptron.training.newton.sample import draw_sample
+from fastperceptron.training.newton.sample_size import hessian_rows, sample_size
 from fastperceptron.training.problem import NewtonOptions, Problem
 from fastperceptron.training.threads import MapInOrder
 
+# Multiply-adds of a Hessian above which gradients should do most of the way, and neurons share one.
+LARGE_WORK = 1 << 24
+# Rows per parameter below which the minimum over the sample is so far from that over all rows that half of the sample
+# is held out to end the search.
 ENOUGH_ROWS_PER_PARAMETER = 20
-# One row in so many takes the first steps, so many at most: of 18,000 rows of 20, 3 ms became 2.
-COARSE, COARSE_EVALUATIONS = 8, 8
-# To rounding, where these are all: two steps more than asked for.
-POLISHED_ROWS = 5000
+MAXIMUM_GRADIENTS = 100
+# Where all rows are the sample and no more than this, the minimum is polished to rounding, by two steps.
+POLISHED_ROWS, POLISHING_STEPS = 5000, 2
 
 
-class Effort(NamedTuple):
-    """How well a sample is to be minimised.
-
-    Attributes
-    ----------
-    n_parameters : int
-    rough : float
-        The excess at which a sample's optimum is a good start.
-    budget : int
-        Evaluations at most.
-    is_all : bool
-        Whether the sample is all rows.
-    is_first : bool
-        Whether the start is no optimum of another loss.
-    is_last : bool
-        Whether the optimum is the fit's.
-    """
-
-    n_parameters: int
-    rough: float
-    budget: int
-    is_all: bool
-    is_first: bool
-    is_last: bool
+def stages(loss: str) -> list[str]:
+    """Return the losses to minimise one after another: one that is not convex starts from the convex one's minimum."""
+    return [loss] if LOSSES[loss].IS_CONVEX else [CONVEX_LOSS, loss]
 
 
-def minimise_sample(
-    objective: SampleObjective, start: Array, goal: Callable[[State], float], exactness: float, effort: Effort
-) -> Optimum:
-    """Return the optimum of a sample: within goal(state) where it is all rows, else a rough one."""
-    enough_rows = ENOUGH_ROWS_PER_PARAMETER * effort.n_parameters
-    if objective.is_large and not effort.is_all:
-        return minimise_by_gradients(objective, start, effort.rough, exactness, objective.n_rows < enough_rows)
-    near, fallback = start, None
-    if effort.is_first and not objective.is_little and objective.n_rows >= COARSE * enough_rows:
-        # Where few rows mislead, the start is as it was.
-        coarse, fallback = objective.every(COARSE), start
-        rough = COARSE * effort.rough
-        near = minimise(coarse, start, lambda _: rough, exactness, COARSE_EVALUATIONS, False).state.point
-    is_polished = effort.is_all and effort.is_last and objective.n_rows <= POLISHED_ROWS
-    enough = goal if effort.is_all else lambda _: effort.rough
-    return minimise(objective, near, enough, exactness, effort.budget, is_polished, fallback, not effort.is_all)
-
-
-class OnSample:
-    """What a fit asks of its sample: objectives, their optima and Hessians, and what a gap is compared with.
+class Start:
+    """A sample of the rows, and what a fit takes from it.
 
     Attributes
     ----------
     sample : Sample
+    has_hessian : bool
+        Whether the sample's Hessian, one per neuron, is worth its price.
+    is_shared : bool
+        Whether one Hessian serves all neurons.
     """
 
-    def __init__(self, problem: Problem, options: NewtonOptions, size: int, map_in_order: MapInOrder[Any, Any]) -> None:
+    def __init__(self, problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any]) -> None:
         self._problem, self._options, self._map = problem, options, map_in_order
+        n_rows, n_features = problem.rows.n_rows, problem.rows.n_features
+        size = hessian_rows(n_rows, n_features, n_neurons=problem.n_neurons)
+        self.has_hessian, self.is_shared = size > 0, False
+        size = size or min(sample_size(n_rows, n_features), 4 * n_features)
         self.sample = draw_sample(problem, size, options.fit_intercept)
         if not np.isfinite(self.sample.coordinates.deviations).all():
             problem.raise_not_finite()
 
+    @property
+    def is_all(self) -> bool:
+        """Whether the sample is all rows, and its minimum the fit's."""
+        return self.has_hessian and self.sample.is_all
+
     def grow(self, size: int) -> None:
-        """Draw a larger sample; its coordinates stay what they were."""
+        """Draw a larger sample in the same coordinates."""
         self.sample = draw_sample(self._problem, size, self._options.fit_intercept, self.sample.coordinates)
+        self.has_hessian = True
 
-    def objective(self, neuron: Neuron, loss: str, penalty: Array) -> SampleObjective:
+    def first_point(self, positive: int, weights: Array | None) -> Array:
+        """Return a point: of given weights for raw rows, bias last; else of zeros and a bias near the class's odds."""
+        if weights is not None:
+            return self.sample.coordinates.to_standard(weights[0 if self._problem.n_neurons == 1 else positive])
+        point = np.zeros(self.sample.panel.shape[1])
+        if self._options.fit_intercept:
+            point[self._problem.rows.n_features] = self.sample.rough_logit(positive)
+        return point
+
+    def prepare(self, neurons: list[Neuron], penalty: Array, is_given: bool) -> None:
+        """Move neurons to a good start, and take their Hessians.
+
+        Parameters
+        ----------
+        neurons : list of Neuron
+        penalty : ndarray of padded size
+        is_given : bool
+            Whether the neurons start from given weights.
+        """
+        loss = self._options.loss
+        work = self.sample.n_rows * penalty.size**2
+        if self.has_hessian and len(neurons) > 1 and work >= LARGE_WORK and not self.sample.is_all:
+            self.has_hessian, self.is_shared = False, True
+            state = self.objective(neurons[0], loss, penalty).at(np.zeros(penalty.size), 0.0)
+            for neuron in neurons:
+                neuron.hessian = SharedHessian(state, self._problem.rows.n_features)
+        elif self.has_hessian:
+            for neuron in neurons:
+                for stage in [loss] if is_given else stages(loss):
+                    self._minimise(neuron, stage, penalty)
+        elif not is_given:
+            for neuron in neurons:
+                objective = self.objective(neuron, stages(loss)[0], penalty)
+                neuron.point, search = follow_gradients(objective, neuron.point)
+                neuron.hessian = DiagonalOnly(search)
+
+    def objective(self, neuron: Neuron, loss: str, penalty: Array) -> Objective:
         """Return the penalised loss of a neuron over the sample."""
-        sample, targets = self.sample, self.sample.targets(neuron.positive)
-        return SampleObjective(sample.panel, targets, sample.weights, loss, penalty, self._map)
+        sample = self.sample
+        rows = rows_of(sample.panel, sample.codes, sample.weights, neuron.positive)
+        return Objective(rows, loss, penalty, map_in_order=self._map)
 
-    def optimum_at(self, objective: SampleObjective, point: Array, exactness: float) -> Optimum:
-        """Return a point with the sample's Hessian there."""
-        return Optimum(objective.at(point, exactness), math.nan, 0, (), self.sample.n_rows)
+    def hessian_at(self, neuron: Neuron, point: Array, loss: str, exactness: float, penalty: Array) -> OwnHessian:
+        """Return the sample's Hessian for a neuron at a point."""
+        return OwnHessian(self.objective(neuron, loss, penalty).at(point, exactness), self.sample.n_rows)
 
-    def minimise(self, neuron: Neuron, loss: str, penalty: Array) -> None:
-        """Move a neuron to the optimum of the sample."""
-        sample, options, n_parameters = self.sample, self._options, self._problem.rows.n_features + 1
-
-        def goal(state: State) -> float:
-            return self.certificate(state, loss).goal(options.tol)
-
-        used = neuron.optimum.n_evaluations if neuron.optimum else 0
-        effort = Effort(
-            n_parameters,
-            rough_goal(loss, n_parameters, self._expansion),
-            max(options.max_iter - used, 1),
-            is_all=sample.is_all,
-            is_first=neuron.optimum is None,
-            is_last=loss == options.loss,
-        )
-        objective, exactness = self.objective(neuron, loss, penalty), float(loss != "log_loss")
-        neuron.optimum = minimise_sample(objective, neuron.point, goal, exactness, effort)
-        neuron.point = neuron.optimum.state.point
-        neuron.certificate = self.certificate(neuron.optimum.state, loss)
+    def _minimise(self, neuron: Neuron, loss: str, penalty: Array) -> None:
+        """Move a neuron to the minimum over the sample: within `tol` where that is all rows, else a rough one."""
+        is_all, options, n_parameters = self.sample.is_all, self._options, self._problem.rows.n_features + 1
+        objective, exactness = self.objective(neuron, loss, penalty), 0.0 if LOSSES[loss].IS_CONVEX else 1.0
+        rough = rough_goal(loss, n_parameters, self._expansion)
+        if objective.work >= LARGE_WORK and not is_all:
+            is_held_out = self.sample.n_rows < ENOUGH_ROWS_PER_PARAMETER * n_parameters
+            found = minimise_by_gradients(objective, neuron.point, rough, exactness, is_held_out)
+        else:
+            budget = options.max_iter - (neuron.found.n_evaluations if neuron.found else 0)
+            is_polished = is_all and loss == options.loss and self.sample.n_rows <= POLISHED_ROWS
+            found = minimise(
+                objective,
+                neuron.point,
+                lambda state: self.certificate(state, loss).goal(options.tol) if is_all else rough,
+                exactness,
+                max(budget, 1),
+                polishing_steps=POLISHING_STEPS if is_polished else 0,
+            )
+        neuron.found, neuron.point = found, found.state.point
+        neuron.hessian = OwnHessian(found.state, self.sample.n_rows)
+        neuron.certificate = self.certificate(found.state, loss)
 
     @property
     def _expansion(self) -> float:
-        """How many rows one of the sample stands for."""
+        """How many rows each sampled row stands for."""
         return float(self._problem.rows.n_rows / self.sample.n_rows)
 
     def certificate(self, state: State, loss: str) -> Certificate:
-        """Return what the gaps of a neuron are compared with that is in a state on the sample."""
+        """Return what the gaps of a neuron are compared with, given its state on the sample."""
         problem = self._problem
         is_plain = problem.row_weights is None and problem.class_weights is None
         return certificate_of(
@@ -140,3 +155,48 @@ class OnSample:
             is_plain=is_plain,
             is_penalised=self._options.penalty > 0,
         )
+
+
+def minimise_by_gradients(
+    objective: Objective, start: Array, goal: float, exactness: float, is_held_out: bool
+) -> Found:
+    """Do as `minimise` does, with one Hessian at the start and one at the end, and L-BFGS steps between them.
+
+    Where the rows are few for their columns, every second one is held out, and the search ends where their loss rises:
+    the minimum over few rows is far from that over all, and where they are separable it does not exist.
+    """
+    training, held_out = (objective.every(2), objective.every(2, 1)) if is_held_out else (objective, None)
+    state = training.at(start, 0.0)
+    if not math.isfinite(state.value):
+        return Found(state, np.zeros_like(start), math.inf, False, 1, (state.value,))
+    search = LBFGS(start, state.value, state.gradient, inverse_hessian(state.hessian, objective.penalty))
+    best, n_evaluations = _follow(search, training, held_out, goal)
+    end = objective.at(best, exactness)
+    if exactness > 0 and is_bent(end.hessian, objective.penalty):
+        end = objective.at(best, 0.0)
+    return Found(end, np.zeros_like(start), search.gap, False, n_evaluations + 1, (end.value,))
+
+
+def follow_gradients(objective: Objective, start: Array) -> tuple[Array, LBFGS]:
+    """Return a point that is good for held-out rows, found without any Hessian, and the search that found it."""
+    training, held_out = objective.every(2), objective.every(2, 1)
+    state = training.at(start, 0.0, has_hessian=False)
+    # The columns are standardised, so that at zero weights the diagonal is the same for all.
+    inverse = inverse_diagonal(np.full(start.size, state.curvature), objective.penalty)
+    search = LBFGS(start, state.value, state.gradient, inverse, is_scaled=True)
+    best = _follow(search, training, held_out, goal=0.0)[0] if math.isfinite(state.value) else start
+    return best, search
+
+
+def _follow(search: LBFGS, training: Objective, held_out: Objective | None, goal: float) -> tuple[Array, int]:
+    """Take steps until the gap is at most the goal, or the held-out loss rises; return the best point and the reads."""
+    best, least, n_evaluations = search.point, math.inf, 0
+    while search.gap > goal and not search.is_stuck and n_evaluations < MAXIMUM_GRADIENTS:
+        trial = training.at(search.trial, 0.0, has_hessian=False)
+        n_evaluations += 1
+        if search.observe(trial.point, trial.value, trial.gradient):
+            value = held_out.at(search.point, 0.0, has_hessian=False).value if held_out else -math.inf
+            if value > least:
+                break
+            best, least = search.point, value
+    return best, n_evaluations

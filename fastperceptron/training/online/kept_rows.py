@@ -1,9 +1,9 @@
-"""A memory of some rows seen so far, chosen so that each row of a stream counts in it as it does among all.
+"""The rows that partial_fit keeps of all it has seen, chosen and weighted so that sums over them are unbiased.
 
 Priority sampling: a row's priority is its importance over a number drawn for it, uniform between 0 and 1. The rows of
-highest priority stay; one that was kept with chance c counts 1 / c times, and c is its importance over the highest
-priority that was dropped, or 1. Weighted sums over such a memory are unbiased, whatever the importance; here it is the
-row's weight over its class's share so far, which gives rare classes their place.
+highest priority stay. A row that stays with probability c has weight 1 / c, where c is its importance over the highest
+priority that was dropped, or 1. Weighted sums are unbiased for any importance; here it is the row's weight over its
+class's share so far, so that rare classes are kept.
 
 References
 ----------
@@ -17,43 +17,44 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.kernels.online import add_class_totals, draw_priorities
 from fastperceptron.kernels.prediction import sum_in_order
-from fastperceptron.training.online.running_columns import Move
+from fastperceptron.training.coordinates import Move
 
 SEED = np.uint64(0x3E30)
 FEWEST_ROWS, ROWS_PER_PARAMETER = 4096, 40
-# 16 MB.
-MAXIMUM_ELEMENTS = 1 << 21
+# Elements that are kept at most: 16 MB.
+MAXIMUM_KEPT = 1 << 21
 TINY = 1e-300
 
 
-def memory_size(n_parameters: int) -> int:
-    """Return how many rows to keep: an optimum of theirs is then good to a few percent of the parameters' number.
+def kept_size(n_parameters: int) -> int:
+    """Return how many rows to keep: the excess loss of their optimum is then a few percent of the parameters' number.
 
     Examples
     --------
-    >>> memory_size(5), memory_size(151), memory_size(1001)
+    >>> kept_size(5), kept_size(151), kept_size(1001)
     (4096, 6040, 2095)
     """
     wanted = max(FEWEST_ROWS, ROWS_PER_PARAMETER * n_parameters)
-    return max(min(wanted, MAXIMUM_ELEMENTS // n_parameters), 1)
+    return max(min(wanted, MAXIMUM_KEPT // n_parameters), 1)
 
 
-class Memory(NamedTuple):
-    """Rows that are kept.
+class KeptRows(NamedTuple):
+    """The kept rows.
 
     Attributes
     ----------
     panel : ndarray of shape (m, padded size)
         Standardised, with the bias.
     codes, own_weights, importances, priorities : ndarray of shape (m,)
+        Class numbers; weights as they came; see above.
     dropped : float
         The highest priority that was dropped; 0 while all rows are kept.
     n_seen : int
-        How many rows there were.
-    class_totals : ndarray of shape (n_classes,)
-        The exact sums of the weights of all rows.
+        The number of rows so far.
+    class_totals : ndarray of shape (n_classes,), float64
+        The exact sums of the weights of all rows so far.
     size : int
-        How many rows are kept at most.
+        The most rows to keep.
     """
 
     panel: Array
@@ -68,7 +69,7 @@ class Memory(NamedTuple):
 
     @classmethod
     def empty(cls, padded_size: int, n_classes: int, size: int) -> Self:
-        """Return a memory of no rows."""
+        """Return no rows."""
         panel, codes, none = np.zeros((0, padded_size)), np.zeros(0, np.int64), np.zeros(0)
         return cls(panel, codes, none, none, none, 0.0, 0, np.zeros(n_classes), size)
 
@@ -79,13 +80,13 @@ class Memory(NamedTuple):
 
     @property
     def expansion(self) -> float:
-        """How much a kept row counts, in the mean over what they count."""
+        """The mean weight of a kept row, each counted by its weight."""
         weights = self.weights
         return float(sum_in_order(weights * weights)) / float(sum_in_order(weights))
 
     @property
     def weights(self) -> Array:
-        """What the kept rows count; those of a class together exactly what all its rows do."""
+        """The weights of the kept rows; those of a class sum exactly to those of all its rows."""
         if self.is_all:
             return self.own_weights
         weights = self.own_weights * np.maximum(self.dropped / self.importances, 1.0)
@@ -97,13 +98,13 @@ class Memory(NamedTuple):
         return weights
 
     def after(self, panel: Array, codes: Array, weights: Array) -> Self:
-        """Return the memory after more rows, of positive weight."""
+        """Return the kept rows after more rows, of positive weight."""
         priorities, class_totals = np.empty(weights.size), self.class_totals.copy()
         add_class_totals(codes, weights, class_totals)
         importances = weights * (sum_in_order(class_totals) / np.maximum(class_totals, TINY))[codes]
         draw_priorities(SEED, self.n_seen, importances, priorities)
         known = self._replace(n_seen=self.n_seen + weights.size, class_totals=class_totals)
-        # Most rows of a long stream have no chance.
+        # Most rows of a long stream are below the dropped priority.
         chosen = np.flatnonzero(priorities > self.dropped)
         if chosen.size == 0:
             return known
@@ -124,5 +125,5 @@ class Memory(NamedTuple):
         return self._with([part[kept] for part in parts])._replace(dropped=float(parts[-1][next_one]))
 
     def moved(self, move: Move) -> Self:
-        """Return the memory in other coordinates."""
+        """Return the rows in other coordinates."""
         return self._replace(panel=move.of_rows(self.panel))

@@ -1,7 +1,7 @@
-"""Online Newton, the engine of partial_fit: rows come in chunks and are not kept, and all rows so far count alike.
+"""Online Newton, the engine of partial_fit: each row is seen once, and all rows so far count alike.
 
-Coordinates that fit the rows so far (running.py), a memory of some of them (memory.py), and neurons that know the rest
-as a quadratic model (online_neuron.py). Up to some 2000 rows the memory holds all, and the result is their optimum.
+It has coordinates that fit the rows so far (running_columns.py), some of the rows (kept_rows.py), and neurons that know
+the others as a quadratic function (neuron.py). While all rows are kept (some 4000), the result is their optimum.
 """
 
 import math
@@ -15,35 +15,47 @@ from fastperceptron.data.arrays import read_only
 from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.sample import standardise
-from fastperceptron.training.online.kept_rows import Memory, memory_size
-from fastperceptron.training.online.neuron import Neuron, Rows, Task, corrected, learn, optimum_of_all
-from fastperceptron.training.online.running_columns import Move, RunningColumns
+from fastperceptron.training.coordinates import Move
+from fastperceptron.training.minimise.objective import Quadratic
+from fastperceptron.training.online.kept_rows import KeptRows, kept_size
+from fastperceptron.training.online.neuron import Block, Neuron, Task, corrected, learn, optimum_of_all
+from fastperceptron.training.online.running_columns import RunningColumns
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
 
-# Elements of a block, standardised: 2 MB, in the second-level cache; and its rows at most.
-BLOCK_ELEMENTS, MOST_ROWS = 1 << 18, 1 << 14
-# Fewer rows than this times the parameters would cost less than the solve that goes with each block.
+# Elements of a standardised block: 2 MB, in the second-level cache; and its rows at most.
+ELEMENTS_OF_BLOCK, MOST_ROWS_OF_BLOCK = 1 << 18, 1 << 14
+# With fewer rows per parameter, a block would cost less than the linear solve that follows it.
 FEWEST_ROWS_PER_PARAMETER = 2
-# Beyond these a model has the Hessian's diagonal only: the matrix would take 18 MB a neuron, and a second a block.
+# Beyond this many features only the Hessian's diagonal is kept: the matrix would take 18 MB per neuron, and a second
+# per block.
 MOST_FEATURES = 1500
-# The memory is asked whenever the rows have grown by this, besides where a block was a surprise.
-GROWTH = 1.25
+# The kept rows are consulted whenever the rows so far have grown by this factor, and where a block was surprising.
+CONSULTED_EVERY = 1.25
 
 
-class Learnt(NamedTuple):
-    """All that is known after some rows. Nothing in it changes: a chunk that is refused halfway leaves no trace."""
+class Knowledge(NamedTuple):
+    """What is known after some rows. It is immutable, so that a chunk refused halfway leaves no trace.
 
-    running: RunningColumns
-    memory: Memory
+    Attributes
+    ----------
+    columns : RunningColumns
+    kept : KeptRows
+    neurons : tuple of Neuron
+    consulted_at : int
+        The number of rows so far when all neurons last consulted the kept rows.
+    """
+
+    columns: RunningColumns
+    kept: KeptRows
     neurons: tuple[Neuron, ...]
-    asked_at: int = 0
+    consulted_at: int = 0
 
 
 class OnlineNewton:
     """Neurons that learn from chunks of rows of any size.
 
-    The result is close to the optimum of all rows so far, and the same for any layout of the rows; but it depends a
-    little, and in its last bits always, on how they were cut into chunks.
+    The result is close to the optimum of all rows so far. It is the same for any layout of the rows, but depends
+    slightly on how they were cut into chunks.
 
     Parameters
     ----------
@@ -56,10 +68,10 @@ class OnlineNewton:
         size = padded_size(n_features)
         height = size if n_features <= MOST_FEATURES else 1
         zeros, positives = np.zeros(size), [1] if n_classes == 2 else range(n_classes)
-        self._learnt = Learnt(
+        self._known = Knowledge(
             RunningColumns.of_none(n_features, options.fit_intercept),
-            Memory.empty(size, n_classes, memory_size(n_features + 1)),
-            tuple(Neuron(positive, zeros, zeros, np.zeros((height, size))) for positive in positives),
+            KeptRows.empty(size, n_classes, kept_size(n_features + 1)),
+            tuple(Neuron(positive, Quadratic(zeros, zeros, np.zeros((height, size)))) for positive in positives),
         )
         self._curve, self._n_updates = np.zeros(16), 0
 
@@ -69,42 +81,41 @@ class OnlineNewton:
         Raises
         ------
         ValueError
-            If a row holds NaN or infinity, or values overflow; what was learnt before is then as it was.
+            If a row holds NaN or infinity, or values overflow; what was learnt before is then unchanged.
         """
-        learnt, loss, weight = self._learnt, 0.0, 0.0
+        known, loss, weight = self._known, 0.0, 0.0
         for X, codes, own in _blocks(problem):
-            running, move = learnt.running.after(X, own)
-            if not running.is_finite:
+            columns, move = known.columns.after(X, own)
+            if not columns.is_finite:
                 problem.raise_not_finite()
             if move is not None:
-                learnt = _moved(learnt, move, self._n_features)
-            rows = Rows(_standardised(X, running), codes, _in_loss(problem, codes, own))
-            learnt, block_loss = self._after(learnt._replace(running=running), rows)
+                known = _moved(known, move, self._n_features)
+            block = Block(_standardised(X, columns), codes, _in_loss(problem, codes, own))
+            known, block_loss = self._after(known._replace(columns=columns), block)
             loss, weight = loss + block_loss, weight + float(sum_in_order(own))
-        if not all(np.isfinite(neuron.point).all() for neuron in learnt.neurons):
+        if not all(np.isfinite(neuron.point).all() for neuron in known.neurons):
             problem.raise_not_finite()
-        self._learnt = learnt
+        self._known = known
         self._record(loss / weight)
 
-    def _after(self, learnt: Learnt, rows: Rows) -> tuple[Learnt, float]:
-        """Return what is known after a block of rows, and the sum of their losses before."""
-        memory = learnt.memory.after(*rows)
-        penalty, total_weight = learnt.running.penalty(self._options), float(sum_in_order(memory.class_totals))
-        task = Task(self._options.loss, penalty, self._n_features + 1, total_weight)
-        is_due = memory.n_seen >= GROWTH * learnt.asked_at
-        asked_at = memory.n_seen if is_due else learnt.asked_at
-        neurons = tuple(self._taught(neuron, rows, memory, task, is_due) for neuron in learnt.neurons)
-        loss = sum(after.losses - before.losses for after, before in zip(neurons, learnt.neurons, strict=True))
-        return Learnt(learnt.running, memory, neurons, asked_at), loss
+    def _after(self, known: Knowledge, block: Block) -> tuple[Knowledge, float]:
+        """Return what is known after a block of rows, and the sum of their losses before it was learnt from."""
+        kept, options, coordinates = known.kept.after(*block), self._options, known.columns.coordinates
+        penalty = coordinates.penalty(options.penalty, coordinates.deviations if options.standardize else None)
+        task = Task(options.loss, penalty, self._n_features + 1, float(sum_in_order(kept.class_totals)))
+        is_due = kept.n_seen >= CONSULTED_EVERY * known.consulted_at
+        neurons = tuple(self._after_block(neuron, block, kept, task, is_due) for neuron in known.neurons)
+        loss = sum(after.losses - before.losses for after, before in zip(neurons, known.neurons, strict=True))
+        return Knowledge(known.columns, kept, neurons, kept.n_seen if is_due else known.consulted_at), loss
 
-    def _taught(self, neuron: Neuron, rows: Rows, memory: Memory, task: Task, is_due: bool) -> Neuron:
-        """Return a neuron after a block of rows that the memory has taken in already."""
-        if memory.is_all:
-            losses = neuron.losses + neuron.loss(rows, task.loss)
-            found = optimum_of_all(neuron, memory, task, is_fresh=is_due)
+    def _after_block(self, neuron: Neuron, block: Block, kept: KeptRows, task: Task, is_due: bool) -> Neuron:
+        """Return a neuron after a block of rows, which the kept rows already include."""
+        if kept.is_all:
+            losses = neuron.losses + neuron.loss(block, task)
+            found = optimum_of_all(neuron, kept, task, is_fresh=is_due)
             return neuron.at(found, task.penalty)._replace(losses=losses)
-        neuron, is_surprised = learn(neuron, rows, task)
-        return corrected(neuron, memory, task) if is_surprised or is_due else neuron
+        neuron, is_surprised = learn(neuron, block, task)
+        return corrected(neuron, kept, task) if is_surprised or is_due else neuron
 
     def _record(self, loss: float) -> None:
         if self._n_updates == self._curve.size:
@@ -114,26 +125,26 @@ class OnlineNewton:
 
     @property
     def solution(self) -> Solution:
-        """What was learnt so far.
+        """The neurons after the rows so far.
 
         `loss_curve` has the mean loss of each chunk before it was learnt from; `n_iter` is 1, as scikit-learn counts
         for partial_fit.
         """
-        points = np.array([neuron.point for neuron in self._learnt.neurons])
-        weights, bias = self._learnt.running.coordinates.to_raw(points)
+        points = np.array([neuron.point for neuron in self._known.neurons])
+        weights, bias = self._known.columns.coordinates.to_raw(points)
         curve = read_only(self._curve[: self._n_updates])
         return Solution(weights, bias, min(self._n_updates, 1), curve, math.nan, True, math.nan)
 
 
 def _blocks(problem: Problem) -> Iterator[tuple[Array, Array, Array]]:
-    """Yield rows, class numbers and weights, block by block; rows of weight 0 are left out, as if they were none."""
+    """Yield rows, class numbers and weights, block by block; rows of weight 0 are left out."""
     rows, own = problem.rows, problem.row_weights
     is_whole = own is None or bool(own.all())
     if not is_whole:
         rows.check_finite()
     places = np.arange(rows.n_rows) if own is None or is_whole else np.flatnonzero(own)
     size = padded_size(rows.n_features)
-    largest = min(max(BLOCK_ELEMENTS // size, FEWEST_ROWS_PER_PARAMETER * size), MOST_ROWS)
+    largest = min(max(ELEMENTS_OF_BLOCK // size, FEWEST_ROWS_PER_PARAMETER * size), MOST_ROWS_OF_BLOCK)
     n_blocks = -(-places.size // largest)
     for block in range(n_blocks):
         start, stop = places.size * block // n_blocks, places.size * (block + 1) // n_blocks
@@ -146,13 +157,13 @@ def _in_loss(problem: Problem, codes: Array, own: Array) -> Array:
     return own if problem.class_weights is None else own * problem.class_weights[codes]
 
 
-def _standardised(X: Array, running: RunningColumns) -> Array:
-    coordinates, n = running.coordinates, running.coordinates.n_features
+def _standardised(X: Array, columns: RunningColumns) -> Array:
+    coordinates, n = columns.coordinates, columns.coordinates.n_features
     panel = np.zeros((X.shape[0], coordinates.scale.size))
-    standardise(X, coordinates.centre, coordinates.scale[:n], float(running.has_intercept), panel)
+    standardise(X, coordinates.centre, coordinates.scale[:n], float(columns.has_intercept), panel)
     return panel
 
 
-def _moved(learnt: Learnt, move: Move, bias: int) -> Learnt:
-    neurons = tuple(neuron.moved(move, bias) for neuron in learnt.neurons)
-    return learnt._replace(memory=learnt.memory.moved(move), neurons=neurons)
+def _moved(known: Knowledge, move: Move, bias: int) -> Knowledge:
+    neurons = tuple(neuron.moved(move, bias) for neuron in known.neurons)
+    return known._replace(kept=known.kept.moved(move), neurons=neurons)

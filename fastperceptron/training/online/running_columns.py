@@ -1,7 +1,7 @@
 """Means and deviations of all columns so far, and coordinates that fit them.
 
-The deviations are exact, because the penalty depends on them. The coordinates need only fit roughly: they are chosen
-anew where the columns have moved away from them, and what is kept in the old ones is carried over.
+The deviations are exact, because the penalty depends on them. The coordinates only have to fit roughly: where the
+columns have moved away from them, new ones are chosen, and what is known in the old ones is converted.
 """
 
 from typing import NamedTuple, Self
@@ -13,48 +13,10 @@ from fastperceptron.kernels.online import is_fitting
 from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.sample import column_moments, deviations_of
-from fastperceptron.training.coordinates import Coordinates
-from fastperceptron.training.problem import NewtonOptions
+from fastperceptron.training.coordinates import Coordinates, Move
 
 # Coordinates fit where a column's mean is within a deviation of the centre, and the deviation within this factor.
 LOOSENESS = 2.0
-
-
-class Move(NamedTuple):
-    """A change of coordinates: (u, 1) becomes (ratio * u + shift, 1), written for whole padded vectors."""
-
-    ratio: Array
-    shift: Array
-
-    def of_rows(self, panel: Array) -> Array:
-        """Return standardised rows."""
-        moved: Array = panel * self.ratio + self.shift
-        return moved
-
-    def of_point(self, point: Array, bias: int) -> Array:
-        """Return the weights that give the same z."""
-        moved: Array = point / self.ratio
-        moved[bias] -= sum_in_order(moved * self.shift)
-        return moved
-
-    def of_gradient(self, gradient: Array, bias: int) -> Array:
-        """Return a gradient by the weights."""
-        moved: Array = gradient * self.ratio + self.shift * gradient[bias]
-        return moved
-
-    def of_hessian(self, hessian: Array, bias: int) -> Array:
-        """Return a matrix of second derivatives, see kernels/online.py.
-
-        A diagonal goes on as if the columns were uncorrelated.
-        """
-        if hessian.shape[0] == 1:
-            moved: Array = self.ratio**2 * hessian + self.shift**2 * hessian[0, bias]
-            return moved
-        cross = self.ratio * hessian[:, bias]
-        moved = hessian * self.ratio * self.ratio[:, None]
-        moved += cross[:, None] * self.shift + cross * self.shift[:, None]
-        moved += hessian[bias, bias] * self.shift * self.shift[:, None]
-        return moved
 
 
 class RunningColumns(NamedTuple):
@@ -65,15 +27,15 @@ class RunningColumns(NamedTuple):
     coordinates : Coordinates
         Coordinates that fit roughly, with the exact deviations of all rows so far.
     origin : ndarray of shape (n_features,)
-        What the moments are about: near the mean, so that no digits are lost, and exactly the value of a constant
-        column, so that it is known for one.
+        Subtracted before moments are summed: near the mean, so that no digits are lost, and exactly the value of a
+        constant column, so that it is recognised.
     sums, squares : ndarray of shape (n_features,)
         Weighted sums of the columns less the origin, and of their squares.
     total : float
-        The sum of the rows' weights.
+        The sum of the rows' weights so far.
     n_rows : int
     has_intercept : bool
-        Without one the coordinates keep 0 in its place.
+        Without one the coordinates have centre 0.
     """
 
     coordinates: Coordinates
@@ -93,9 +55,9 @@ class RunningColumns(NamedTuple):
         return cls(coordinates, nothing, nothing, nothing, 0.0, 0, has_intercept)
 
     def after(self, rows: Array, weights: Array) -> tuple[Self, Move | None]:
-        """Return what is known after more rows, and the change of coordinates if that asks for one.
+        """Return what is known after more rows, and the change of coordinates if there is one.
 
-        Values that are not finite, or overflow, are in its sums.
+        Values that are not finite, or overflow, show in `is_finite`.
         """
         origin = self.origin if self.n_rows else rows[0].astype(np.float64)
         sums, squares, deviations = self.sums.copy(), self.squares.copy(), np.empty_like(self.sums)
@@ -112,21 +74,13 @@ class RunningColumns(NamedTuple):
         is_fit = self.n_rows > 0 and is_fitting((sums, total), deviations, self.coordinates.scale, LOOSENESS)
         return (known, None) if is_fit else known._refitted()
 
-    def penalty(self, options: NewtonOptions) -> Array:
-        """Return the factors of point^2 / 2 in the objective."""
-        coordinates, n = self.coordinates, self.coordinates.n_features
-        deviations, penalty = coordinates.deviations, np.zeros(coordinates.scale.size)
-        factors = np.where((deviations > 0) & options.standardize, deviations, 1.0)
-        penalty[:n] = options.penalty * (factors / coordinates.scale[:n]) ** 2
-        return penalty
-
     @property
     def is_finite(self) -> bool:
         """Whether all values so far were finite, and none too large."""
         return bool(np.isfinite(self.squares).all())
 
     def _refitted(self) -> tuple[Self, Move]:
-        """Return this in coordinates that fit, about the means."""
+        """Return what is known in coordinates that fit, with the means as origin."""
         old, n = self.coordinates, self.coordinates.n_features
         offset = self.sums / self.total
         means = self.origin + offset

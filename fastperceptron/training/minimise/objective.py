@@ -1,0 +1,175 @@
+"""The penalised loss of one neuron over rows in memory, with its gradient and Hessian, in float64 and in a fixed order.
+
+Rows are panels: standardised, then 1 for the bias (0 without an intercept), then zeros up to a multiple of LANES, as
+points are. Rows that are no longer in memory may be part of the objective as a quadratic function.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.kernels.hessian import newton_kernel, scratch_shapes
+from fastperceptron.kernels.linear_algebra import inner_product
+from fastperceptron.kernels.online import add_model, diagonal_kernel
+from fastperceptron.training.threads import MapInOrder
+
+# Multiply-adds of a Hessian from which threads share it: below, handing out parts cost more than it saved (6700 rows of
+# 24 columns took 1.5 ms instead of 1). The parts are fixed, so that the sums do not depend on the threads.
+PARALLEL_WORK, N_PARTS = 1 << 24, 4
+
+Goal = Callable[["State"], float]
+"""The excess of the objective over its minimum at which a search may end, given the state it is in."""
+
+
+class State(NamedTuple):
+    """The objective at a point. The penalty is part of value and gradient, not of the Hessian.
+
+    Attributes
+    ----------
+    point, gradient : ndarray of shape (size,), float64
+        Standardised, bias last, zero-padded to a multiple of LANES.
+    value : float
+        The sum over rows of weight * loss, plus the penalty.
+    hessian : ndarray of shape (size, size), (1, size) or (size, 0), float64
+        The upper triangle counts. One row is the diagonal alone; no columns: it was not asked for.
+    curvature, squared_slopes : float
+        The sums over rows of weight * d2loss/dz2 and of (weight * dloss/dz)^2.
+    exactness : float
+        1: second derivatives. 0: the part of them that is never negative (see kernels/losses.py).
+    """
+
+    point: Array
+    value: float
+    gradient: Array
+    hessian: Array
+    curvature: float
+    squared_slopes: float
+    exactness: float
+
+
+class NeuronRows(NamedTuple):
+    """Rows as one neuron reads them.
+
+    Attributes
+    ----------
+    panel : ndarray of shape (n_rows, size), float64
+    targets : ndarray of shape (n_rows,), float64
+        1 for the rows of the neuron's class, 0 for all others.
+    weights : ndarray of shape (n_rows,), float64
+        In the loss.
+    """
+
+    panel: Array
+    targets: Array
+    weights: Array
+
+
+def rows_of(panel: Array, codes: Array, weights: Array, positive: int) -> NeuronRows:
+    """Return rows with class numbers as the neuron of one class reads them."""
+    return NeuronRows(panel, (codes == positive).astype(np.float64), weights)
+
+
+class Quadratic(NamedTuple):
+    """The second-order expansion of the loss of rows that are no longer in memory, without the penalty.
+
+    Attributes
+    ----------
+    point, gradient : ndarray of shape (size,), float64
+        Where it was expanded, and its gradient there.
+    hessian : ndarray of shape (size, size) or (1, size), float64
+    curvature : float
+        The sum over those rows of weight * d2loss/dz2.
+    """
+
+    point: Array
+    gradient: Array
+    hessian: Array
+    curvature: float = 0.0
+
+
+class Objective:
+    """The penalised loss over rows, plus a quadratic function for others.
+
+    Parameters
+    ----------
+    rows : NeuronRows
+    loss : str
+    penalty : ndarray of shape (size,)
+        The objective has penalty . point^2 / 2.
+    quadratic : Quadratic, optional
+    is_diagonal : bool
+        Whether Hessians are their diagonals alone.
+    map_in_order : callable
+        As `open_pool` gives it.
+    """
+
+    def __init__(
+        self,
+        rows: NeuronRows,
+        loss: str,
+        penalty: Array,
+        quadratic: Quadratic | None = None,
+        is_diagonal: bool = False,
+        map_in_order: MapInOrder[Any, Any] = map,
+    ) -> None:
+        self.rows, self.loss, self.penalty, self.is_diagonal = rows, loss, penalty, is_diagonal
+        self._quadratic, self._map = quadratic, map_in_order
+        self._kernel = newton_kernel(loss)
+
+    @property
+    def work(self) -> int:
+        """The multiply-adds of a Hessian."""
+        return len(self.rows.targets) * self.penalty.size**2
+
+    def at(self, point: Array, exactness: float, has_hessian: bool = True) -> State:
+        """Return the objective at a point; exactness is that of the Hessian, see `State`."""
+        size, others = point.size, self._quadratic
+        sums, hessian = self._add_up(point, exactness, has_hessian)
+        curvature, gradient = float(sums[size + 1]), sums[:size]
+        if others is None:
+            shrinking = self.penalty * point
+            gradient = gradient + shrinking
+            value = sums[size] + inner_product(shrinking, point) / 2
+        else:
+            value = sums[size] + add_model(others[:3], self.penalty, point, gradient, np.empty((2, size)))
+            curvature += others.curvature
+        return State(point, float(value), gradient, hessian, curvature, float(sums[size + 2]), exactness)
+
+    def _add_up(self, point: Array, exactness: float, has_hessian: bool) -> tuple[Array, Array]:
+        """Return the sums over the rows, see `newton_kernel`, and the Hessian, of the quadratic function too."""
+        if self.work < PARALLEL_WORK:
+            return self._add_rows(self.rows, point, exactness, self._first_hessian(has_hessian))
+        edges = [len(self.rows.targets) * part // N_PARTS for part in range(N_PARTS + 1)]
+        parts = [NeuronRows(*(each[start:stop] for each in self.rows)) for start, stop in itertools.pairwise(edges)]
+        sums, hessian = np.zeros(point.size + 3), self._first_hessian(has_hessian)
+        add = lambda rows: self._add_rows(rows, point, exactness, np.zeros_like(hessian))  # noqa: E731  # a closure
+        for more_sums, more_hessian in self._map(add, parts):
+            sums += more_sums
+            hessian += more_hessian
+        return sums, hessian
+
+    def _first_hessian(self, has_hessian: bool) -> Array:
+        size = self.penalty.size
+        if not has_hessian:
+            return np.zeros((size, 0))
+        return (
+            np.zeros((1 if self.is_diagonal else size, size)) if self._quadratic is None else self._quadratic[2].copy()
+        )
+
+    def _add_rows(self, rows: NeuronRows, point: Array, exactness: float, hessian: Array) -> tuple[Array, Array]:
+        sums, labels = np.zeros(point.size + 3), (rows.targets, rows.weights)
+        values, scaled = (np.empty(shape) for shape in scratch_shapes(point.size))
+        is_diagonal = hessian.shape[0] == 1
+        whole = hessian[:, :0] if is_diagonal else hessian
+        self._kernel(rows.panel, labels, point, exactness, sums, whole, (values, scaled))
+        if is_diagonal:
+            diagonal_kernel(self.loss)(rows.panel, labels, point, exactness, hessian[0])
+        return sums, hessian
+
+    def every(self, step: int, first: int = 0) -> "Objective":
+        """Return the objective over every step-th row from a row on, each weighted by the step."""
+        panel, targets, weights = (np.ascontiguousarray(each[first::step]) for each in self.rows)
+        return Objective(NeuronRows(panel, targets, step * weights), self.loss, self.penalty, map_in_order=self._map)
