@@ -50,14 +50,9 @@ class Sample:
         """The number of rows."""
         return int(self.codes.size)
 
-    def targets(self, positive: int) -> Array:
-        """Return 1 for the rows of a class, 0 for the others."""
-        targets: Array = (self.codes == positive).astype(np.float64)
-        return targets
-
     def rough_logit(self, positive: int) -> float:
         """Return the log odds of a class, rounded to a power of two: the bits of a logarithm vary between machines."""
-        ones, all_rows = sum_in_order(self.targets(positive) * self.weights), sum_in_order(self.weights)
+        ones, all_rows = sum_in_order((self.codes == positive) * self.weights), sum_in_order(self.weights)
         if not 0 < ones < all_rows:
             return 0.0
         return LOG_2 * (math.frexp(ones)[1] - math.frexp(all_rows - ones)[1])

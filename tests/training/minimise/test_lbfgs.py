@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from fastperceptron.training.minimise.lbfgs import LBFGS, MAXIMUM_REJECTIONS, MEMORY, VALUE_ROUNDING
+from fastperceptron.training.minimise.lbfgs import LBFGS, MAXIMUM_PAIRS, MAXIMUM_REJECTIONS, VALUE_ROUNDING
 
 SIZE = 8
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -141,4 +141,4 @@ def test_where_values_drown_in_rounding_the_slope_tells() -> None:
 
 def test_the_memory_is_bounded() -> None:
     search = minimise(rosenbrock, np.full(SIZE, -1.5), 200)
-    assert len(search._pairs) <= MEMORY
+    assert len(search._pairs) <= MAXIMUM_PAIRS

@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from fastperceptron.training.minimise.damped_newton import State
-from fastperceptron.training.newton.certificate import NEGLIGIBLE_LOSS, Certificate, certificate_of, rough_goal
+from fastperceptron.training.minimise.objective import State
+from fastperceptron.training.newton.certificate import NEGLIGIBLE_LOSS_PER_ROW, Certificate, certificate_of, rough_goal
 
 NOTHING = np.zeros(0)
 
 
 def state(curvature: float = 100.0, squared_slopes: float = 100.0) -> State:
-    return State(NOTHING, 1.0, NOTHING, NOTHING, 0.0, curvature, squared_slopes)
+    return State(NOTHING, 1.0, NOTHING, NOTHING, curvature, squared_slopes, 0.0)
 
 
 def certificate(loss: str = "log_loss", state: State = state(), **changes: bool) -> Certificate:  # noqa: B008
@@ -49,7 +49,7 @@ def test_distance_and_goal_are_one_measure() -> None:
     assert found.goal(1e-9) == 1e-10  # what is negligible is enough for any tolerance
     assert found.distance(0.0) == found.distance(-1e-20) == 0.0
     assert Certificate(0.0, 1e-10).distance(1.0) == 0.0
-    assert certificate().negligible == NEGLIGIBLE_LOSS * 1000
+    assert certificate().negligible == NEGLIGIBLE_LOSS_PER_ROW * 1000
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numba.core import config
 
-from fastperceptron.training.newton import newton as newton_module
+from fastperceptron.training.newton import newton, start
 
 LOSSES = ["log_loss", "squared_error"]
 N_ROWS = 160 if config.DISABLE_JIT else 1500
@@ -58,7 +58,8 @@ def test_from_a_sample(workshop: Any, few_are_sampled: None, loss: str, n_featur
 def test_from_the_diagonal_alone(
     workshop: Any, few_are_sampled: None, monkeypatch: pytest.MonkeyPatch, loss: str, n_features: int
 ) -> None:
-    monkeypatch.setattr(newton_module, "hessian_rows", lambda *_, **__: 0)
+    for module in (newton, start):
+        monkeypatch.setattr(module, "hessian_rows", lambda *_, **__: 0)
     check(workshop, *tiny(n_features), loss)
 
 

@@ -12,7 +12,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
 import fastperceptron as fp
-from fastperceptron.training.newton.certificate import NEGLIGIBLE_LOSS
+from fastperceptron.training.newton.certificate import NEGLIGIBLE_LOSS_PER_ROW
 
 pytestmark = pytest.mark.compiled
 TIGHT = {"loss": "log_loss", "tol": 1e-6}
@@ -60,7 +60,7 @@ def promised(X: np.ndarray, fitted: fp.PerceptronClassifier) -> np.ndarray:
         rows = np.column_stack([X, np.full(len(X), float(fitted.fit_intercept))])
         hessian = (rows * (p * (1 - p))[:, None]).T @ rows
         inverse = np.linalg.pinv(hessian, hermitian=True)
-        bound.append(np.sqrt(2 * NEGLIGIBLE_LOSS * len(X) * np.diag(inverse)[:-1]))
+        bound.append(np.sqrt(2 * NEGLIGIBLE_LOSS_PER_ROW * len(X) * np.diag(inverse)[:-1]))
     return np.array(bound)
 
 

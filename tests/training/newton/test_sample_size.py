@@ -59,6 +59,6 @@ def test_a_hessian_costs_no_more_than_was_read(n_rows: int, n_features: int, rea
 
 
 def test_who_has_read_often_gets_a_hessian() -> None:
-    sizes = [hessian_rows(20_000, 2000, reads=reads) for reads in (0, 40, 70, 100)]
+    sizes = [hessian_rows(20_000, 2000, n_reads=reads) for reads in (0, 40, 70, 100)]
     assert sizes[0] == 0
     assert 0 < sizes[2] < sizes[3] <= 20_000

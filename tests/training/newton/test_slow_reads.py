@@ -7,8 +7,8 @@ import pytest
 
 import fastperceptron as fp
 from fastperceptron.training.minimise.inverse_hessian import corrected_hessian
-from fastperceptron.training.newton import newton, start
-from fastperceptron.training.newton.all_rows import AllRowsObjective
+from fastperceptron.training.newton import newton, sample_size, start
+from fastperceptron.training.newton.all_rows import AllRows
 
 pytestmark = pytest.mark.compiled
 
@@ -42,13 +42,13 @@ def with_correlated_columns(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Return a list that gets for each read whether it told the diagonal."""
     told: list[bool] = []
-    read = AllRowsObjective.read
+    read = AllRows.read
 
-    def noted(self: Any, points: Any, positives: Any, is_single: bool, has_moments: bool = False) -> Any:
+    def noted(self: Any, points: Any, positives: Any, is_float32: bool, has_moments: bool = False) -> Any:
         told.append(has_moments)
-        return read(self, points, positives, is_single, has_moments)
+        return read(self, points, positives, is_float32, has_moments)
 
-    monkeypatch.setattr(AllRowsObjective, "read", noted)
+    monkeypatch.setattr(AllRows, "read", noted)
     return told
 
 
@@ -73,7 +73,7 @@ def test_reads_that_gain_much_tell_no_diagonal(reads: list[bool]) -> None:
 
 def test_the_sample_grows_where_reads_stay_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(newton, "GOOD_SHRINKAGE", 1e9)
-    monkeypatch.setattr(newton, "PATIENCE", 0)
+    monkeypatch.setattr(sample_size, "PATIENCE", 0)
     X, y = with_rare_columns(30_000)
     fitter = fp.PerceptronClassifier(loss="log_loss", tol=1e-2)
     sizes: list[int] = []

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from fastperceptron.data.arrays import ArrayRows
-from fastperceptron.training.online.kept_rows import Memory, memory_size
+from fastperceptron.training.coordinates import Move
+from fastperceptron.training.online.kept_rows import KeptRows, kept_size
 from fastperceptron.training.online.online import OnlineNewton
-from fastperceptron.training.online.running_columns import Move, RunningColumns
+from fastperceptron.training.online.running_columns import RunningColumns
 from fastperceptron.training.problem import NewtonOptions, Problem
 
 LOSSES = ["log_loss", "squared_error"]
@@ -132,20 +133,20 @@ def test_the_curve_is_each_chunks_loss_before_it_was_learnt() -> None:
 # What it is made of
 
 
-def test_a_memory_counts_as_all_rows_do() -> None:
+def test_kept_rows_count_as_all_rows_do() -> None:
     rng = np.random.default_rng(0)
-    codes, weights, size = rng.integers(3, size=50_000), 10.0 ** rng.uniform(-2, 2, size=50_000), memory_size(9)
+    codes, weights, size = rng.integers(3, size=50_000), 10.0 ** rng.uniform(-2, 2, size=50_000), kept_size(9)
     values = rng.normal(size=codes.size) + codes
-    memory = Memory.empty(8, 3, size)
+    kept = KeptRows.empty(8, 3, size)
     for start in range(0, codes.size, 700):
         part = slice(start, start + 700)
-        memory = memory.after(np.repeat(values[part, None], 8, axis=1), codes[part], weights[part])
-        assert memory.is_all == (memory.n_seen <= size)
-    assert memory.panel.shape == (size, 8)
+        kept = kept.after(np.repeat(values[part, None], 8, axis=1), codes[part], weights[part])
+        assert kept.is_all == (kept.n_seen <= size)
+    assert kept.panel.shape == (size, 8)
     for code in range(3):
-        assert memory.weights[memory.codes == code].sum() == pytest.approx(weights[codes == code].sum())
+        assert kept.weights[kept.codes == code].sum() == pytest.approx(weights[codes == code].sum())
     mean, error = np.average(values, weights=weights), values.std() / math.sqrt(size)
-    assert abs(np.average(memory.panel[:, 0], weights=memory.weights) - mean) < 4 * error
+    assert abs(np.average(kept.panel[:, 0], weights=kept.weights) - mean) < 4 * error
 
 
 def test_deviations_are_exact_and_constant_columns_known() -> None:
