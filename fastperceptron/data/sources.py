@@ -2,6 +2,8 @@
 
 import glob
 import os
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,6 @@ import numpy as np
 from fastperceptron.checks import Array, as_matrix, column_names
 from fastperceptron.data.array_dataset import ArrayDataset
 from fastperceptron.data.dataset import Dataset
-from fastperceptron.data.npz import npz_chunks
 
 ARROW_MISSING = "reading this source needs the packages pyarrow and narwhals: pip install 'fastperceptron[files]'"
 
@@ -86,8 +87,7 @@ def dataset(
         paths = _paths(os.fspath(source))
         if paths[0].suffix.lower() == ".npz":
             _refuse(".npz", **columns)
-            found = npz_chunks(paths[0])
-            return _of_tuple(found) if isinstance(found, tuple) else _of_chunks(found, cache_dir)
+            return _of_tuple(_load_npz(paths[0]))
         if paths[0].suffix.lower() != ".npy":
             return _of_columns(paths, (target, features, weight, categorical, dtype), cache_dir)
         source = _mapped(paths[0])
@@ -183,6 +183,23 @@ def _mapped(path: Any) -> Array:
         if isinstance(error, FileNotFoundError):
             raise
         raise ValueError(f"{os.fspath(path)!r} is not a whole .npy file: {error}") from error
+
+
+def _load_npz(path: Path) -> tuple[Array | None, ...]:
+    """Return the rows "X" of an archive, its labels "y" and its weights "weights", None where they are not there."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # NumPy leaves broken ones open
+            if "X" not in archive:
+                raise ValueError(
+                    f"it holds {sorted(archive)}, but rows must be called 'X', labels 'y', weights 'weights'"
+                )
+            parts = {name: archive.get(name) for name in ("X", "y", "weights")}
+    except (ValueError, TypeError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{os.fspath(path)!r} is not a whole .npz file of rows: {error}") from error
+    for name, part in parts.items():
+        if part is not None and part.shape[:1] != parts["X"].shape[:1]:
+            raise ValueError(f"{os.fspath(path)!r}: X has {len(parts['X'])} rows, but {name} {len(part)}.")
+    return tuple(parts.values())
 
 
 def _of_tuple(source: tuple[Any, ...]) -> Dataset:

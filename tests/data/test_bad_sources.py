@@ -154,6 +154,27 @@ BAD: dict[str, tuple[Callable[[Path], Any], dict[str, Any], type[Exception], str
         ValueError,
         r"not a whole .npz file of rows: it holds \['Z'\], but rows must be called 'X'",
     ),
+    "npz with a label too few": (
+        lambda folder: np.savez(folder / "a.npz", X=np.eye(3), y=[0, 1]) or folder / "a.npz",
+        {"target": None},
+        ValueError,
+        "a.npz': X has 3 rows, but y 2",
+    ),
+    "npy named npz": (
+        lambda folder: np.save(folder / "a.npy", np.eye(2)) or (folder / "a.npy").rename(folder / "a.npz"),
+        {"target": None},
+        ValueError,
+        "a.npz' is not a whole .npz file",
+    ),
+    "npz cut short": (
+        lambda folder: (
+            np.savez(folder / "a.npz", X=np.eye(2), y=[0, 1])
+            or file_of((folder / "a.npz").read_bytes()[:99], "a.npz", folder)
+        ),
+        {"target": None},
+        ValueError,
+        "a.npz' is not a whole .npz file",
+    ),
     "ragged CSV": (
         lambda folder: file_of("a,y\n1,0\n2,1\n3\n4,1\n", "a.csv", folder),
         {},
