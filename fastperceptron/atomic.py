@@ -11,7 +11,7 @@ TEMPORARY = ".part"
 
 
 @contextlib.contextmanager
-def replaced(path: Path) -> Iterator[Path]:
+def replace_file(path: Path) -> Iterator[Path]:
     """Give the path of a temporary file, which replaces the file at `path` at the end, unless there is an error."""
     temporary = _temporary_beside(path)
     try:
@@ -33,7 +33,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     folder flushed, so that a power cut does not bring the old one back. A temporary file that a killed process has left
     is removed by the next call.
     """
-    with replaced(path) as temporary:
+    with replace_file(path) as temporary:
         _write_whole(temporary, content)
 
 
