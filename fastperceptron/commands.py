@@ -15,7 +15,7 @@ import numpy as np
 
 from fastperceptron.atomic import replace_file
 from fastperceptron.data.dataset import Dataset
-from fastperceptron.data.formats import open_writer
+from fastperceptron.data.formats import find_format
 from fastperceptron.data.holdout import Part
 from fastperceptron.data.sources import dataset, dataset_for
 from fastperceptron.data.synthetic import synthetic
@@ -135,7 +135,7 @@ def _table_writer(output: Path, temporary: Path, schema: Any) -> Iterator[Callab
     """Give the function that appends columns to a table in a file of the format that `output` names."""
     import pyarrow as pa
 
-    with open_writer(output, temporary, schema) as writer:
+    with find_format(output, "open_writer", "rows can be written as").open_writer(temporary, schema) as writer:
         yield lambda columns: writer.write_table(
             pa.Table.from_arrays([pa.array(each) for each in columns], schema=schema)
         )

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import as_matrix
-from fastperceptron.data.array_dataset import as_vector, as_weights
-from fastperceptron.data.arrays import rows_dtype
+from fastperceptron.data.array_dataset import as_weights
+from fastperceptron.data.arrays import as_vector, rows_dtype
 from fastperceptron.data.dataset import Block
 from fastperceptron.data.spool import DecodedDataset
 
@@ -16,12 +16,7 @@ from fastperceptron.data.spool import DecodedDataset
 class ChunksDataset(DecodedDataset):
     """Chunks (X, y) or (X, y, weights) from a generator, or from a function that returns one each time.
 
-    Raises
-    ------
-    ValueError
-        If there are no chunks, or one differs from the first in its width, its dtype or whether it has weights.
-    TypeError
-        If a chunk is not such a tuple.
+    All must have the number of features and the dtype of the first, and weights if it has some.
     """
 
     def __init__(self, source: Callable[[], Iterator[Any]] | Iterator[Any], cache_dir: Any = None) -> None:

@@ -4,9 +4,11 @@ To add a format, add an entry: the error messages, the search of folders and the
 pyarrow and NumPy are imported inside the functions, so that the command line can list the formats without them.
 """
 
+import importlib
+import itertools
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,80 +21,52 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1 << 17
 
 
+class OpenFile(NamedTuple):
+    """An open file of columns."""
+
+    schema: "pa.Schema"
+    n_rows: int | None  # None where the file does not store it
+    batches: Iterator["pa.RecordBatch"]  # of all rows, in order
+
+
 class ColumnFormat(NamedTuple):
-    """A format of files with named columns.
+    """A format of files with named columns."""
 
-    Attributes
-    ----------
-    name : str
-        The format's name in error messages.
-    read_schema : callable
-        Takes a path; returns the pyarrow.Schema and the number of rows, None where the file does not store it.
-    read_batches : callable
-        Takes a path and a dict of the wanted columns to their pyarrow types; yields each pyarrow.RecordBatch in order.
-    open_writer : callable, optional
-        Takes a path and a pyarrow.Schema; returns a context manager with `write_table`. None: files are only read.
-    is_text : bool
-        Whether the types in the schema are guesses from the first rows; then `read_batches` must convert to its types.
-    is_in_folders : bool
-        Whether files of this format are looked for where a folder is given.
-    """
-
+    # In error messages.
     name: str
-    read_schema: Callable[[Path], tuple["pa.Schema", int | None]]
-    read_batches: Callable[[Path, dict[str, "pa.DataType"]], Iterator["pa.RecordBatch"]]
+    # Takes a path and the columns to read, in order, with their types; gives the file. None instead of columns: only
+    # the schema and the number of rows are used.
+    open: Callable[[Path, "dict[str, pa.DataType] | None"], AbstractContextManager[OpenFile]]
+    # Takes a path and a schema; returns a context manager with `write_table`. None: files are only read.
     open_writer: Callable[[Path, "pa.Schema"], Any] | None = None
+    # Whether the types in the schema are guesses from the first rows; then `open` converts to the types it is given.
     is_text: bool = False
+    # Whether files of this format are looked for where a folder is given.
     is_in_folders: bool = False
 
 
 class ArrayFormat(NamedTuple):
-    """A format of files with arrays.
+    """A format of files with arrays."""
 
-    Attributes
-    ----------
-    name : str
-        The format's name in error messages.
-    load : callable
-        Takes a path; returns one matrix of shape (n_rows, n_columns), or a tuple (X, y, weights) with None for what the
-        file does not hold.
-    """
-
+    # In error messages.
     name: str
+    # Takes a path; returns one matrix of shape (n_rows, n_columns), or a tuple (X, y, weights) with None for what the
+    # file does not hold.
     load: Callable[[Path], "Array | tuple[Array | None, ...]"]
 
 
-def format_of(path: Path) -> ColumnFormat | ArrayFormat:
-    """Return the format of a file by its ending.
-
-    Raises
-    ------
-    ValueError
-        If the ending is unknown.
-    """
-    for ending, form in FORMATS.items():
-        if path.name.lower().endswith(ending):
-            return form
-    raise ValueError(f"{str(path)!r} is a file of an unknown kind. Known endings: {', '.join(FORMATS)}.")
-
-
 def endings(attribute: str) -> tuple[str, ...]:
-    """Return the endings of the formats of which an attribute, such as "open_writer", is set."""
+    """Return the endings of the formats that have an attribute, such as "open_writer" or "is_in_folders"."""
     return tuple(ending for ending, form in FORMATS.items() if getattr(form, attribute, None))
 
 
-def open_writer(target: Path, path: Path, schema: "pa.Schema") -> Any:
-    """Return a writer, a context manager with `write_table`, of a file at `path` in the format that `target` names.
-
-    Raises
-    ------
-    ValueError
-        If files of that format cannot be written.
-    """
-    for ending, form in FORMATS.items():
-        if isinstance(form, ColumnFormat) and form.open_writer and target.name.lower().endswith(ending):
-            return form.open_writer(path, schema)
-    raise ValueError(f"{str(target)!r}: rows can be written as {', '.join(endings('open_writer'))}.")
+def find_format(path: Path, attribute: str = "name", advice: str = "the known endings of files are") -> Any:
+    """Return the format that a file's ending names, which must have an attribute; or raise ValueError with advice."""
+    known = endings(attribute)
+    for ending in known:
+        if path.name.lower().endswith(ending):
+            return FORMATS[ending]
+    raise ValueError(f"{str(path)!r}: {advice} {', '.join(known)}.")
 
 
 @contextmanager
@@ -112,90 +86,44 @@ def load_arrays(path: Path, form: ArrayFormat) -> "Array | tuple[Array | None, .
         return form.load(path)
 
 
-def _parquet_schema(path: Path) -> tuple["pa.Schema", int | None]:
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as file:
-        return file.schema_arrow, file.metadata.num_rows
-
-
-def _parquet_batches(path: Path, types: dict[str, "pa.DataType"]) -> Iterator["pa.RecordBatch"]:
-    from pyarrow import parquet
-
-    # Measured on 5M x 20 float32: iter_batches without pre-buffering takes 0.30 s and one row group of memory;
-    # pyarrow.dataset's scanner 0.36-0.51 s and 450 MB more; read_table 0.57-0.99 s and memory for the whole table.
-    with parquet.ParquetFile(path, pre_buffer=False) as file:
-        yield from file.iter_batches(batch_size=BATCH_ROWS, columns=list(types))
-
-
-def _parquet_writer(path: Path, schema: "pa.Schema") -> Any:
-    from pyarrow import parquet
-
-    return parquet.ParquetWriter(path, schema, compression="snappy", use_dictionary=False)
-
-
-@contextmanager
-def _open_arrow(path: Path) -> Iterator[Any]:
-    import pyarrow as pa
-
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
-        yield file
-
-
-def _arrow_schema(path: Path) -> tuple["pa.Schema", int | None]:
-    with _open_arrow(path) as file:
-        return file.schema, None
-
-
-def _arrow_batches(path: Path, types: dict[str, "pa.DataType"]) -> Iterator["pa.RecordBatch"]:
-    with _open_arrow(path) as file:
-        for number in range(file.num_record_batches):
-            yield from cut_batch(file.get_batch(number).select(list(types)))
-
-
 def cut_batch(batch: "pa.RecordBatch") -> Iterator["pa.RecordBatch"]:
     """Yield a record batch in slices of at most BATCH_ROWS rows."""
     for start in range(0, batch.num_rows, BATCH_ROWS):
         yield batch.slice(start, BATCH_ROWS)
 
 
-def _arrow_writer(path: Path, schema: "pa.Schema") -> Any:
-    import pyarrow as pa
+@contextmanager
+def _open_parquet(path: Path, types: "dict[str, pa.DataType] | None") -> Iterator[OpenFile]:
+    from pyarrow import parquet
 
-    return pa.ipc.new_file(path, schema)
+    # Measured on 5M x 20 float32: iter_batches without pre-buffering takes 0.30 s and one row group of memory;
+    # pyarrow.dataset's scanner 0.36-0.51 s and 450 MB more; read_table 0.57-0.99 s and memory for the whole table.
+    with parquet.ParquetFile(path, pre_buffer=False) as file:
+        batches = file.iter_batches(batch_size=BATCH_ROWS, columns=list(types or ()))
+        yield OpenFile(file.schema_arrow, file.metadata.num_rows, batches)
 
 
 @contextmanager
-def _open_csv(path: Path, conversion: Any = None) -> Iterator[Any]:
+def _open_arrow(path: Path, types: "dict[str, pa.DataType] | None") -> Iterator[OpenFile]:
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+        batches = (file.get_batch(number).select(list(types or ())) for number in range(file.num_record_batches))
+        yield OpenFile(file.schema, None, itertools.chain.from_iterable(map(cut_batch, batches)))
+
+
+@contextmanager
+def _open_csv(path: Path, types: "dict[str, pa.DataType] | None") -> Iterator[OpenFile]:
     import pyarrow as pa
     from pyarrow import csv
 
+    options = None if types is None else csv.ConvertOptions(column_types=types, include_columns=list(types))
     try:
-        with (
-            pa.input_stream(str(path), compression="detect", buffer_size=1 << 20) as stream,
-            csv.open_csv(stream, convert_options=conversion) as reader,
-        ):
-            yield reader
+        with pa.input_stream(str(path), compression="detect", buffer_size=1 << 20) as stream:
+            reader = csv.open_csv(stream, convert_options=options)
+            yield OpenFile(reader.schema, None, reader)
     except pa.ArrowInvalid as error:
         raise ValueError(f"{_first_ragged_row(path)}{error}") from error
-
-
-def _csv_schema(path: Path) -> tuple["pa.Schema", int | None]:
-    with _open_csv(path) as reader:
-        return reader.schema, None
-
-
-def _csv_batches(path: Path, types: dict[str, "pa.DataType"]) -> Iterator["pa.RecordBatch"]:
-    from pyarrow import csv
-
-    with _open_csv(path, csv.ConvertOptions(column_types=types, include_columns=list(types))) as reader:
-        yield from reader
-
-
-def _csv_writer(path: Path, schema: "pa.Schema") -> Any:
-    from pyarrow import csv
-
-    return csv.CSVWriter(path, schema)
 
 
 def _first_ragged_row(path: Path) -> str:
@@ -245,9 +173,18 @@ def _load_npz(path: Path) -> "tuple[Array | None, ...]":
     return parts
 
 
-_PARQUET = ColumnFormat("Parquet", _parquet_schema, _parquet_batches, _parquet_writer, is_in_folders=True)
-_ARROW = ColumnFormat("Arrow", _arrow_schema, _arrow_batches, _arrow_writer)
-_CSV = ColumnFormat("CSV", _csv_schema, _csv_batches, _csv_writer, is_text=True)
+def _writer(module: str, function: str, **options: Any) -> Callable[[Path, "pa.Schema"], Any]:
+    return lambda path, schema: getattr(importlib.import_module(module), function)(path, schema, **options)
+
+
+_PARQUET = ColumnFormat(
+    "Parquet",
+    _open_parquet,
+    _writer("pyarrow.parquet", "ParquetWriter", compression="snappy", use_dictionary=False),
+    is_in_folders=True,
+)
+_ARROW = ColumnFormat("Arrow", _open_arrow, _writer("pyarrow.ipc", "new_file"))
+_CSV = ColumnFormat("CSV", _open_csv, _writer("pyarrow.csv", "CSVWriter"), is_text=True)
 NPY = ArrayFormat(".npy", _load_npy)
 FORMATS: dict[str, ColumnFormat | ArrayFormat] = {
     ".parquet": _PARQUET,

@@ -13,15 +13,9 @@ COUNTER_STEP, FIRST_FACTOR, SECOND_FACTOR = map(np.uint64, (0x9E3779B97F4A7C15, 
 
 
 class Part(DecodedDataset):
-    """The rows that are held out, or all others. Whether a row is held out is a hash of its number.
+    """The rows that are held out, or all others: a hash of a row's number decides.
 
-    Parameters
-    ----------
-    data : Dataset
-    share : float
-        The expected share of the rows that are held out, from 0 to 1.
-    is_held_out : bool
-        Which of the two parts this is.
+    The expected share of the rows that are held out is `share`, from 0 to 1.
     """
 
     def __init__(self, data: Dataset, share: float, *, is_held_out: bool) -> None:

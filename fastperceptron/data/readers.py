@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from fastperceptron.data.formats import ColumnFormat, cut_batch, format_of, name_unreadable_file
+from fastperceptron.data.formats import ColumnFormat, cut_batch, find_format, name_unreadable_file
 
 Item = TypeVar("Item")
 
@@ -39,7 +39,7 @@ class Reader(ABC):
 
     @abstractmethod
     def batches(self, columns: Sequence[str], numbers: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
-        """Yield the columns of all rows, in order; `numbers` are the columns that text is converted to numbers for."""
+        """Yield the columns of all rows, in order; those in `numbers` are converted if they are stored as text."""
 
 
 class FileReader(Reader):
@@ -54,7 +54,7 @@ class FileReader(Reader):
 
     def __init__(self, paths: Sequence[Path], dtype: Any) -> None:
         self._paths, self._text_type = paths, pa.from_numpy_dtype(dtype)
-        self._format: Any = format_of(paths[0])
+        self._format: Any = find_format(paths[0])
         if not isinstance(self._format, ColumnFormat):
             raise TypeError(f"{str(paths[0])!r} holds arrays, not columns.")
         self.name = f"{str(paths[0])!r}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
@@ -78,15 +78,14 @@ class FileReader(Reader):
 
     def _read_files(self, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
         for path in self._paths:
-            with name_unreadable_file(path, self._format):
-                yield from self._format.read_batches(path, types)
+            with name_unreadable_file(path, self._format), self._format.open(path, types) as file:
+                yield from file.batches
 
     def _read_schema(self, path: Path) -> tuple[pa.Schema, int | None]:
         if path.stat().st_size == 0:
             raise ValueError(f"{str(path)!r} is empty.")
-        with name_unreadable_file(path, self._format):
-            schema, n_rows = self._format.read_schema(path)
-            return schema, n_rows
+        with name_unreadable_file(path, self._format), self._format.open(path, None) as file:
+            return file.schema, file.n_rows
 
     def _take_stamps(self) -> list[tuple[int, int]]:
         return [(stat.st_size, stat.st_mtime_ns) for stat in map(Path.stat, self._paths)]
@@ -122,13 +121,7 @@ class StreamReader(Reader):
 
 
 def open_reader(source: Any, dtype: Any) -> Reader:
-    """Return the reader of a list of paths, of a frame without its index, or of an object that streams Arrow.
-
-    Raises
-    ------
-    TypeError
-        If the source is none of these.
-    """
+    """Return the reader of a list of paths, of a frame without its index, or of an object that streams Arrow."""
     if isinstance(source, list) and all(isinstance(path, Path) for path in source):
         return FileReader(source, np.float32 if dtype is None else dtype)
     import narwhals as nw

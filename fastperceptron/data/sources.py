@@ -12,7 +12,7 @@ from fastperceptron.checks import Array, as_matrix, column_names
 from fastperceptron.data.array_dataset import ArrayDataset
 from fastperceptron.data.chunk_dataset import ChunksDataset
 from fastperceptron.data.dataset import Dataset
-from fastperceptron.data.formats import FORMATS, NPY, ArrayFormat, endings, format_of, load_arrays
+from fastperceptron.data.formats import FORMATS, NPY, ArrayFormat, endings, find_format, load_arrays
 
 if TYPE_CHECKING:
     from fastperceptron.data.column_dataset import ColumnsDataset
@@ -88,7 +88,7 @@ def dataset(
     kind = "a tuple of arrays"
     if isinstance(source, str | os.PathLike):
         paths = _find_files(os.fspath(source))
-        form = format_of(paths[0])
+        form = find_format(paths[0])
         if isinstance(form, ArrayFormat) and len(paths) > 1:
             raise ValueError(f"{os.fspath(source)!r} is {len(paths)} files: of {form.name} only one can be read.")
         source, kind = load_arrays(paths[0], form) if isinstance(form, ArrayFormat) else paths, form.name
@@ -107,7 +107,7 @@ def dataset(
 def dataset_for(names: tuple[str, ...] | None, source: str, target: Any = None, weight: Any = None) -> Dataset:
     """Return a data set of files with a model's features, if they have names; other columns are not read."""
     paths = _find_files(source)
-    if names is None or isinstance(format_of(paths[0]), ArrayFormat):
+    if names is None or isinstance(find_format(paths[0]), ArrayFormat):
         return dataset(source, target=target, weight=weight)
     return _columns_dataset().open_features(paths, names, target, weight)
 
@@ -149,30 +149,24 @@ def _find_files(source: str) -> list[Path]:
 def _of_tuple(source: tuple[Any, ...]) -> Dataset:
     if not 1 <= len(source) <= 3:
         raise ValueError(f"a tuple must be (X, y) or (X, y, weights), but has {len(source)} parts.")
-    X, y, weights = (*map(_load_if_path, source), None, None)[:3]
+    parts = [load_arrays(Path(part), NPY) if isinstance(part, str | os.PathLike) else part for part in source]
+    X, y, weights = (*parts, None, None)[:3]
     return ArrayDataset(as_matrix(X), y, weights, column_names(X))
-
-
-def _load_if_path(part: Any) -> Any:
-    return load_arrays(Path(part), NPY) if isinstance(part, str | os.PathLike) else part
 
 
 def _of_matrix(matrix: Array, target: Any, features: Sequence[Any] | None, weight: Any, cache_dir: Any) -> Dataset:
     matrix = as_matrix(matrix)
     n_columns = matrix.shape[1]
-    named = (("target", target), ("weight", weight))
+    named = ("target", target), ("weight", weight)
     special = [None if column is None else _number(column, n_columns, name) for name, column in named]
-    if features is None:
-        chosen = [column for column in range(n_columns) if column not in special]
-    else:
-        chosen = [_number(column, n_columns, "features") for column in features]
+    others = [column for column in range(n_columns) if column not in special]
+    chosen = others if features is None else [_number(column, n_columns, "features") for column in features]
     if not chosen:
         raise ValueError("there are no columns for features beside target and weight.")
     y, weights = (None if column is None else matrix[:, column] for column in special)
-    if chosen == list(range(chosen[0], chosen[-1] + 1)):
-        return ArrayDataset(matrix[:, chosen[0] : chosen[-1] + 1], y, weights)
-    if y is None:
-        return ArrayDataset(matrix[:, chosen], y, weights)
+    is_range = chosen == list(range(chosen[0], chosen[-1] + 1))
+    if is_range or y is None:
+        return ArrayDataset(matrix[:, slice(chosen[0], chosen[-1] + 1) if is_range else chosen], y, weights)
 
     # Scattered columns must be copied: into files, since the matrix may be larger than memory.
     def chunks() -> Iterator[tuple[Array, ...]]:

@@ -68,13 +68,7 @@ def _full(error: OSError, directory: Path, written: int) -> OSError:
 
 
 def spool_directory(cache_dir: Any = None) -> Path:
-    """Return the directory of temporary files: the given one, which must exist, the user's cache, or the system's.
-
-    Raises
-    ------
-    NotADirectoryError
-        If `cache_dir` is not a directory.
-    """
+    """Return the directory of temporary files: the given one, which must exist, the user's cache, or the system's."""
     if cache_dir is not None:
         directory = Path(cache_dir)
         if not directory.is_dir():

@@ -12,27 +12,30 @@ from fastperceptron.data.arrays import aligned_zeros, read_only
 from fastperceptron.data.dataset import Block, Dataset, Table
 from fastperceptron.data.generated import COMMON, VALUES, GeneratedCodes, GeneratedRows
 from fastperceptron.kernels import prediction, synthetic as kernels
+from fastperceptron.kernels.labels import MAX_CLASSES
 from fastperceptron.kernels.rows import padded_size
 
 # The standard deviation of the true w . x of two classes where noise is 1.
 SIGNAL = 2.0
-# Mean length, mean width and the triangular factor of the covariance, of the tutorial's 20 setosa and 26 versicolor.
+# Of the tutorial's 20 setosa and 26 versicolor: mean length and width in cm, and the covariance's Cholesky factor
+# (entries 00, 10 and 11).
 FLOWERS = {
     "setosa": (5.035, 3.48, 0.42708, 0.35665, 0.19672),
     "versicolor": (6.03462, 2.78462, 0.54914, 0.20059, 0.28481),
 }
-MAXIMUM_CLASSES, MAXIMUM_SPREAD = 256, 60
-ROWS_OF_BLOCK = 1 << 14
+MAX_SPREAD = 60
+# Rows per block that `blocks` yields.
+ROWS_PER_BLOCK = 1 << 14
 
 
 class SyntheticDataset(Dataset):
-    """A data set that is made as it is read, by any number of threads: nothing is stored.
+    """A data set that is made as it is read, by any number of threads, and not stored.
 
     Attributes
     ----------
     true_weights : ndarray of shape (n_features,) or (n_classes, n_features), or None
-        For the raw columns. The probability of the second of two classes is sigmoid(true_weights . x + true_bias), of
-        more than two they are the softmax. Without noise only the direction means something.
+        For the raw columns. The probability of the second of two classes is sigmoid(true_weights . x + true_bias); more
+        than two have the softmax. Without noise only the direction of the weights has a meaning.
     true_bias : float or ndarray of shape (n_classes,), or None
     """
 
@@ -47,28 +50,30 @@ class SyntheticDataset(Dataset):
 
     def blocks(self) -> Iterator[Block]:
         """Yield all rows once, in order."""
-        for start in range(0, self._rows.n_rows, ROWS_OF_BLOCK):
-            X, codes = self._rows.labelled(None, start, min(start + ROWS_OF_BLOCK, self._rows.n_rows))
+        for start in range(0, self._rows.n_rows, ROWS_PER_BLOCK):
+            X, codes = self._rows.labelled(None, start, min(start + ROWS_PER_BLOCK, self._rows.n_rows))
             yield Block(X, self.classes[codes], None)
 
-    def open_table(self, tell: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
+    def open_table(self, rows_read: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
         """Give the rows as a `Table`."""
         return nullcontext(Table(self._rows, self.classes, GeneratedCodes(self._rows)))
 
 
 class _LogisticRows(GeneratedRows):
-    """Normal columns, and labels by the logistic model; more than two classes by the multinomial one."""
+    """Normal columns with labels of the logistic model, or of the multinomial one for more than two classes."""
 
-    def __init__(self, size: tuple[int, int, int], seed: int, columns: tuple[float, Array], model: Array) -> None:
+    def __init__(
+        self, size: tuple[int, int, int], seed: int, columns: tuple[float, Array], model: Array, *, is_certain: bool
+    ) -> None:
         super().__init__(*size, seed)
         self._correlation, self._scales = columns
         self._is_plain = self._correlation == 0 and bool((self._scales == 1).all())
-        self._model, self.is_certain = model, False
+        self._model, self._is_certain = model, is_certain
 
     @property
     def identity(self) -> str:
         """What the rows are a function of."""
-        model = [self._correlation, self._scales.tolist(), self._model.tolist(), self.is_certain]
+        model = [self._correlation, self._scales.tolist(), self._model.tolist(), self._is_certain]
         return f"{super().identity} {model}"
 
     def make(self, places: range | Array) -> tuple[Array, Array]:
@@ -85,16 +90,15 @@ class _LogisticRows(GeneratedRows):
 
     def _codes(self, X: Array, places: range | Array) -> Array:
         codes, z = np.empty(len(X), np.uint8), np.empty((len(X), *self._model.shape[:-1]))
-        if z.ndim == 1:
+        if is_binary := z.ndim == 1:
             prediction.decision_values(X, self._model, z)
         else:
             prediction.class_decision_values(X, 0, self._model, z)
-        if self.is_certain:
-            codes[:] = z > 0 if z.ndim == 1 else z.argmax(axis=1)
-        elif z.ndim == 1:
-            kernels.draw_codes(z, self.words(places), codes)
+        if self._is_certain:
+            codes[:] = z > 0 if is_binary else z.argmax(axis=1)
         else:
-            kernels.draw_class_codes(z, self.words(places), codes)
+            draw: Any = kernels.draw_codes if is_binary else kernels.draw_class_codes
+            draw(z, self.words(places), codes)
         return codes
 
 
@@ -172,15 +176,15 @@ def synthetic(
     if informative > n_features:
         raise ValueError(f"informative must be at most n_features = {n_features}, but is {informative}.")
     n_classes = whole_number(n_classes, "n_classes", 2)
-    if n_classes > MAXIMUM_CLASSES:
-        raise ValueError(f"n_classes must be at most {MAXIMUM_CLASSES}, but is {n_classes}.")
+    if n_classes > MAX_CLASSES:
+        raise ValueError(f"n_classes must be at most {MAX_CLASSES}, but is {n_classes}.")
     correlation, noise = _in_range(correlation, "correlation"), 0.0 if noise == 0 else positive(noise, "noise")
     balance = _in_range(class_balance, "class_balance", is_zero_allowed=False)
     if n_classes > 2 and balance != 0.5:
         raise ValueError("class_balance is for two classes: more are about equally frequent.")
     spread = 0.0 if scale_spread == 0 else positive(scale_spread, "scale_spread")
-    if spread > MAXIMUM_SPREAD:
-        raise ValueError(f"scale_spread must be at most {MAXIMUM_SPREAD}, but is {spread:g}: float32 holds no more.")
+    if spread > MAX_SPREAD:
+        raise ValueError(f"scale_spread must be at most {MAX_SPREAD}, but is {spread:g}: float32 holds no more.")
     generator = np.random.default_rng(rng)
     weights = generator.standard_normal((1 if n_classes == 2 else n_classes, n_features))
     weights[:, informative:] = 0.0
@@ -196,8 +200,9 @@ def synthetic(
     model = aligned_zeros((*weights.shape[:-1], padded_size(n_features)), np.float64)
     model[..., :n_features], model[..., n_features] = weights, bias
     seed = int(generator.integers(1 << 64, dtype=np.uint64))
-    rows = _LogisticRows((n_rows, n_features, n_classes), seed, (correlation, scales), read_only(model))
-    rows.is_certain = noise == 0
+    rows = _LogisticRows(
+        (n_rows, n_features, n_classes), seed, (correlation, scales), read_only(model), is_certain=noise == 0
+    )
     return SyntheticDataset(rows, np.arange(n_classes), None, (weights, bias if n_classes > 2 else float(bias)))
 
 

@@ -73,7 +73,12 @@ BAD: dict[str, tuple[Callable[[Path], Any], dict[str, Any], type[Exception], str
         "a.parquet' has no rows",
     ),
     "folder without Parquet": (lambda folder: folder, {}, FileNotFoundError, r"no Parquet files \(.parquet, .pq\)"),
-    "unknown ending": (lambda folder: file_of("x", "a.xls", folder), {}, ValueError, "Known endings: .parquet"),
+    "unknown ending": (
+        lambda folder: file_of("x", "a.xls", folder),
+        {},
+        ValueError,
+        "a.xls': the known endings of files are .parquet",
+    ),
     "other columns": (
         lambda folder: differing(folder, {"a": [1.0], "c": [1.0], "y": [1]}),
         {},

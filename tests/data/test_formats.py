@@ -1,6 +1,7 @@
 """A file format is one entry of one table: whatever lists, finds, reads or writes files learns of it from there."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pyarrow import json as arrow_json
 import fastperceptron as fp
 from fastperceptron.commands import write_synthetic
 from fastperceptron.data import formats
-from fastperceptron.data.formats import ArrayFormat, ColumnFormat
+from fastperceptron.data.formats import ArrayFormat, ColumnFormat, OpenFile
 
 
 class LinesWriter:
@@ -31,13 +32,10 @@ class LinesWriter:
         table.to_pandas().to_json(self.file, orient="records", lines=True, double_precision=15)
 
 
-def read_batches(path: Path, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
-    yield from arrow_json.read_json(path).select(list(types)).to_batches()
-
-
-JSON_LINES = ColumnFormat(
-    "JSON", lambda path: (arrow_json.read_json(path).schema, None), read_batches, LinesWriter, is_in_folders=True
-)
+@contextmanager
+def open_lines(path: Path, types: dict[str, pa.DataType] | None) -> Iterator[OpenFile]:
+    table = arrow_json.read_json(path)
+    yield OpenFile(table.schema, None, iter(table.select(list(types or ())).to_batches()))
 
 
 def load_text(path: Path) -> np.ndarray:
@@ -46,7 +44,7 @@ def load_text(path: Path) -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(formats.FORMATS, ".jsonl", JSON_LINES)
+    monkeypatch.setitem(formats.FORMATS, ".jsonl", ColumnFormat("JSON", open_lines, LinesWriter, is_in_folders=True))
     monkeypatch.setitem(formats.FORMATS, ".txt", ArrayFormat("text", load_text))
 
 
@@ -76,7 +74,7 @@ def test_messages_list_a_new_format(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no Parquet or JSON files \(\.parquet, \.pq, \.jsonl\) in the folder"):
         fp.dataset(tmp_path)
     (tmp_path / "a.xls").touch()
-    with pytest.raises(ValueError, match=r"Known endings: \.parquet, .*\.npz, \.jsonl, \.txt\."):
+    with pytest.raises(ValueError, match=r"the known endings of files are \.parquet, .*\.npz, \.jsonl, \.txt\."):
         fp.dataset(tmp_path / "a.xls")
     with pytest.raises(ValueError, match=r"rows can be written as \.parquet, .*\.csv, \.jsonl\."):
         next(write_synthetic(tmp_path / "a.xls", 300, 3))
