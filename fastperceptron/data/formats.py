@@ -119,8 +119,8 @@ def _open_csv(path: Path, types: "dict[str, pa.DataType] | None") -> Iterator[Op
 
     options = None if types is None else csv.ConvertOptions(column_types=types, include_columns=list(types))
     try:
-        with pa.input_stream(str(path), compression="detect", buffer_size=1 << 20) as stream:
-            reader = csv.open_csv(stream, convert_options=options)
+        stream = pa.input_stream(str(path), compression="detect", buffer_size=1 << 20)
+        with stream, csv.open_csv(stream, convert_options=options) as reader:
             yield OpenFile(reader.schema, None, reader)
     except pa.ArrowInvalid as error:
         raise ValueError(f"{_first_ragged_row(path)}{error}") from error
@@ -174,6 +174,7 @@ def _load_npz(path: Path) -> "tuple[Array | None, ...]":
 
 
 def _writer(module: str, function: str, **options: Any) -> Callable[[Path, "pa.Schema"], Any]:
+    """Return `function` of a module, with options, such that the module is imported when it is called."""
     return lambda path, schema: getattr(importlib.import_module(module), function)(path, schema, **options)
 
 

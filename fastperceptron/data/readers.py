@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from fastperceptron.data.formats import ColumnFormat, cut_batch, find_format, name_unreadable_file
+from fastperceptron.data.formats import cut_batch, find_format, name_unreadable_file
 
 Item = TypeVar("Item")
 
@@ -43,20 +43,11 @@ class Reader(ABC):
 
 
 class FileReader(Reader):
-    """Files of one format, one after the other.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-    dtype : float32 or float64
-        What numbers in text files are read as. float64 rounded to float32 would be rounded twice.
-    """
+    """Files of one format, one after the other. Numbers in text are read as `dtype`: via float64 they round twice."""
 
     def __init__(self, paths: Sequence[Path], dtype: Any) -> None:
         self._paths, self._text_type = paths, pa.from_numpy_dtype(dtype)
-        self._format: Any = find_format(paths[0])
-        if not isinstance(self._format, ColumnFormat):
-            raise TypeError(f"{str(paths[0])!r} holds arrays, not columns.")
+        self._format = find_format(paths[0], "open", "files with columns end in")
         self.name = f"{str(paths[0])!r}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
         self.is_text, self._stamps = self._format.is_text, self._take_stamps()
         opened = [self._read_schema(path) for path in paths]
@@ -67,7 +58,7 @@ class FileReader(Reader):
         self.n_rows = sum(lengths) if len(lengths) == len(opened) else None
 
     def batches(self, columns: Sequence[str], numbers: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
-        """Yield the columns of all rows, in order; raise OSError if a file changes meanwhile."""
+        """Yield the columns of all rows, in order; raise OSError if a file has changed since it was opened."""
         self._check_unchanged()
         types = {name: self.schema.field(name).type for name in columns}
         if self.is_text:
@@ -97,7 +88,7 @@ class FileReader(Reader):
 
 
 class StreamReader(Reader):
-    """An object with the Arrow PyCapsule interface (``__arrow_c_stream__``): a table, or a reader of a database."""
+    """An object with the Arrow PyCapsule interface, ``__arrow_c_stream__``: a table, or a reader of a database."""
 
     def __init__(self, source: Any) -> None:
         self._source, self.name = source, f"the {type(source).__name__}"

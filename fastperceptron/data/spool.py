@@ -42,7 +42,7 @@ class _RawFile:
                 written = self._file.write(content)
                 content, self.size = content[written:], self.size + written
         except OSError as error:
-            raise _full(error, self._directory, self.size) from error
+            raise _explain_full(error, self._directory, self.size) from error
 
     def map(self) -> Array:
         """Return a 1-d array that maps what was written."""
@@ -56,14 +56,14 @@ class _RawFile:
         self._file.close()
 
 
-def _full(error: OSError, directory: Path, written: int) -> OSError:
+def _explain_full(error: OSError, directory: Path, written: int) -> OSError:
     if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return error
     free = shutil.disk_usage(directory).free
     return OSError(
         error.errno,
         f"no room for decoded rows in {os.fspath(directory)!r}: {written / 1e9:.3g} GB are written, more are to "
-        f"come (4 or 8 bytes a value), and {free / 1e9:.3g} GB are free. Pass a cache_dir with more room.",
+        f"come (4 or 8 bytes per value), and {free / 1e9:.3g} GB are free. Pass a cache_dir with more room.",
     )
 
 
@@ -109,7 +109,6 @@ class DecodedDataset(Dataset):
             for start in range(0, class_numbers.size, CODES_AT_A_TIME):
                 part = slice(start, start + CODES_AT_A_TIME)
                 class_numbers[part] = numbers[class_numbers[part]]
-            X = ArrayRows(rows.map().reshape(-1, self.n_features))
-            yield Table(
-                X, classes, read_only(class_numbers), read_only(weights.map()) if weights.size else None, counts
-            )
+            X = rows.map().reshape(-1, self.n_features)
+            row_weights = read_only(weights.map()) if weights.size else None  # writable ones compile other kernels
+            yield Table(ArrayRows(X), classes, read_only(class_numbers), row_weights, counts)

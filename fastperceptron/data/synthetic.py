@@ -1,4 +1,4 @@
-"""Synthetic data of any size: `synthetic`, whose true weights are known, and `two_flowers`, the tutorial's clouds."""
+"""Synthetic data of any size: `synthetic`, with known true weights, and `two_flowers`, like the tutorial's flowers."""
 
 import math
 from collections.abc import Iterator
@@ -23,6 +23,7 @@ FLOWERS = {
     "setosa": (5.035, 3.48, 0.42708, 0.35665, 0.19672),
     "versicolor": (6.03462, 2.78462, 0.54914, 0.20059, 0.28481),
 }
+# Orders of magnitude between the columns' deviations that float32 can hold.
 MAX_SPREAD = 60
 # Rows per block that `blocks` yields.
 ROWS_PER_BLOCK = 1 << 14
@@ -72,12 +73,12 @@ class _LogisticRows(GeneratedRows):
 
     @property
     def identity(self) -> str:
-        """What the rows are a function of."""
+        """All that the rows are a function of."""
         model = [self._correlation, self._scales.tolist(), self._model.tolist(), self._is_certain]
         return f"{super().identity} {model}"
 
     def make(self, places: range | Array) -> tuple[Array, Array]:
-        """Return the rows of these numbers and their class numbers."""
+        """Return the rows with these numbers and their class numbers."""
         X = self.normals(places, VALUES, self.n_features)
         if not self._is_plain:
             common = np.zeros(len(X), np.float32)
@@ -103,10 +104,10 @@ class _LogisticRows(GeneratedRows):
 
 
 class _FlowerRows(GeneratedRows):
-    """Length and width of flowers of two kinds, each a normal cloud."""
+    """Length and width, in cm, of flowers of two kinds, each normally distributed."""
 
     def make(self, places: range | Array) -> tuple[Array, Array]:
-        """Return the rows of these numbers and their class numbers."""
+        """Return the rows with these numbers and their class numbers."""
         elements = self.normals(places, VALUES, 2)
         X, codes = np.empty_like(elements), np.empty(len(elements), np.uint8)
         kernels.flower_rows(elements, self.words(places), np.array([*FLOWERS.values()], np.float32), X, codes)
@@ -127,27 +128,27 @@ def synthetic(
 ) -> SyntheticDataset:
     """Return a data set of normal columns whose labels follow a logistic model with known weights.
 
-    Each row is a function of the seed and its number, so that a billion rows take no memory, and any part of them is
-    the same however it is asked for. Values are float32.
+    Each row is a function of the seed and its number: a billion rows take no memory, and a row is the same whichever
+    rows it is read with. Values are float32.
 
     Parameters
     ----------
     n_rows, n_features : int
     informative : int, optional
-        Only the first so many features have a weight other than 0; all by default.
+        The number of features, from the first, with a weight other than 0; all by default.
     correlation : float
-        Of each pair of columns: from 0 to below 1.
+        The correlation of each pair of columns: from 0 to below 1.
     scale_spread : float
-        Orders of magnitude between the deviations of the first and the last column, around 1.
+        Orders of magnitude between the standard deviations of the first and the last column, around 1; at most 60.
     noise : float
-        The labels are those of w . x + b + noise * e > 0, where e is standard logistic (of more than two classes the
-        largest of w_k . x + noise * e_k, where e_k is standard Gumbel). w . x has a deviation of 2. Without noise the
-        classes can be told apart without an error.
+        The label is 1 where w . x + b + noise * e > 0, with e standard logistic; of more than two classes, it is the k
+        with the largest w_k . x + noise * e_k, with e_k standard Gumbel. w . x has a standard deviation of 2. Without
+        noise the classes are linearly separable.
     class_balance : float
-        The share of the second of two classes. More classes are about equally frequent.
+        The share of the second of two classes. More than two classes are about equally frequent.
     n_classes : int
         Labels are 0 to n_classes - 1.
-    rng : None, int, numpy.random.Generator or what else numpy.random.default_rng takes
+    rng : None, int, numpy.random.Generator or another seed of numpy.random.default_rng
 
     Returns
     -------
@@ -209,17 +210,18 @@ def synthetic(
 def two_flowers(n_rows: int, rng: Any = None) -> SyntheticDataset:
     """Return a data set like the tutorial's: sepal length and width, in cm, of setosa and versicolor irises.
 
-    Each kind is a normal cloud with the means, deviations and correlation of the tutorial's flowers, and half the rows.
+    Each kind is normally distributed with the means, standard deviations and correlation of the tutorial's flowers, and
+    has half the rows.
 
     Parameters
     ----------
     n_rows : int
-    rng : None, int, numpy.random.Generator or what else numpy.random.default_rng takes
+    rng : None, int, numpy.random.Generator or another seed of numpy.random.default_rng
 
     Returns
     -------
     SyntheticDataset
-        Whose true weights are not known: the clouds differ in more than their means.
+        Its true weights are None: the two distributions differ in more than their means.
 
     Examples
     --------

@@ -312,7 +312,7 @@ def test_a_full_disk_says_how_much_was_written_and_is_free(tmp_path: Path) -> No
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert re.search(
-        r"no room for decoded rows in '.*': [\d.e-]+ GB are written, more are to come \(4 or 8 bytes a value\), and "
+        r"no room for decoded rows in '.*': [\d.e-]+ GB are written, more are to come \(4 or 8 bytes per value\), and "
         r"[\d.]+ GB are free. Pass a cache_dir with more room.",
         done.stderr,
     )
