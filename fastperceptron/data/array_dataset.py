@@ -16,7 +16,7 @@ VALUES_PER_BLOCK = 1 << 20
 
 
 class ArrayDataset(Dataset):
-    """Rows of shape (n_rows, n_features) with labels and weights of shape (n_rows,); else it raises ValueError."""
+    """Rows of shape (n_rows, n_features) with labels and weights of shape (n_rows,); others raise ValueError."""
 
     def __init__(
         self, X: Array, y: Any = None, weights: Any = None, feature_names: tuple[str, ...] | None = None

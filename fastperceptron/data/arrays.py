@@ -114,7 +114,7 @@ class ArrayRows(Rows):
         return bool(X.dtype == self.dtype and X.flags.c_contiguous and X.flags.aligned)
 
     def rows_at(self, places: range | Array) -> Array:
-        """Return the rows with these numbers: of an array a copy, of a range a copy only if they must be converted."""
+        """Return the rows with these numbers; those of a range are copied only where they must be converted."""
         if isinstance(places, range):
             return read_only(self._convert(self._X[places.start : places.stop]))
         if not self.is_in_place:

@@ -27,7 +27,7 @@ class ChunksDataset(DecodedDataset):
         first = next(iter(chunks), None)
         if first is None:
             raise ValueError("the generator gave no chunks: at least two rows are needed.")
-        self._first = _block(first, 0)
+        self._first = _as_block(first, 0)
         self._is_unread = True
         self.n_features, self.dtype = self._first.X.shape[1], np.dtype(rows_dtype(self._first.X.dtype))
 
@@ -44,7 +44,7 @@ class ChunksDataset(DecodedDataset):
             )
         n_rows = 0
         for number, chunk in enumerate(chunks):
-            block = chunk if isinstance(chunk, Block) else _block(chunk, number)
+            block = chunk if isinstance(chunk, Block) else _as_block(chunk, number)
             if len(block.X) == 0:
                 continue
             self._check_alike(block, number)
@@ -65,7 +65,7 @@ class ChunksDataset(DecodedDataset):
             raise ValueError(f"chunk {number} and the first one differ in whether they have weights.")
 
 
-def _block(chunk: Any, number: int) -> Block:
+def _as_block(chunk: Any, number: int) -> Block:
     """Return a chunk as a block of rows; `number` is the chunk's, for errors."""
     if not isinstance(chunk, tuple | list) or len(chunk) not in (2, 3):
         raise TypeError(f"chunk {number} must be (X, y) or (X, y, weights), but is a {type(chunk).__name__}.")

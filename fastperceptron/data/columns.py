@@ -53,8 +53,8 @@ class Columns:
 
     def block(self, batch: pa.RecordBatch, first_row: int) -> Block:
         """Return a batch as rows, labels and weights; `first_row` is the number of its first row, for errors."""
-        columns = {name: _values(batch.column(name), name, first_row) for name in self.names}
-        coded = {name: _coded(columns[name]) for name in {f.column for f in self.features if f.level is not None}}
+        columns = {name: _column_values(batch.column(name), name, first_row) for name in self.names}
+        coded = {name: _as_coded(columns[name]) for name in {f.column for f in self.features if f.level is not None}}
         sources = [columns[f.column] if f.level is None else _is_level(coded[f.column], f.level) for f in self.features]
         X = np.empty((batch.num_rows, len(sources)), self.dtype)
         staged = np.empty((len(sources), min(batch.num_rows, ROWS_AT_A_TIME)), self.dtype)
@@ -63,10 +63,10 @@ class Columns:
             for number, source in enumerate(sources):
                 staged[number, : len(rows)] = source[start : start + ROWS_AT_A_TIME]
             rows_of_columns(staged, rows)
-        y = None if self.target is None else _plain(columns[self.target])
+        y = None if self.target is None else _as_array(columns[self.target])
         if self.weight is None:
             return Block(X, y, None)
-        return Block(X, y, as_weights(_plain(columns[self.weight]), self.weight, first_row))
+        return Block(X, y, as_weights(_as_array(columns[self.weight]), self.weight, first_row))
 
 
 class _Coded(NamedTuple):
@@ -76,7 +76,7 @@ class _Coded(NamedTuple):
     codes: Array
 
 
-def _values(column: pa.Array, name: str, first_row: int) -> Any:
+def _column_values(column: pa.Array, name: str, first_row: int) -> Any:
     """Return a column of text as `_Coded`, any other one as an array; or raise ValueError at the first null."""
     if column.null_count:
         row = first_row + int(column.is_null().to_numpy(zero_copy_only=False).argmax())
@@ -93,23 +93,23 @@ def _values(column: pa.Array, name: str, first_row: int) -> Any:
     return _Coded([str(value) for value in column.dictionary.to_pylist()], column.indices.to_numpy())
 
 
-def _coded(source: Any) -> _Coded:
+def _as_coded(source: Any) -> _Coded:
     if isinstance(source, _Coded):
         return source
     values, codes = np.unique(source, return_inverse=True)
-    return _Coded([_level(value) for value in values.tolist()], codes)
+    return _Coded([_level_name(value) for value in values.tolist()], codes)
 
 
 def _is_level(source: _Coded, level: str) -> Array:
     return np.array([value == level for value in source.values], bool)[source.codes]
 
 
-def _level(value: Any) -> str:
+def _level_name(value: Any) -> str:
     """Return a level's name: 3 and 3.0 have the same, since file formats differ in their types."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _plain(source: Any) -> Array:
+def _as_array(source: Any) -> Array:
     return np.array(source.values, str)[source.codes] if isinstance(source, _Coded) else np.asarray(source)
 
 
@@ -146,7 +146,7 @@ def choose_columns(
         chosen = [_find(schema, name, "features") for name in features]
     for name in chosen:
         if name not in levels and not _may_be_number(reader, name):
-            raise TypeError(_not_numeric(reader, name, [other for other in chosen if other != name]))
+            raise TypeError(_not_numeric_message(reader, name, [other for other in chosen if other != name]))
     if not chosen:
         raise ValueError(f"{reader.name} has no columns for features beside target and weight.")
     levels |= _read_levels(reader, [name for name in chosen if name in levels and levels[name] is None])
@@ -165,7 +165,7 @@ def columns_for(reader: Reader, names: Iterable[str], target: Any, weight: Any, 
     """
     schema = reader.schema
     target, weight = _find_roles(schema, target, weight)
-    features = [_feature(schema, name) for name in names]
+    features = [_feature_of(schema, name) for name in names]
     for feature in features:
         if feature.level is None and not _may_be_number(reader, feature.column):
             kind = schema.field(feature.column).type
@@ -175,13 +175,13 @@ def columns_for(reader: Reader, names: Iterable[str], target: Any, weight: Any, 
     return Columns(tuple(features), target, weight, _dtype(reader, features, dtype))
 
 
-def _feature(schema: pa.Schema, name: str) -> Feature:
+def _feature_of(schema: pa.Schema, name: str) -> Feature:
     if name in schema.names:
         return Feature(name, name)
     for at in range(len(name) - 1, -1, -1):  # a column's own name may contain "=", too
         if name[at] == "=" and name[:at] in schema.names:
             return Feature(name, name[:at], name[at + 1 :])
-    raise _no_column(schema, name, "feature")
+    raise _unknown_column(schema, name, "feature")
 
 
 def _find_roles(schema: pa.Schema, target: Any, weight: Any) -> list[str | None]:
@@ -199,12 +199,12 @@ def _find(schema: pa.Schema, name: Any, role: str) -> str:
         return str(name)
     if isinstance(name, str) and name.lstrip("-").isdigit():
         return _find(schema, int(name), role)
-    raise _no_column(schema, name, role)
+    raise _unknown_column(schema, name, role)
 
 
-def _no_column(schema: pa.Schema, name: Any, role: str) -> ValueError:
+def _unknown_column(schema: pa.Schema, name: Any, role: str) -> ValueError:
     near = difflib.get_close_matches(str(name), schema.names, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"the columns are {_listed(schema.names)}."
+    hint = f"did you mean {near[0]!r}?" if near else f"the columns are {_format_names(schema.names)}."
     return ValueError(f"{role}: there is no column {name!r}; {hint}")
 
 
@@ -220,7 +220,7 @@ def _given_levels(schema: pa.Schema, categorical: Any, others: set[Any]) -> dict
         )
     given = categorical if isinstance(categorical, dict) else dict.fromkeys(categorical)
     return {
-        _find(schema, name, "categorical"): None if levels is None else tuple(map(_level, levels))
+        _find(schema, name, "categorical"): None if levels is None else tuple(map(_level_name, levels))
         for name, levels in given.items()
     }
 
@@ -231,7 +231,7 @@ def _read_levels(reader: Reader, names: Sequence[str]) -> dict[str, tuple[str, .
     first_row = 0
     for batch in reader.batches(names) if names else ():
         for name in names:
-            coded = _coded(_values(batch.column(name), name, first_row))
+            coded = _as_coded(_column_values(batch.column(name), name, first_row))
             levels[name].update(coded.values[code] for code in np.unique(coded.codes))
         first_row += batch.num_rows
     return {name: tuple(sorted(found)) for name, found in levels.items()}
@@ -245,13 +245,13 @@ def _dtype(reader: Reader, features: Iterable[Feature], dtype: Any) -> np.dtype:
     return np.dtype(np.float64 if np.float64 in kinds else np.float32)
 
 
-def _not_numeric(reader: Reader, name: str, others: list[str]) -> str:
+def _not_numeric_message(reader: Reader, name: str, others: list[str]) -> str:
     kind = reader.schema.field(name).type
-    ways = f"leave it out (features={_listed(others)})"
+    ways = f"leave it out (features={_format_names(others)})"
     if _is_text(kind):
         ways += f", code its levels (categorical=[{name!r}] or 'auto')"
     return f"column {name!r} of {reader.name} is no feature, since its type is {kind}: {ways}, or make it the target."
 
 
-def _listed(names: Sequence[str]) -> str:
+def _format_names(names: Sequence[str]) -> str:
     return f"[{', '.join(map(repr, names[:12]))}{', ...' if len(names) > 12 else ''}]"

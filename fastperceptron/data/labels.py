@@ -70,7 +70,7 @@ def _labels_of_objects(labels: Array, name: str, first_row: int) -> Array:
     for row, label in enumerate(labels, first_row):
         # pandas' NA has no truth value, so it is recognised by its type.
         if label is None or type(label).__name__ in ("NAType", "NaTType") or label != label:  # noqa: PLR0124  # NaN is not itself
-            raise _missing(label, row, name)
+            raise _missing_label(label, row, name)
         kinds.setdefault("strings" if isinstance(label, str) else "others", row)
     if len(kinds) == 2:
         raise TypeError(
@@ -80,14 +80,14 @@ def _labels_of_objects(labels: Array, name: str, first_row: int) -> Array:
     return converted if converted.ndim == 1 else labels
 
 
-def _missing(label: Any, row: int, name: str) -> ValueError:
+def _missing_label(label: Any, row: int, name: str) -> ValueError:
     return ValueError(f"{name} holds {label!r} in row {row}: drop rows without a label first.")
 
 
 def _check_finite(labels: Array, rows: Array | slice, name: str = "y", first_row: int = 0) -> None:
     if labels.dtype.kind == "f" and not np.isfinite(labels[rows]).all():
         row = int(np.arange(labels.size)[rows][~np.isfinite(labels[rows])].min())
-        raise _missing(labels[row].item(), first_row + row, name)
+        raise _missing_label(labels[row].item(), first_row + row, name)
 
 
 def encode_classes(y: Any, n_rows: int, classes: Array | None = None) -> Labels:
@@ -128,7 +128,7 @@ def encode_classes(y: Any, n_rows: int, classes: Array | None = None) -> Labels:
     classes, numbers = _order(labels, found, classes)
     counts = np.zeros(classes.size, np.int64)
     np.add.at(counts, numbers, found.counts)
-    return Labels(classes, read_only(_renumbered(found.codes, numbers, classes.size)), counts)
+    return Labels(classes, read_only(_renumber(found.codes, numbers, classes.size)), counts)
 
 
 def _given_as_codes(labels: Array, classes: Array | None) -> Labels | None:
@@ -201,11 +201,13 @@ def _order(labels: Array, found: Distinct, classes: Array | None) -> tuple[Array
     numbers = np.array([number_of.get(label, -1) for label in values.tolist()])
     if (numbers < 0).any():
         row = int(found.first_rows[numbers < 0].min())
-        raise ValueError(f"y holds {labels[row].item()!r} in row {row}, but the model knows [{_listed(classes, 20)}].")
+        raise ValueError(
+            f"y holds {labels[row].item()!r} in row {row}, but the model knows [{_format_classes(classes, 20)}]."
+        )
     return classes, numbers
 
 
-def _renumbered(codes: Array, numbers: Array, n_classes: int) -> Array:
+def _renumber(codes: Array, numbers: Array, n_classes: int) -> Array:
     dtype = np.uint8 if n_classes <= MAX_CLASSES else np.uint16 if n_classes <= 1 << 16 else np.int32
     if codes.dtype != np.uint8 or dtype is not np.uint8:
         return numbers[codes].astype(dtype)
@@ -214,7 +216,7 @@ def _renumbered(codes: Array, numbers: Array, n_classes: int) -> Array:
     return codes
 
 
-def _listed(classes: Array, limit: int) -> str:
+def _format_classes(classes: Array, limit: int) -> str:
     return ", ".join(repr(label) for label in classes[:limit].tolist()) + (", ..." if classes.size > limit else "")
 
 
@@ -236,7 +238,7 @@ def one_class_only(label: Any) -> ValueError:
 def check_two(found: Array, classes: Array | None = None) -> None:
     """Raise ValueError if there are more than two classes, or they are not those of a model."""
     if found.size > 2:
-        raise ValueError(f"y holds {found.size} classes ({_listed(found, 5)}), but one neuron tells two apart.")
+        raise ValueError(f"y holds {found.size} classes ({_format_classes(found, 5)}), but one neuron tells two apart.")
     if classes is not None and not np.array_equal(found, classes):
         raise ValueError(f"y holds the classes {found.tolist()}, but the model knows {classes.tolist()}.")
 

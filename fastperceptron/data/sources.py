@@ -94,13 +94,13 @@ def dataset(
         source, kind = load_arrays(paths[0], form) if isinstance(form, ArrayFormat) else paths, form.name
     if isinstance(source, tuple):
         _refuse(kind, **columns, dtype=dtype)
-        return _of_tuple(source)
+        return _tuple_dataset(source)
     if not hasattr(source, "__arrow_c_stream__") and (callable(source) or isinstance(source, Iterator)):
         _refuse("chunks", **columns, dtype=dtype)
         return ChunksDataset(source, cache_dir)
     if isinstance(source, np.ndarray):
         _refuse("an array", dtype=dtype, categorical=categorical)
-        return _of_matrix(source, target, features, weight, cache_dir)
+        return _matrix_dataset(source, target, features, weight, cache_dir)
     return _columns_dataset().open(source, columns, dtype, cache_dir)
 
 
@@ -146,7 +146,7 @@ def _find_files(source: str) -> list[Path]:
     return found
 
 
-def _of_tuple(source: tuple[Any, ...]) -> Dataset:
+def _tuple_dataset(source: tuple[Any, ...]) -> Dataset:
     if not 1 <= len(source) <= 3:
         raise ValueError(f"a tuple must be (X, y) or (X, y, weights), but has {len(source)} parts.")
     parts = [load_arrays(Path(part), NPY) if isinstance(part, str | os.PathLike) else part for part in source]
@@ -154,13 +154,13 @@ def _of_tuple(source: tuple[Any, ...]) -> Dataset:
     return ArrayDataset(as_matrix(X), y, weights, column_names(X))
 
 
-def _of_matrix(matrix: Array, target: Any, features: Sequence[Any] | None, weight: Any, cache_dir: Any) -> Dataset:
+def _matrix_dataset(matrix: Array, target: Any, features: Sequence[Any] | None, weight: Any, cache_dir: Any) -> Dataset:
     matrix = as_matrix(matrix)
     n_columns = matrix.shape[1]
     named = ("target", target), ("weight", weight)
-    special = [None if column is None else _number(column, n_columns, name) for name, column in named]
+    special = [None if column is None else _column_number(column, n_columns, name) for name, column in named]
     others = [column for column in range(n_columns) if column not in special]
-    chosen = others if features is None else [_number(column, n_columns, "features") for column in features]
+    chosen = others if features is None else [_column_number(column, n_columns, "features") for column in features]
     if not chosen:
         raise ValueError("there are no columns for features beside target and weight.")
     y, weights = (None if column is None else matrix[:, column] for column in special)
@@ -177,7 +177,7 @@ def _of_matrix(matrix: Array, target: Any, features: Sequence[Any] | None, weigh
     return ChunksDataset(chunks, cache_dir)
 
 
-def _number(column: Any, n_columns: int, name: str) -> int:
+def _column_number(column: Any, n_columns: int, name: str) -> int:
     if isinstance(column, str) and column.lstrip("-").isdigit():
         column = int(column)
     if not isinstance(column, int | np.integer) or not -n_columns <= column < n_columns:

@@ -1,5 +1,7 @@
 """A file format is one entry of one table: whatever lists, finds, reads or writes files learns of it from there."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,6 +80,25 @@ def test_messages_list_a_new_format(tmp_path: Path) -> None:
         fp.dataset(tmp_path / "a.xls")
     with pytest.raises(ValueError, match=r"rows can be written as \.parquet, .*\.csv, \.jsonl\."):
         next(write_synthetic(tmp_path / "a.xls", 300, 3))
+
+
+WITHOUT_PYARROW = """
+import sys
+sys.modules["pyarrow"] = None
+import numpy as np, fastperceptron as fp
+X, y = fp.synthetic(100, 2, rng=0).arrays()
+np.savez("a.npz", X=X, y=y)
+for source in ((X, y), lambda: iter([(X, y)]), "a.npz"):
+    assert fp.dataset(source).arrays()[0].tobytes() == X.tobytes()
+fp.dataset("a.csv")
+"""
+
+
+def test_only_columns_need_pyarrow(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,0\n")
+    command = [sys.executable, "-c", WITHOUT_PYARROW]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "needs the packages pyarrow and narwhals: pip install 'fastperceptron[files]'" in done.stderr
 
 
 def test_a_broken_file_of_a_new_format_is_named(tmp_path: Path) -> None:
