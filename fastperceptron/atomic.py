@@ -1,4 +1,4 @@
-"""Files that are whole at every instant: the old content or the new, never a part of either."""
+"""Atomic replacement of files: a reader finds the old content or the new, never a part of either."""
 
 import contextlib
 import glob
@@ -11,14 +11,16 @@ TEMPORARY = ".part"
 
 
 @contextlib.contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """Give the path of a temporary file, which replaces the file at `path` at the end, unless there is an error."""
-    temporary = _temporary_beside(path)
+def replace_file(path: Path) -> Iterator[Path]:
+    """Give the path of a temporary file, which replaces the file at `path` at the end unless there is an error."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"):
+        _remove_if_abandoned(left)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         yield temporary
         _flush(temporary)
         os.replace(temporary, path)
-        if os.name == "posix":  # elsewhere folders cannot be opened
+        if os.name == "posix":  # folders cannot be opened elsewhere
             _flush(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -29,22 +31,16 @@ def replaced(path: Path) -> Iterator[Path]:
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace the file at `path` by `content`, or leave the old one untouched and raise OSError.
 
-    Written to a temporary file beside it, flushed to the disk, then renamed over it (POSIX rename is atomic), and the
-    folder flushed, so that a power cut does not bring the old one back. A temporary file that a killed process has left
-    is removed by the next call.
+    The content is written to a temporary file in the same folder and flushed to the disk; the file is renamed (POSIX
+    rename is atomic) and the folder flushed, so that a power cut does not bring the old file back. The next call
+    removes a temporary file that a killed process has left.
     """
-    with replaced(path) as temporary:
+    with replace_file(path) as temporary:
         _write_whole(temporary, content)
 
 
-def _temporary_beside(path: Path) -> Path:
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"):
-        _remove_if_abandoned(left)
-    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
-
-
 def _write_whole(path: Path, content: bytes) -> None:
-    # Not tempfile: its files are for the owner's eyes only, and a saved model has the usual permissions.
+    # Not tempfile: only the owner can read its files, and a saved model must have the usual permissions.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         rest = memoryview(content)
@@ -63,7 +59,7 @@ def _flush(file_or_folder: Path) -> None:
 
 
 def _remove_if_abandoned(temporary: Path) -> None:
-    """Remove a temporary file whose process is no more."""
+    """Remove a temporary file whose process has ended."""
     with contextlib.suppress(OSError, ValueError):
         process = int(temporary.name.split(".")[-3])
         if not _is_alive(process):
@@ -72,7 +68,7 @@ def _remove_if_abandoned(temporary: Path) -> None:
 
 def _is_alive(process: int) -> bool:
     if os.name != "posix":
-        return True  # there, a signal of 0 would end it
+        return True  # os.kill with signal 0 would end the process there
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -13,10 +13,13 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit("the command line needs more packages: pip install 'fastperceptron[cli]'") from error
 
+from fastperceptron.data.formats import FORMATS, endings
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
-Data = Annotated[
-    str, typer.Argument(help="A file (.parquet, .arrow, .feather, .csv, .csv.gz, .npy), folder or pattern.")
+Data = Annotated[str, typer.Argument(help=f"A file ({', '.join(FORMATS)}), folder or pattern.")]
+Written = Annotated[
+    Path, typer.Option("--output", "-o", help=f"The file to write ({', '.join(endings('open_writer'))}).")
 ]
 ModelFile = Annotated[Path, typer.Argument(help="A model that `train` has written.")]
 Categorical = Annotated[
@@ -90,7 +93,7 @@ def train(
 def predict(
     model: ModelFile,
     data: Data,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .parquet or .csv file to write.")],
+    output: Written,
 ) -> None:
     """Write the predicted class of each row, and the probability of each class."""
     from fastperceptron.commands import write_predictions
@@ -124,7 +127,7 @@ def show(model: ModelFile) -> None:
 
 @app.command()
 def synthesize(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .parquet, .arrow or .csv file to write.")],
+    output: Written,
     rows: Annotated[int, typer.Option("--rows", "-n", parser=_count, help="How many: 100000, 1e6, 250k, 100M, 1G.")],
     features: Annotated[int, typer.Option("--features", "-d", min=1, help="How many columns.")],
     classes: Annotated[int, typer.Option(min=2, max=256, help="How many classes.")] = 2,

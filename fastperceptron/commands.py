@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from fastperceptron.atomic import replaced
+from fastperceptron.atomic import replace_file
 from fastperceptron.data.dataset import Dataset
+from fastperceptron.data.formats import find_format
 from fastperceptron.data.holdout import Part
 from fastperceptron.data.sources import dataset, dataset_for
 from fastperceptron.data.synthetic import synthetic
@@ -57,7 +58,7 @@ def train_model(
         lines += [f"On the {evaluation.n_rows:,} rows held out:", *_judged(evaluation)]
         found["holdout"] = evaluation.as_dict()
     if report is not None:
-        with replaced(report) as temporary:
+        with replace_file(report) as temporary:
             temporary.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         lines.append(f"Report: {report}")
     return iter(lines)
@@ -121,7 +122,7 @@ def write_predictions(model_path: Path, source: str, output: Path) -> int:
     names = ["prediction", *(f"p({label})" for label in model.classes.tolist())]
     kind = pa.array(model.classes[:1]).type
     schema = pa.schema([(names[0], kind), *((name, pa.float64()) for name in names[1:])])
-    with replaced(output) as temporary, _table_writer(output, temporary, schema) as write:
+    with replace_file(output) as temporary, _table_writer(output, temporary, schema) as write:
         for block in model.aligned(_rows_for(model, source)).blocks():
             p = model.predict_proba(block.X)
             write([model.predict(block.X), *np.ascontiguousarray(p.T)])
@@ -134,20 +135,7 @@ def _table_writer(output: Path, temporary: Path, schema: Any) -> Iterator[Callab
     """Give the function that appends columns to a table in a file of the format that `output` names."""
     import pyarrow as pa
 
-    name = output.name.lower()
-    if name.endswith((".parquet", ".pq")):
-        from pyarrow import parquet
-
-        writer: Any = parquet.ParquetWriter(temporary, schema, compression="snappy", use_dictionary=False)
-    elif name.endswith(".csv"):
-        from pyarrow import csv
-
-        writer = csv.CSVWriter(temporary, schema)
-    elif name.endswith((".arrow", ".feather", ".ipc")):
-        writer = pa.ipc.new_file(temporary, schema)
-    else:
-        raise ValueError(f"{str(output)!r}: rows can be written as .parquet, .arrow or .csv.")
-    with writer:
+    with find_format(output, "open_writer", "rows can be written as").open_writer(temporary, schema) as writer:
         yield lambda columns: writer.write_table(
             pa.Table.from_arrays([pa.array(each) for each in columns], schema=schema)
         )
@@ -169,7 +157,7 @@ def evaluate_model(
 
         figure = Figure(figsize=(5.2, 5.2), dpi=110, layout="constrained")
         plot_calibration(evaluation.calibration, ax=figure.subplots())
-        with replaced(plot) as temporary:
+        with replace_file(plot) as temporary:
             figure.savefig(temporary, format=plot.suffix.lstrip(".") or "png")
     return iter([f"{evaluation.n_rows:,} rows", *_judged(evaluation), *([f"Picture: {plot}"] if plot else [])])
 
@@ -197,15 +185,15 @@ def write_synthetic(output: Path, n_rows: int, n_features: int, **options: Any) 
     names = [f"x{number}" for number in range(n_features)]
     schema = pa.schema([*((name, pa.float32()) for name in names), ("y", pa.uint8())])
     with (
-        replaced(output) as temporary,
+        replace_file(output) as temporary,
         _table_writer(output, temporary, schema) as write,
         data.open_table() as table,
-        _progress(n_rows) as tell,
+        _progress(n_rows) as rows_written,
     ):
         for start in range(0, n_rows, ROW_GROUP):
             X, codes = table.rows.labelled(table.codes, start, min(start + ROW_GROUP, n_rows))
             write([*np.ascontiguousarray(X.T), codes])
-            tell(len(X))
+            rows_written(len(X))
     yield f"{n_rows:,} rows of {n_features} features written to {output}; the target is y."
     for label, weights, bias in _truth(data):
         yield f"true weights{label}: {' '.join(f'{weight:.6g}' for weight in weights)}, bias {bias:.6g}"

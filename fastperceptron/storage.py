@@ -1,6 +1,6 @@
-"""Models on disk: one safetensors file, never pickle, so that a model from a stranger runs no code.
+"""Models and checkpoints on disk: one safetensors file, never pickle, since loading a pickle may run foreign code.
 
-Numbers are tensors, to the bit; labels are a tensor too, or JSON in the metadata where they are strings.
+Numbers are stored as tensors, without rounding; labels too, or as JSON in the metadata where they are strings.
 """
 
 import json
@@ -28,7 +28,7 @@ def _safetensors() -> Any:
 
 
 def save_tensors(path: str | os.PathLike[str], tensors: dict[str, Array], described: dict[str, Any]) -> None:
-    """Write arrays and a JSON-able description to `path`, atomically."""
+    """Write arrays and a description that JSON can hold to `path`, atomically."""
     # safetensors reads an array's memory as if it were contiguous.
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     metadata = {"format": FORMAT, "description": json.dumps(described)}
@@ -53,12 +53,12 @@ def load_tensors(path: str | os.PathLike[str], kind: str = "model") -> tuple[dic
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise ValueError(f"its format is {metadata.get('format')!r}, not {FORMAT!r}")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # `file` is not a mapping
         return tensors, json.loads(metadata["description"])
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
         raise not_a_model(path, error, kind) from error
 
 
 def not_a_model(path: str | os.PathLike[str], reason: object, kind: str = "model") -> ValueError:
-    """Return the error for a file that holds no whole model, or checkpoint."""
+    """Return the error for a file that does not hold a whole model or checkpoint."""
     return ValueError(f"{os.fspath(path)!r} is not a whole fastperceptron {kind}: {reason}")

@@ -14,6 +14,7 @@ from pyarrow import parquet
 from sklearn import metrics
 
 import fastperceptron as fp
+from fastperceptron.data.formats import FORMATS
 
 pytestmark = pytest.mark.compiled  # it prints times
 
@@ -79,6 +80,8 @@ def test_help_lists_the_commands(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "demo" in done.stdout
     assert "Seed of the start" in run("demo", "--help", cwd=tmp_path).stdout
+    said = run("predict", "--help", cwd=tmp_path).stdout
+    assert all(ending in said for ending in FORMATS)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +178,7 @@ def test_show_prints_the_weights_by_name(trained: tuple[Path, str]) -> None:
         (["show", "rows.parquet"], "'rows.parquet' is not a whole fastperceptron model"),
         (
             ["predict", "m.safetensors", "rows.parquet", "-o", "p.xls"],
-            "rows can be written as .parquet, .arrow or .csv",
+            "rows can be written as .parquet, .pq, .arrow, .feather, .ipc, .csv.",
         ),
         (["train", "rows.parquet", "--target", "x0", "-o", "never"], "labels"),
     ],

@@ -1,4 +1,4 @@
-"""Rows that are raw already, in memory or in a memory map: they are read where they are."""
+"""Rows in an array or a memory map: they are read where they are."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -7,29 +7,16 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.arrays import ArrayRows, read_only, rows_dtype
+from fastperceptron.data.arrays import ArrayRows, as_vector, read_only, rows_dtype
 from fastperceptron.data.dataset import Block, Dataset, Table, no_labels
 from fastperceptron.data.labels import encode_classes
 
-# Elements of a block: some megabytes.
-BLOCK_ELEMENTS = 1 << 20
+# Values per block that `blocks` yields: 4 MB of float32.
+VALUES_PER_BLOCK = 1 << 20
 
 
 class ArrayDataset(Dataset):
-    """A matrix of rows with labels and weights.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_features)
-    y : array-like of shape (n_rows,), optional
-    weights : array-like of shape (n_rows,), optional
-    feature_names : tuple of str, optional
-
-    Raises
-    ------
-    ValueError
-        If there is not one label and one weight a row.
-    """
+    """Rows of shape (n_rows, n_features) with labels and weights of shape (n_rows,); others raise ValueError."""
 
     def __init__(
         self, X: Array, y: Any = None, weights: Any = None, feature_names: tuple[str, ...] | None = None
@@ -44,41 +31,24 @@ class ArrayDataset(Dataset):
 
     def blocks(self) -> Iterator[Block]:
         """Yield all rows once, in order."""
-        step = max(1, BLOCK_ELEMENTS // self.n_features)
+        step = max(1, VALUES_PER_BLOCK // self.n_features)
         for start in range(0, len(self._X), step):
             part = slice(start, start + step)
             y, weights = (None if array is None else array[part] for array in (self._y, self._weights))
             yield Block(self._X[part], y, weights)
 
-    def open_table(self, tell: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
-        """Give the rows as a `Table`."""
+    def open_table(self, rows_read: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
+        """Give the rows as a `Table`; raise ValueError if there are no labels."""
         if self._y is None:
             raise no_labels()
         classes, codes, counts = encode_classes(self._y, len(self._X))
         return nullcontext(Table(ArrayRows(self._X), classes, codes, self._weights, counts))
 
 
-def as_vector(values: Any, name: str) -> Array:
-    """Return labels or weights, one a row, as a 1-d array; or raise ValueError."""
-    array = np.asarray(values)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise ValueError(
-            f"{name} must have one dimension, a value a row, but is {'None' if values is None else array.shape}."
-        )
-    return array
-
-
 def as_weights(weights: Any, name: str = "weights", first_row: int = 0) -> Array:
-    """Return weights as float64, finite and none negative; `name` and `first_row`, the number of row 0, are for errors.
+    """Return weights as (n_rows,) float64, read-only; `name` and `first_row`, the number of row 0, are for errors.
 
-    Raises
-    ------
-    TypeError
-        If they are no numbers.
-    ValueError
-        If they are not one a row, or one is negative or not finite.
+    It raises TypeError if they are not numbers, ValueError if the shape is wrong or one is negative or not finite.
     """
     given = as_vector(weights, name)
     if given.dtype.kind not in "fiub":

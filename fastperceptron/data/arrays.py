@@ -1,9 +1,10 @@
-"""Rows in memory: any dtype, layout or memory map, handed to the kernels as C-ordered float32 or float64 blocks.
+"""Rows in memory or a memory map, of any dtype and layout, as C-ordered float32 or float64 blocks for the kernels.
 
-float32 stays float32 and nothing is copied where the rows are so already; anything else is converted block by block.
+float32 stays float32, and rows that are C-ordered already are not copied; others are converted block by block.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,92 +13,120 @@ import numpy as np
 from fastperceptron.checks import Array, check_finite
 from fastperceptron.kernels.sample import take_rows
 
-# Elements of a block: 1 MB of float32, small enough for the second-level cache and a few ms at most in any kernel.
+# Values per block: 1 MB of float32, small enough for the second-level cache and a few ms at most in any kernel.
 BLOCK_ELEMENTS = 1 << 18
+# Bytes.
 CACHE_LINE = 64
 
 
 def read_only(array: Array) -> Array:
-    """Return a view that cannot be written: Numba would compile a second kernel for arrays that can."""
+    """Return a view that cannot be written to: Numba would compile a second kernel for writable arrays."""
     view = array.view()
     view.flags.writeable = False
     return view
 
 
 def aligned_zeros(shape: tuple[int, ...], dtype: type | np.dtype) -> Array:
-    """Return zeros that begin at a cache line: weights that straddle two cost 5 of 27 ns a step."""
+    """Return zeros that begin at a cache line: weights that straddle two cost 5 of 27 ns per step."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.zeros(size + CACHE_LINE, np.uint8)
     return np.ndarray(shape, dtype, memory, offset=-memory.ctypes.data % CACHE_LINE)
 
 
 def kernel_dtype(dtype: np.dtype) -> type[np.float32] | type[np.float64]:
-    """Return the precision in which values of a dtype are computed with: float16 and float32 in float32."""
+    """Return the precision of computations with values of a dtype: float16 and float32 in float32."""
     return np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64
 
 
 def rows_dtype(dtype: np.dtype) -> type[np.float32] | type[np.float64]:
-    """Return the precision in which rows of a dtype are read: float32 where that holds all its values."""
+    """Return the precision in which rows of a dtype are read: float32 where it holds all values of the dtype."""
     is_exact = dtype.kind == "b" or (dtype.kind in "iu" and dtype.itemsize <= 2)
     return np.float32 if is_exact else kernel_dtype(dtype)
 
 
-class ArrayRows:
-    """The rows of a numeric array, as blocks that kernels take.
+def as_vector(values: Any, name: str) -> Array:
+    """Return values of shape (n_rows,) or (n_rows, 1) as an array of shape (n_rows,); else raise ValueError."""
+    array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        found = "it is None" if array.ndim == 0 and array.item() is None else f"its shape is {array.shape}"
+        raise ValueError(f"{name} must have one dimension, a value per row, but {found}.")
+    return array
 
-    Parameters
+
+class Rows(ABC):
+    """Rows that are read by number, from any thread, as kernels take them: C-ordered, aligned and read-only.
+
+    Attributes
     ----------
-    X : ndarray of shape (n_rows, n_features)
-        Any real or boolean dtype and any layout.
+    n_rows, n_features : int
+    dtype : dtype
+        Of the rows as they are read: float32 or float64.
     """
 
-    def __init__(self, X: Array) -> None:
-        self.n_rows, self.n_features = X.shape
-        self.dtype = np.dtype(rows_dtype(X.dtype))
-        self._block_rows = max(1, BLOCK_ELEMENTS // self.n_features)
-        if self.n_rows <= self._block_rows:
-            X = self._converted(X)
-        self._X = read_only(X)
+    def __init__(self, n_rows: int, n_features: int, dtype: Any) -> None:
+        self.n_rows, self.n_features, self.dtype = n_rows, n_features, np.dtype(dtype)
+        self._block_rows = max(1, BLOCK_ELEMENTS // n_features)
 
     @property
     def is_one_block(self) -> bool:
         """Whether all rows are one block, so that a kernel may go over all of them in one call."""
-        return bool(self.n_rows <= self._block_rows)
+        return self.n_rows <= self._block_rows
 
-    def _converted(self, rows: Array) -> Array:
-        return np.require(rows, dtype=self.dtype, requirements=["C", "A"])
+    @abstractmethod
+    def rows_at(self, places: range | Array) -> Array:
+        """Return the rows with these numbers."""
+
+    @abstractmethod
+    def labelled_at(self, codes: Any, places: range | Array) -> tuple[Array, Array]:
+        """Return the rows with these numbers and their class numbers; `codes` has those of all rows."""
+
+    def read(self, start: int, stop: int) -> Array:
+        """Return the rows from start to stop."""
+        return self.rows_at(range(start, stop))
+
+    def labelled(self, codes: Any, start: int, stop: int) -> tuple[Array, Array]:
+        """Return the rows from start to stop and their class numbers."""
+        return self.labelled_at(codes, range(start, stop))
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield (place, rows) from the first row to the last."""
         for start in range(0, self.n_rows, self._block_rows):
-            place = slice(start, min(start + self._block_rows, self.n_rows))
-            yield place, read_only(self._converted(self._X[place]))
+            stop = min(start + self._block_rows, self.n_rows)
+            yield slice(start, stop), self.read(start, stop)
+
+
+class ArrayRows(Rows):
+    """The rows of an array of shape (n_rows, n_features), of any real or boolean dtype and any layout."""
+
+    def __init__(self, X: Array) -> None:
+        super().__init__(X.shape[0], X.shape[1], rows_dtype(X.dtype))
+        self._X = read_only(self._convert(X) if self.is_one_block else X)
+
+    def _convert(self, rows: Array) -> Array:
+        return np.require(rows, dtype=self.dtype, requirements=["C", "A"])
 
     @property
     def is_in_place(self) -> bool:
-        """Whether kernels read the rows where they are."""
+        """Whether kernels read the rows where they are, without a copy."""
         X = self._X
         return bool(X.dtype == self.dtype and X.flags.c_contiguous and X.flags.aligned)
 
-    def read(self, start: int, stop: int) -> Array:
-        """Return the rows from start to stop as a kernel takes them, copied only where they must be converted."""
-        return read_only(self._converted(self._X[start:stop]))
-
-    def labelled(self, codes: Any, start: int, stop: int) -> tuple[Array, Array]:
-        """Return the rows from start to stop and their class numbers, out of those of all rows."""
-        return self.read(start, stop), read_only(codes[start:stop])
-
-    def rows_at(self, places: Array) -> Array:
-        """Return a copy of the rows of these numbers, converted."""
+    def rows_at(self, places: range | Array) -> Array:
+        """Return the rows with these numbers; those of a range are copied only where they must be converted."""
+        if isinstance(places, range):
+            return read_only(self._convert(self._X[places.start : places.stop]))
         if not self.is_in_place:
             return read_only(np.ascontiguousarray(self._X[places], self.dtype))
         rows = np.empty((places.size, self.n_features), self.dtype)
         take_rows(self._X, places, rows)
         return read_only(rows)
 
-    def labelled_at(self, codes: Any, places: Array) -> tuple[Array, Array]:
-        """Return a copy of the rows of these numbers and their class numbers, out of those of all rows."""
-        return self.rows_at(places), read_only(codes[places])
+    def labelled_at(self, codes: Any, places: range | Array) -> tuple[Array, Array]:
+        """Return the rows with these numbers and their class numbers; `codes` has those of all rows."""
+        chosen = slice(places.start, places.stop) if isinstance(places, range) else places
+        return self.rows_at(places), read_only(codes[chosen])
 
     def check_finite(self) -> None:
         """Raise ValueError at the first NaN or infinity."""
@@ -107,8 +136,8 @@ class ArrayRows:
     def take(self, order: Array, codes: Array) -> tuple[Array, Array, Array]:
         """Return (rows, their codes, places) such that rows[places[k]] is row order[k].
 
-        They are all rows where kernels can read those in place, else a converted copy of the ones in `order`.
+        The rows are all rows where kernels can read those in place, else a converted copy of the ones in `order`.
         """
         if self.is_in_place:
             return self._X, read_only(codes), read_only(order)
-        return read_only(self._converted(self._X[order])), read_only(codes[order]), read_only(np.arange(order.size))
+        return read_only(self._convert(self._X[order])), read_only(codes[order]), read_only(np.arange(order.size))

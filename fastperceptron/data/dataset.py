@@ -1,7 +1,7 @@
-"""Dataset: the one idea of rows that may be anywhere. It says what is in it, yields blocks, and opens itself for a fit.
+"""Dataset: rows that may be stored anywhere. It describes its rows, yields them in blocks, and opens them for a fit.
 
-An opened data set is a `Table`: rows that can be read again and again from any thread, with class numbers. What must be
-decoded is decoded once for that; what is made or stored raw stays where it is.
+Opened, a data set is a `Table`: rows that can be read repeatedly from any thread, with class numbers. Rows that must be
+decoded are decoded once for it; rows that are raw or made as they are read stay where they are.
 """
 
 from abc import ABC, abstractmethod
@@ -19,60 +19,51 @@ from fastperceptron.data.labels import count_of_codes
 class Block(NamedTuple):
     """Some rows in order, as decoded: what `partial_fit` and `predict` take."""
 
-    X: Array
-    y: Any  # the labels, or None
-    weights: Array | None
+    X: Array  # (n, n_features)
+    y: Any  # the labels, (n,), or None
+    weights: Array | None  # (n,), float64
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows with class numbers, ready for a fit.
+    """Rows with class numbers, ready for a fit."""
 
-    Attributes
-    ----------
-    rows : ArrayRows or GeneratedRows
-    classes : ndarray of shape (n_classes,)
-        Sorted.
-    codes : ndarray of shape (n_rows,), or what is read like one
-    row_weights : ndarray of shape (n_rows,), float64, optional
-    known_counts : ndarray of shape (n_classes,), optional
-    """
-
-    rows: Any
-    classes: Array
-    codes: Any
-    row_weights: Array | None = None
-    known_counts: Array | None = None
+    rows: Any  # ArrayRows or GeneratedRows
+    classes: Array  # (n_classes,), sorted
+    codes: Any  # (n_rows,): positions in `classes`; an array, or an object that is indexed like one
+    row_weights: Array | None = None  # (n_rows,) float64
+    known_counts: Array | None = None  # (n_classes,) int64
 
     @property
     def counts(self) -> Array:
-        """How many rows each class has; one more read of what is made as it is read."""
-        if self.known_counts is None:
-            return count_of_codes(self.codes, self.classes.size)
-        return self.known_counts
+        """The number of rows of each class: (n_classes,) int64. Generated rows must be read once for it."""
+        return count_of_codes(self.codes, self.classes.size) if self.known_counts is None else self.known_counts
 
 
 class Dataset(ABC):
     """Rows of numbers with labels, in memory, in files, in a stream or made as they are read.
 
-    `fastperceptron.dataset` makes one of what is stored, `fastperceptron.synthetic` one of nothing. It takes the place
-    of X, without y, in `fit`, `partial_fit`, `predict`, `predict_proba`, `score` and `fastperceptron.train`.
+    `fastperceptron.dataset` makes one of stored rows, `fastperceptron.synthetic` a synthetic one. It takes the place of
+    X, without y, in `fit`, `partial_fit`, `predict`, `predict_proba`, `score` and `fastperceptron.train`.
 
     Attributes
     ----------
     n_rows : int or None
-        None where that is only known in the end.
+        None where it is known only after a read.
     n_features : int
     feature_names : tuple of str, or None
-    classes : ndarray, or None
-        Sorted; None where they are only known after a read.
+    classes : ndarray of shape (n_classes,), or None
+        Sorted; None where they are known only after a read.
+    dtype : dtype
+        Of the rows: float32 or float64.
+    cache_dir : path, or None
+        Where decoded rows are kept during a fit; None for the default.
     """
 
     n_rows: int | None = None
     n_features: int
     feature_names: tuple[str, ...] | None = None
     classes: Array | None = None
-    # How rows are decoded, and where to.
     dtype: np.dtype = np.dtype(np.float32)
     cache_dir: Any = None
 
@@ -81,17 +72,14 @@ class Dataset(ABC):
         """Yield all rows once, in order."""
 
     @abstractmethod
-    def open_table(self, tell: Callable[[int], object] = int) -> AbstractContextManager[Table]:
-        """Give the rows as a `Table`, decoded if they must be: `tell` is told of every few rows. Nothing is left."""
+    def open_table(self, rows_read: Callable[[int], object] = int) -> AbstractContextManager[Table]:
+        """Give the rows as a `Table`; what is decoded for it is deleted at the end.
+
+        `rows_read` is called several times, with the number of rows decoded since the call before.
+        """
 
     def with_features(self, names: tuple[str, ...], *, has_labels: bool) -> "Dataset":  # noqa: ARG002
-        """Return the same rows with the features of these names, where they can be chosen; without labels on request.
-
-        Raises
-        ------
-        ValueError
-            If there are other names.
-        """
+        """Return the same rows with the features of these names; raise ValueError if they cannot be chosen."""
         if self.feature_names is not None and names != self.feature_names:
             pairs = zip(names, self.feature_names, strict=False)
             wanted, found = next((pair for pair in pairs if pair[0] != pair[1]), (names[-1], self.feature_names[-1]))
@@ -102,13 +90,7 @@ class Dataset(ABC):
         return self
 
     def arrays(self) -> tuple[Array, Array]:
-        """Return all rows and their labels as arrays.
-
-        Raises
-        ------
-        ValueError
-            If there are no labels.
-        """
+        """Return all rows, (n_rows, n_features), and their labels, (n_rows,); raise ValueError if there are none."""
         blocks = list(self.blocks())
         if any(block.y is None for block in blocks):
             raise no_labels()

@@ -9,7 +9,7 @@ from fastperceptron.checks import Array
 
 
 class Flowers(NamedTuple):
-    """Measured flowers.
+    """Measurements of flowers.
 
     Attributes
     ----------
@@ -18,7 +18,7 @@ class Flowers(NamedTuple):
     y : ndarray of shape (46,), str
         The species.
     feature_names : tuple of str
-        What the columns of X are.
+        The names of the columns of X.
     """
 
     X: Array

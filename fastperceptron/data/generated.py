@@ -1,58 +1,48 @@
-"""Rows and class numbers that are made when they are read: functions of the seed and the row number, stored nowhere.
+"""Rows and class numbers that are functions of the seed and the row number: made when they are read, and not stored.
 
-`GeneratedRows` answers what `ArrayRows` does, and `GeneratedCodes` what an array of class numbers does, so that nobody
-above knows the difference. Making rows costs ten times what reading them does, so both are made at once where both are
-wanted: `labelled`.
+`GeneratedRows` has the methods of `ArrayRows`, and `GeneratedCodes` those of an array of class numbers, so that solvers
+take either. Making rows costs ten times what reading them does, so `labelled` makes rows and class numbers together.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.arrays import BLOCK_ELEMENTS, aligned_zeros, read_only
+from fastperceptron.data.arrays import Rows, aligned_zeros, read_only
 from fastperceptron.kernels import synthetic as kernels
 
-# Streams of random numbers under one seed.
+# Independent streams of random numbers under one seed.
 VALUES, COMMON, LABELS = np.uint64(0), np.uint64(1), np.uint64(2)
-# Rows whose class numbers are made at a time where rows are not wanted.
+# Rows made at a time where only their class numbers are wanted.
 CODES_AT_A_TIME = 1 << 16
 
 
-class GeneratedRows(ABC):
-    """float32 rows that are made as they are read.
+class GeneratedRows(Rows):
+    """float32 rows that are made as they are read; the seed has 64 bits."""
 
-    Parameters
-    ----------
-    n_rows, n_features, n_classes : int
-    seed : int
-        64 bits.
-    """
-
-    dtype, is_in_place = np.dtype(np.float32), False
+    is_in_place = False
 
     def __init__(self, n_rows: int, n_features: int, n_classes: int, seed: int) -> None:
-        self.n_rows, self.n_features, self.n_classes = n_rows, n_features, n_classes
-        self.seed = seed
-        self._block_rows = max(1, BLOCK_ELEMENTS // n_features)
+        super().__init__(n_rows, n_features, np.float32)
+        self.n_classes, self.seed = n_classes, seed
 
     @property
     def identity(self) -> str:
-        """What the rows are a function of."""
+        """All that the rows are a function of."""
         return repr((type(self).__name__, self.n_rows, self.n_features, self.n_classes, self.seed))
 
     @abstractmethod
     def make(self, places: range | Array) -> tuple[Array, Array]:
-        """Return the rows of these numbers and their class numbers."""
+        """Return the rows with these numbers, (n, n_features) float32, and their class numbers, (n,) uint8."""
 
     def normals(self, places: range | Array, stream: np.uint64, width: int) -> Array:
-        """Return standard normals, `width` a row, float32."""
+        """Return standard normals of a stream: (n, width) float32, `width` per row."""
         return self._elements(places, stream, width, np.float32, kernels.normal_pieces, kernels.normals_at)
 
     def words(self, places: range | Array) -> Array:
-        """Return a uniform uint32 a row, for the labels."""
+        """Return uniform random words, for the labels: (n,) uint32."""
         return self._elements(places, LABELS, 1, np.uint32, kernels.word_pieces, kernels.words_at).reshape(-1)
 
     def _elements(
@@ -70,38 +60,16 @@ class GeneratedRows(ABC):
         begin = places.start * width - first * piece
         return covering[begin : begin + len(places) * width].reshape(len(places), width)
 
-    # What ArrayRows does
-
-    @property
-    def is_one_block(self) -> bool:
-        """Whether all rows are one block."""
-        return self.n_rows <= self._block_rows
-
-    def blocks(self) -> Iterator[tuple[slice, Array]]:
-        """Yield (place, rows) from the first row to the last."""
-        for start in range(0, self.n_rows, self._block_rows):
-            stop = min(start + self._block_rows, self.n_rows)
-            yield slice(start, stop), self.read(start, stop)
-
-    def read(self, start: int, stop: int) -> Array:
-        """Return the rows from start to stop."""
-        return self.labelled(None, start, stop)[0]
-
-    def labelled(self, codes: Any, start: int, stop: int) -> tuple[Array, Array]:  # noqa: ARG002  # ArrayRows needs them
-        """Return the rows from start to stop and their class numbers."""
-        X, made = self.make(range(start, stop))
-        return read_only(X), read_only(made)
-
-    def labelled_at(self, codes: Any, places: Array) -> tuple[Array, Array]:  # noqa: ARG002  # ArrayRows needs them
-        """Return the rows of these numbers and their class numbers."""
+    def labelled_at(self, codes: Any, places: range | Array) -> tuple[Array, Array]:  # noqa: ARG002  # as ArrayRows has it
+        """Return the rows with these numbers and their class numbers."""
         X, made = self.make(places)
         return read_only(X), read_only(made)
 
-    def rows_at(self, places: Array) -> Array:
-        """Return the rows of these numbers."""
+    def rows_at(self, places: range | Array) -> Array:
+        """Return the rows with these numbers."""
         return self.labelled_at(None, places)[0]
 
-    def check_finite(self) -> None:  # noqa: B027  # there is nothing to override
+    def check_finite(self) -> None:
         """Do nothing: all values are finite."""
 
     def take(self, order: Array, codes: Any) -> tuple[Array, Array, Array]:
@@ -110,7 +78,7 @@ class GeneratedRows(ABC):
 
 
 class GeneratedCodes:
-    """The class numbers of generated rows, like an array that is read by slices and by row numbers."""
+    """The class numbers of generated rows, (n_rows,) uint8, read like an array by slices and by row numbers."""
 
     dtype = np.dtype(np.uint8)
 

@@ -1,6 +1,6 @@
 """Labels of any kind (numbers, booleans, strings) as the class numbers that kernels take.
 
-Numbers are encoded, counted and checked in one compiled read. Measured with 2 million random labels, ns a label, and in
+Numbers are encoded, counted and checked in one compiled read. Measured with 2 million random labels, ns per label, in
 brackets np.unique with inverse and counts: int64 and float64 of 2 classes 1.2 (18), bool and uint8 1.1 (31), float64 of
 the other byte order 1.5 (22), a column of a matrix 2.4 (20), int64 of 10 classes 2.4 (34), of 256 3.3 (76); strings of
 2 classes 19 (195), of 3 27 (208), of 10 as np.unique. 2 million continuous targets are refused within 0.5 ms.
@@ -11,65 +11,49 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.arrays import read_only
+from fastperceptron.data.arrays import as_vector, read_only
 from fastperceptron.kernels.labels import MAX_CLASSES, empty_table, encode_block, renumber
 
 # Labels converted to 64-bit patterns at a time: 512 KB.
 BLOCK_LABELS = 1 << 16
-# Classes of strings that are told apart by comparing all labels with each of them.
+# Up to this many classes of strings are found by comparing all labels with each: 9 ns per string and class; sorting
+# takes 200 ns per string.
 MAX_COMPARED = 8
 
 
 class Labels(NamedTuple):
-    """The labels of all rows as class numbers.
+    """The labels of all rows as class numbers."""
 
-    Attributes
-    ----------
-    classes : ndarray of shape (n_classes,), in the labels' own dtype
-        Sorted, unless they were given.
-    codes : ndarray of shape (n_rows,), uint8, uint16 or int32, read-only
-        The position in `classes` of each row's label.
-    counts : ndarray of shape (n_classes,), int64
-        How many rows each class has.
-    """
-
-    classes: Array
-    codes: Array
-    counts: Array
+    classes: Array  # (n_classes,), in the labels' own dtype, sorted unless they were given
+    codes: Array  # (n_rows,) uint8, uint16 or int32, read-only: the position in `classes` of each row's label
+    counts: Array  # (n_classes,) int64: the number of rows of each class
 
 
 class Distinct(NamedTuple):
-    """Distinct labels in any order, as the rows where each occurs first; without codes where it was given up."""
+    """Distinct labels in any order."""
 
-    first_rows: Array
-    codes: Array
-    counts: Array
+    first_rows: Array  # (n_distinct,) int64: the row where each label occurs first
+    codes: Array  # (n_rows,): the position in `first_rows` of each row's label; (0,) where there are over 256 numbers
+    counts: Array  # (n_distinct,) int64: the number of rows with each label
 
 
 def as_labels(y: Any, name: str = "y", first_row: int = 0) -> Array:
     """Return labels as a 1-d array of numbers, booleans or strings; `first_row` is the number of the first, for errors.
 
-    Raises
-    ------
-    ValueError
-        If there are none, they are not one-dimensional, or one is missing (NaN or None) or infinite.
-    TypeError
-        If they are neither numbers nor booleans nor strings, or a mixture of strings and others.
+    It raises ValueError if there are none, they are not one-dimensional, or one is missing (NaN or None) or infinite;
+    TypeError if they are neither numbers nor booleans nor strings, or a mixture of strings and others.
     """
-    labels = _as_vector(y, name, first_row)
+    labels = _label_vector(y, name, first_row)
     _check_finite(labels, slice(None), name, first_row)
     return labels
 
 
-def _as_vector(y: Any, name: str = "y", first_row: int = 0) -> Array:
-    """Return what `as_labels` does, but floats may be NaN or infinite: finding that would be one more read."""
+def _label_vector(y: Any, name: str = "y", first_row: int = 0) -> Array:
+    """Return what `as_labels` does, but floats may be NaN or infinite: finding these would be one more read."""
     labels = np.asarray(y)
     if labels.dtype.kind == "U" and not isinstance(y, np.ndarray):
         labels = np.asarray(y, dtype=object)  # NumPy has turned numbers among strings into strings
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise ValueError(f"{name} must have one dimension, a label a row, but its shape is {labels.shape}.")
+    labels = as_vector(labels, name)
     if labels.size == 0:
         raise ValueError(f"{name} is empty: at least two rows are needed.")
     if labels.dtype.kind == "T":  # variable-width strings
@@ -84,9 +68,9 @@ def _as_vector(y: Any, name: str = "y", first_row: int = 0) -> Array:
 def _labels_of_objects(labels: Array, name: str, first_row: int) -> Array:
     kinds: dict[str, int] = {}
     for row, label in enumerate(labels, first_row):
-        # pandas' NA has no truth value, so it is known by its type.
+        # pandas' NA has no truth value, so it is recognised by its type.
         if label is None or type(label).__name__ in ("NAType", "NaTType") or label != label:  # noqa: PLR0124  # NaN is not itself
-            raise _missing(label, row, name)
+            raise _missing_label(label, row, name)
         kinds.setdefault("strings" if isinstance(label, str) else "others", row)
     if len(kinds) == 2:
         raise TypeError(
@@ -96,8 +80,14 @@ def _labels_of_objects(labels: Array, name: str, first_row: int) -> Array:
     return converted if converted.ndim == 1 else labels
 
 
-def _missing(label: Any, row: int, name: str) -> ValueError:
+def _missing_label(label: Any, row: int, name: str) -> ValueError:
     return ValueError(f"{name} holds {label!r} in row {row}: drop rows without a label first.")
+
+
+def _check_finite(labels: Array, rows: Array | slice, name: str = "y", first_row: int = 0) -> None:
+    if labels.dtype.kind == "f" and not np.isfinite(labels[rows]).all():
+        row = int(np.arange(labels.size)[rows][~np.isfinite(labels[rows])].min())
+        raise _missing_label(labels[row].item(), first_row + row, name)
 
 
 def encode_classes(y: Any, n_rows: int, classes: Array | None = None) -> Labels:
@@ -115,7 +105,7 @@ def encode_classes(y: Any, n_rows: int, classes: Array | None = None) -> Labels:
     ------
     ValueError
         If the number of labels is not `n_rows`, one is missing, all are of one class, or one is not among `classes`;
-        or if there are more than 256 classes and they are fractions, thus no classes at all.
+        or if there are more than 256 distinct labels and some are fractions: these are not classes.
     TypeError
         As `as_labels` does.
 
@@ -124,21 +114,21 @@ def encode_classes(y: Any, n_rows: int, classes: Array | None = None) -> Labels:
     >>> encode_classes(["rose", "lily", "rose"], 3)
     Labels(classes=array(['lily', 'rose'], dtype='<U4'), codes=array([1, 0, 1], dtype=uint8), counts=array([1, 2]))
     """
-    labels = _as_vector(y)
+    labels = _label_vector(y)
     if labels.size != n_rows:
         raise ValueError(f"X has {n_rows} rows, but y has {labels.size} labels: each row needs one.")
-    if (as_they_are := _given_as_codes(labels, classes)) is not None:
-        return as_they_are
+    if (given := _given_as_codes(labels, classes)) is not None:
+        return given
     found = distinct(labels)
     if found.codes.size == 0:
-        # Before gigabytes are sorted: among the first 257 labels is one that rules it out, or there are many classes.
+        # Checked before gigabytes are sorted: the first 257 distinct labels suffice to find most wrong targets.
         _order(labels, found, classes)
         check_not_continuous(labels[found.first_rows])
         found = _distinct_by_sorting(labels)
     classes, numbers = _order(labels, found, classes)
     counts = np.zeros(classes.size, np.int64)
     np.add.at(counts, numbers, found.counts)
-    return Labels(classes, read_only(_renumbered(found.codes, numbers, classes.size)), counts)
+    return Labels(classes, read_only(_renumber(found.codes, numbers, classes.size)), counts)
 
 
 def _given_as_codes(labels: Array, classes: Array | None) -> Labels | None:
@@ -155,9 +145,8 @@ def _given_as_codes(labels: Array, classes: Array | None) -> Labels | None:
 
 
 def distinct(labels: Array) -> Distinct:
-    """Return the distinct labels of a vector, in any order; without codes where they are numbers and more than 256."""
-    kind, size = labels.dtype.kind, labels.dtype.itemsize
-    if kind in "iub" or (kind == "f" and size <= 8):
+    """Return the distinct labels of a vector, in any order; without codes if they are more than 256 numbers."""
+    if labels.dtype.kind in "iub" or (labels.dtype.kind == "f" and labels.dtype.itemsize <= 8):
         return _distinct_numbers(labels)
     return _distinct_by_comparing(labels) or _distinct_by_sorting(labels)
 
@@ -176,7 +165,6 @@ def _distinct_numbers(labels: Array) -> Distinct:
 
 
 def _distinct_by_comparing(labels: Array) -> Distinct | None:
-    # 9 ns a string and class; sorting takes 200.
     codes, unknown = np.zeros(labels.size, np.uint8), np.ones(labels.size, bool)
     first_rows: list[int] = []
     counts: list[int] = []
@@ -196,14 +184,8 @@ def _distinct_by_sorting(labels: Array) -> Distinct:
     return Distinct(first_rows, codes, counts)
 
 
-def _check_finite(labels: Array, rows: Array | slice, name: str = "y", first_row: int = 0) -> None:
-    if labels.dtype.kind == "f" and not np.isfinite(labels[rows]).all():
-        row = int(np.arange(labels.size)[rows][~np.isfinite(labels[rows])].min())
-        raise _missing(labels[row].item(), first_row + row, name)
-
-
 def _order(labels: Array, found: Distinct, classes: Array | None) -> tuple[Array, Array]:
-    """Return the classes and the class number of each distinct label, none of which may be missing."""
+    """Return the classes and the class number of each distinct label; raise ValueError if one is missing."""
     _check_finite(labels, found.first_rows)
     values = labels[found.first_rows]
     if classes is None and values.size == 2 and values[0] != values[1]:
@@ -219,11 +201,13 @@ def _order(labels: Array, found: Distinct, classes: Array | None) -> tuple[Array
     numbers = np.array([number_of.get(label, -1) for label in values.tolist()])
     if (numbers < 0).any():
         row = int(found.first_rows[numbers < 0].min())
-        raise ValueError(f"y holds {labels[row].item()!r} in row {row}, but the model knows [{_listed(classes, 20)}].")
+        raise ValueError(
+            f"y holds {labels[row].item()!r} in row {row}, but the model knows [{_format_classes(classes, 20)}]."
+        )
     return classes, numbers
 
 
-def _renumbered(codes: Array, numbers: Array, n_classes: int) -> Array:
+def _renumber(codes: Array, numbers: Array, n_classes: int) -> Array:
     dtype = np.uint8 if n_classes <= MAX_CLASSES else np.uint16 if n_classes <= 1 << 16 else np.int32
     if codes.dtype != np.uint8 or dtype is not np.uint8:
         return numbers[codes].astype(dtype)
@@ -232,23 +216,18 @@ def _renumbered(codes: Array, numbers: Array, n_classes: int) -> Array:
     return codes
 
 
-def _listed(classes: Array, limit: int) -> str:
+def _format_classes(classes: Array, limit: int) -> str:
     return ", ".join(repr(label) for label in classes[:limit].tolist()) + (", ..." if classes.size > limit else "")
 
 
 def encode(y: Any, n_rows: int, classes: Array | None = None) -> tuple[Array, Array]:
-    """Return the two classes, sorted, and the class number 0 or 1 of each row, as uint8.
+    """Return the two classes, sorted, and each row's class number 0 or 1: (n_rows,) uint8.
 
-    Raises
-    ------
-    ValueError
-        As `encode_classes` does, or if the labels are not of exactly two classes, or not of those given.
-    TypeError
-        As `as_labels` does.
+    It raises what `encode_classes` does, and ValueError if there are not exactly two classes, or not the given ones.
     """
     found, codes, _ = encode_classes(y, n_rows)
     check_two(found, classes)
-    return (found if classes is None else classes), codes
+    return found if classes is None else classes, codes
 
 
 def one_class_only(label: Any) -> ValueError:
@@ -257,20 +236,20 @@ def one_class_only(label: Any) -> ValueError:
 
 
 def check_two(found: Array, classes: Array | None = None) -> None:
-    """Raise ValueError if classes are more than two, or not those of a model."""
+    """Raise ValueError if there are more than two classes, or they are not those of a model."""
     if found.size > 2:
-        raise ValueError(f"y holds {found.size} classes ({_listed(found, 5)}), but one neuron tells two apart.")
+        raise ValueError(f"y holds {found.size} classes ({_format_classes(found, 5)}), but one neuron tells two apart.")
     if classes is not None and not np.array_equal(found, classes):
         raise ValueError(f"y holds the classes {found.tolist()}, but the model knows {classes.tolist()}.")
 
 
 def codes_of(y: Any, n_rows: int, classes: Array) -> Array:
-    """Return the class number of each label, all of which must be among the classes of a model."""
+    """Return each label's class number; raise ValueError if one is not among the classes of a model."""
     return encode_classes(y, n_rows, classes).codes
 
 
 def count_of_codes(codes: Any, n_classes: int) -> Array:
-    """Return how many rows each class has, from class numbers that are read in blocks."""
+    """Return the number of rows of each class, (n_classes,) int64; the class numbers are read in blocks."""
     counts = np.zeros(n_classes, np.int64)
     for start in range(0, len(codes), BLOCK_LABELS):
         counts += np.bincount(codes[start : start + BLOCK_LABELS], minlength=n_classes)
@@ -278,15 +257,8 @@ def count_of_codes(codes: Any, n_classes: int) -> Array:
 
 
 def check_not_continuous(classes: Array) -> None:
-    """Raise ValueError if classes are fractions, which scikit-learn calls a continuous target; fp.train takes them.
-
-    Examples
-    --------
-    >>> check_not_continuous(np.array([0.0, 1.0, 7.0]))
-    """
-    if classes.dtype.kind != "f":
-        return
-    fractions = classes[classes != np.trunc(classes)]
+    """Raise ValueError if classes are fractions, which scikit-learn calls a continuous target; fp.train takes them."""
+    fractions = classes[classes != np.trunc(classes)] if classes.dtype.kind == "f" else classes[:0]
     if fractions.size:
         raise ValueError(
             f"Unknown label type: continuous. y holds {fractions[0].item()!r}, but a classifier needs classes: "

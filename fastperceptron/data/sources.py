@@ -1,19 +1,25 @@
-"""fastperceptron.dataset: a Dataset of whatever rows are stored in. It looks at the source and picks who reads it."""
+"""fastperceptron.dataset: picks the kind of data set for a source, by its type or the ending of its path."""
 
 import glob
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastperceptron.checks import Array, as_matrix, column_names
 from fastperceptron.data.array_dataset import ArrayDataset
+from fastperceptron.data.chunk_dataset import ChunksDataset
 from fastperceptron.data.dataset import Dataset
-from fastperceptron.data.npz import npz_chunks
+from fastperceptron.data.formats import FORMATS, NPY, ArrayFormat, endings, find_format, load_arrays
+
+if TYPE_CHECKING:
+    from fastperceptron.data.column_dataset import ColumnsDataset
 
 ARROW_MISSING = "reading this source needs the packages pyarrow and narwhals: pip install 'fastperceptron[files]'"
+# Rows copied at a time where the features are scattered columns of an array.
+CHUNK_ROWS = 1 << 14
 
 
 def dataset(
@@ -31,24 +37,26 @@ def dataset(
     Parameters
     ----------
     source : path, frame, stream, array, tuple of arrays, or generator
-        - A file (.parquet, .arrow, .feather, .csv, .csv.gz, .npy, .npz), a folder of Parquet files, or a pattern like
+        - A file: Parquet, Arrow IPC (Feather), CSV, .npy or .npz (``fastperceptron.data.formats.FORMATS`` has all
+          endings; an .npz has the arrays X, y and weights). A folder of Parquet files, or a pattern like
           "rows-*.parquet": the files one after the other, by name.
-        - A frame or table (pandas, polars, pyarrow, ...), or anything that streams Arrow (``__arrow_c_stream__``).
-        - An array or memory map of rows; or (X, y) or (X, y, weights), each an array or the path of an .npy file.
+        - A frame or table (pandas, polars, pyarrow, ...), or any object that streams Arrow (``__arrow_c_stream__``).
+        - An array or memory map of shape (n_rows, n_columns); or (X, y) or (X, y, weights), each an array or the path
+          of an .npy file.
         - A generator (read once), or a function that returns one, of chunks (X, y) or (X, y, weights).
     target : str or int, optional
-        The column of the labels, by name or number. Without one there is only something to predict.
+        The column of the labels, by name or number. Without it the data set serves only for prediction.
     features : sequence of str or int, optional
         The columns of the features; all but target and weight by default.
     weight : str or int, optional
         The column of the rows' weights.
     categorical : "auto", sequence of str, or dict of str to sequence, optional
-        Columns whose levels become one column of zeros and ones each, named "column=level"; "auto" means all of text. A
-        dict names the levels. A level that is not known makes all of them 0.
+        Columns coded as one column of zeros and ones per level, named "column=level"; "auto" means all columns of text.
+        A dict names the levels. A row with an unknown level has 0 in all of them.
     dtype : float32 or float64, optional
         float32 by default, float64 where a column has values that float32 cannot hold; text (CSV) is read as float32.
     cache_dir : path, optional
-        Where decoded rows are kept during a fit: the user's cache directory by default.
+        The directory of decoded rows during a fit: the user's cache directory by default.
 
     Returns
     -------
@@ -59,9 +67,9 @@ def dataset(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the source is empty or broken, files differ in their columns, or a column is not there.
+        If the source is empty or broken, files differ in their columns, or a column does not exist.
     TypeError
-        If the source is of no known kind, or a feature is not numeric.
+        If the source is of an unknown kind, or a feature is not numeric.
     ModuleNotFoundError
         If pyarrow is not installed.
 
@@ -72,50 +80,62 @@ def dataset(
     >>> data
     ArrayDataset(3 rows of 2 features)
     """
-    dtype = _checked(dtype)
     columns = {"target": target, "features": features, "weight": weight, "categorical": categorical}
+    if dtype is not None and np.dtype(dtype) not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be float32 or float64, but is {np.dtype(dtype)}.")
     if isinstance(source, Dataset):
         raise TypeError("this is a Dataset already: pass it on as it is.")
+    kind = "a tuple of arrays"
+    if isinstance(source, str | os.PathLike):
+        paths = _find_files(os.fspath(source))
+        form = find_format(paths[0])
+        if isinstance(form, ArrayFormat) and len(paths) > 1:
+            raise ValueError(f"{os.fspath(source)!r} is {len(paths)} files: of {form.name} only one can be read.")
+        source, kind = load_arrays(paths[0], form) if isinstance(form, ArrayFormat) else paths, form.name
     if isinstance(source, tuple):
-        _refuse("a tuple of arrays", **columns, dtype=dtype)
-        return _of_tuple(source)
+        _refuse(kind, **columns, dtype=dtype)
+        return _tuple_dataset(source)
     if not hasattr(source, "__arrow_c_stream__") and (callable(source) or isinstance(source, Iterator)):
         _refuse("chunks", **columns, dtype=dtype)
-        return _of_chunks(source, cache_dir)
-    if isinstance(source, str | os.PathLike):
-        paths = _paths(os.fspath(source))
-        if paths[0].suffix.lower() == ".npz":
-            _refuse(".npz", **columns)
-            found = npz_chunks(paths[0])
-            return _of_tuple(found) if isinstance(found, tuple) else _of_chunks(found, cache_dir)
-        if paths[0].suffix.lower() != ".npy":
-            return _of_columns(paths, (target, features, weight, categorical, dtype), cache_dir)
-        source = _mapped(paths[0])
+        return ChunksDataset(source, cache_dir)
     if isinstance(source, np.ndarray):
         _refuse("an array", dtype=dtype, categorical=categorical)
-        return _of_matrix(source, target, features, weight, cache_dir)
-    return _of_columns(source, (target, features, weight, categorical, dtype), cache_dir)
+        return _matrix_dataset(source, target, features, weight, cache_dir)
+    return _columns_dataset().open(source, columns, dtype, cache_dir)
 
 
-def _checked(dtype: Any) -> Any:
-    if dtype is None or np.dtype(dtype) in (np.float32, np.float64):
-        return dtype
-    raise ValueError(f"dtype must be float32 or float64, but is {np.dtype(dtype)}.")
+def dataset_for(names: tuple[str, ...] | None, source: str, target: Any = None, weight: Any = None) -> Dataset:
+    """Return a data set of files with a model's features, if they have names; other columns are not read."""
+    paths = _find_files(source)
+    if names is None or isinstance(find_format(paths[0]), ArrayFormat):
+        return dataset(source, target=target, weight=weight)
+    return _columns_dataset().open_features(paths, names, target, weight)
 
 
-def _refuse(what: str, **options: Any) -> None:
+def _columns_dataset() -> type["ColumnsDataset"]:
+    try:
+        from fastperceptron.data.column_dataset import ColumnsDataset
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(ARROW_MISSING, name=error.name) from error
+    return ColumnsDataset
+
+
+def _refuse(kind: str, **options: Any) -> None:
+    """Raise ValueError if an option is given that sources of this kind do not take."""
     for name, value in options.items():
         if value is not None:
-            raise ValueError(f"{name} is for files and frames, and cannot be given for {what}: leave it out.")
+            raise ValueError(f"{name} is for files and frames, and cannot be given for {kind}: leave it out.")
 
 
-def _paths(source: str) -> list[Path]:
+def _find_files(source: str) -> list[Path]:
     """Return the files that a path or pattern means, by name."""
     path = Path(source)
     if path.is_dir():
-        found = sorted(each for each in path.rglob("*") if each.suffix.lower() in (".parquet", ".pq"))
+        known = endings("is_in_folders")
+        found = sorted(each for each in path.rglob("*") if each.name.lower().endswith(known))
         if not found:
-            raise FileNotFoundError(f"there are no Parquet files (.parquet, .pq) in the folder {source!r}.")
+            names = " or ".join(dict.fromkeys(FORMATS[ending].name for ending in known))
+            raise FileNotFoundError(f"there are no {names} files ({', '.join(known)}) in the folder {source!r}.")
         return found
     if path.is_file():
         return [path]
@@ -126,99 +146,38 @@ def _paths(source: str) -> list[Path]:
     return found
 
 
-def _of_columns(source: Any, choice: tuple[Any, ...], cache_dir: Any) -> Dataset:
-    reader = _reader(source, choice[-1])
-    from fastperceptron.data.columns import choose_columns
-    from fastperceptron.data.decoded import ColumnsDataset
-
-    return ColumnsDataset(reader, choose_columns(reader, *choice), cache_dir)
-
-
-def dataset_for(names: tuple[str, ...] | None, source: str, target: Any = None, weight: Any = None) -> Dataset:
-    """Return a data set of files with a model's features, if they have names; other columns are not looked at."""
-    paths = _paths(source)
-    if names is None or paths[0].suffix.lower() in (".npy", ".npz"):
-        return dataset(source, target=target, weight=weight)
-    reader = _reader(paths, None)
-    from fastperceptron.data.columns import columns_for, found_column
-    from fastperceptron.data.decoded import ColumnsDataset
-
-    target, weight = (None if name is None else found_column(reader, name) for name in (target, weight))
-    return ColumnsDataset(reader, columns_for(reader, names, target, weight, None))
-
-
-def _reader(source: Any, dtype: Any) -> Any:
-    try:
-        import pyarrow as pa
-
-        from fastperceptron.data.readers import FileReader, StreamReader
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(ARROW_MISSING, name=error.name) from error
-    if isinstance(source, list) and all(isinstance(path, Path) for path in source):
-        return FileReader(source, pa.float64() if dtype is not None and np.dtype(dtype) == np.float64 else pa.float32())
-    return StreamReader(_stream(source))
-
-
-def _stream(source: Any) -> Any:
-    """Return an object that streams Arrow; frames without their index."""
-    import narwhals as nw
-
-    try:
-        frame = nw.from_native(source, eager_only=True)
-    except TypeError:
-        if hasattr(source, "__arrow_c_stream__"):
-            return source
-        raise TypeError(
-            f"source must be a path, a frame, an Arrow stream, an array, a tuple of arrays or a generator, but is a "
-            f"{type(source).__name__}."
-        ) from None
-    known, table = set(map(str, frame.columns)), frame.to_arrow()
-    return table.select([name for name in table.column_names if name in known])
-
-
-def _mapped(path: Any) -> Array:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-    except (ValueError, EOFError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise ValueError(f"{os.fspath(path)!r} is not a whole .npy file: {error}") from error
-
-
-def _of_tuple(source: tuple[Any, ...]) -> Dataset:
+def _tuple_dataset(source: tuple[Any, ...]) -> Dataset:
     if not 1 <= len(source) <= 3:
         raise ValueError(f"a tuple must be (X, y) or (X, y, weights), but has {len(source)} parts.")
-    parts = [_mapped(part) if isinstance(part, str | os.PathLike) else part for part in source]
+    parts = [load_arrays(Path(part), NPY) if isinstance(part, str | os.PathLike) else part for part in source]
     X, y, weights = (*parts, None, None)[:3]
     return ArrayDataset(as_matrix(X), y, weights, column_names(X))
 
 
-def _of_matrix(matrix: Array, target: Any, features: Sequence[Any] | None, weight: Any, cache_dir: Any) -> Dataset:
+def _matrix_dataset(matrix: Array, target: Any, features: Sequence[Any] | None, weight: Any, cache_dir: Any) -> Dataset:
     matrix = as_matrix(matrix)
     n_columns = matrix.shape[1]
-    named = (("target", target), ("weight", weight))
-    special = [None if column is None else _number(column, n_columns, name) for name, column in named]
-    if features is None:
-        chosen = [column for column in range(n_columns) if column not in special]
-    else:
-        chosen = [_number(column, n_columns, "features") for column in features]
+    named = ("target", target), ("weight", weight)
+    special = [None if column is None else _column_number(column, n_columns, name) for name, column in named]
+    others = [column for column in range(n_columns) if column not in special]
+    chosen = others if features is None else [_column_number(column, n_columns, "features") for column in features]
     if not chosen:
         raise ValueError("there are no columns for features beside target and weight.")
     y, weights = (None if column is None else matrix[:, column] for column in special)
-    if chosen == list(range(chosen[0], chosen[-1] + 1)):
-        return ArrayDataset(matrix[:, chosen[0] : chosen[-1] + 1], y, weights)
-    if y is None:
-        return ArrayDataset(matrix[:, chosen], y, weights)
+    is_range = chosen == list(range(chosen[0], chosen[-1] + 1))
+    if is_range or y is None:
+        return ArrayDataset(matrix[:, slice(chosen[0], chosen[-1] + 1) if is_range else chosen], y, weights)
 
+    # Scattered columns must be copied: into files, since the matrix may be larger than memory.
     def chunks() -> Iterator[tuple[Array, ...]]:
-        for start in range(0, len(matrix), 1 << 14):
-            part = slice(start, start + (1 << 14))
+        for start in range(0, len(matrix), CHUNK_ROWS):
+            part = slice(start, start + CHUNK_ROWS)
             yield (matrix[part][:, chosen], y[part]) + (() if weights is None else (weights[part],))
 
-    return _of_chunks(chunks, cache_dir)
+    return ChunksDataset(chunks, cache_dir)
 
 
-def _number(column: Any, n_columns: int, name: str) -> int:
+def _column_number(column: Any, n_columns: int, name: str) -> int:
     if isinstance(column, str) and column.lstrip("-").isdigit():
         column = int(column)
     if not isinstance(column, int | np.integer) or not -n_columns <= column < n_columns:
@@ -226,9 +185,3 @@ def _number(column: Any, n_columns: int, name: str) -> int:
             f"{name} must be the number of one of the {n_columns} columns of the array, but is {column!r}."
         )
     return int(column) % n_columns
-
-
-def _of_chunks(source: Callable[[], Iterator[Any]] | Iterator[Any], cache_dir: Any) -> Dataset:
-    from fastperceptron.data.decoded import ChunksDataset
-
-    return ChunksDataset(source, cache_dir)

@@ -1,7 +1,7 @@
-"""What must be decoded is decoded once: rows, class numbers and weights go raw into temporary files, and are mapped.
+"""Decoded rows, class numbers and weights in raw temporary files that are memory-mapped: decoding happens once per fit.
 
 The files have no name (they are unlinked as soon as they are open), so that the system frees them whatever happens to
-the process: no error, interrupt or kill leaves one behind, and there is nothing to sweep.
+the process: no error, interrupt or kill leaves one behind, and nothing has to be cleaned up.
 """
 
 import errno
@@ -9,7 +9,7 @@ import mmap
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,20 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import ArrayRows, read_only
-from fastperceptron.data.dataset import Block, Table
+from fastperceptron.data.dataset import Dataset, Table, no_labels
 from fastperceptron.data.running_labels import RunningLabels
 from fastperceptron.kernels.cache import cache_root
 
-# Class numbers that are put into the classes' order at a time.
-BLOCK_CODES = 1 << 20
+# Class numbers converted at a time from the order in which classes were met to their sorted order: 1 MB.
+CODES_AT_A_TIME = 1 << 20
 
 
 class _RawFile:
-    """A file without a name that grows by arrays, and is then an array."""
+    """A file without a name, to which arrays of one dtype are appended, and which is then mapped as one array."""
 
     def __init__(self, directory: Path, dtype: type | np.dtype) -> None:
         self._directory, self._dtype = directory, np.dtype(dtype)
-        self._file = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115  # closed by `close`
+        self._file = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115  # `close` closes it
         self.size = 0
 
     def append(self, values: Array) -> None:
@@ -42,39 +42,33 @@ class _RawFile:
                 written = self._file.write(content)
                 content, self.size = content[written:], self.size + written
         except OSError as error:
-            raise _full(error, self._directory, self.size) from error
+            raise _explain_full(error, self._directory, self.size) from error
 
-    def mapped(self) -> Array:
-        """Return what was written, 1-d and read from the file."""
+    def map(self) -> Array:
+        """Return a 1-d array that maps what was written."""
         if self.size == 0:
             return np.empty(0, self._dtype)
         memory = mmap.mmap(self._file.fileno(), self.size)
         return np.frombuffer(memory, self._dtype)
 
     def close(self) -> None:
-        """Let go of the file; what is mapped stays until nobody has it."""
+        """Close the file; a map of it stays valid until it is garbage-collected."""
         self._file.close()
 
 
-def _full(error: OSError, directory: Path, written: int) -> OSError:
+def _explain_full(error: OSError, directory: Path, written: int) -> OSError:
     if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return error
     free = shutil.disk_usage(directory).free
     return OSError(
         error.errno,
         f"no room for decoded rows in {os.fspath(directory)!r}: {written / 1e9:.3g} GB are written, more are to "
-        f"come (4 or 8 bytes a value), and {free / 1e9:.3g} GB are free. Pass a cache_dir with more room.",
+        f"come (4 or 8 bytes per value), and {free / 1e9:.3g} GB are free. Pass a cache_dir with more room.",
     )
 
 
 def spool_directory(cache_dir: Any = None) -> Path:
-    """Return where temporary files go: the given directory, which must be there, or the user's cache, or the system's.
-
-    Raises
-    ------
-    NotADirectoryError
-        If what was given is no directory.
-    """
+    """Return the directory of temporary files: the given one, which must exist, the user's cache, or the system's."""
     if cache_dir is not None:
         directory = Path(cache_dir)
         if not directory.is_dir():
@@ -88,41 +82,33 @@ def spool_directory(cache_dir: Any = None) -> Path:
     return directory if os.access(directory, os.W_OK) else Path(tempfile.gettempdir())
 
 
-@contextmanager
-def spooled(
-    blocks: Iterable[Block],
-    shape_and_dtype: tuple[int, np.dtype],
-    cache_dir: Any = None,
-    tell: Callable[[int], object] = int,
-) -> Iterator[Table]:
-    """Decode blocks into files, and give them as a table; the files are gone at the end.
+class DecodedDataset(Dataset):
+    """A data set whose blocks must be decoded, or come only once: a fit reads them once into temporary files."""
 
-    Parameters
-    ----------
-    blocks : iterable of Block
-        Each with labels.
-    shape_and_dtype : (int, dtype)
-        The number of features, and float32 or float64.
-    cache_dir : path-like, optional
-    tell : callable
-        Is told how many rows were decoded.
-    """
-    (n_features, dtype), directory, labels = shape_and_dtype, spool_directory(cache_dir), RunningLabels()
-    with ExitStack() as stack:
-        rows, codes, weights = (_RawFile(directory, kind) for kind in (dtype, np.uint8, np.float64))
-        for file in (rows, codes, weights):
-            stack.callback(file.close)
-        blocks = stack.enter_context(closing(blocks)) if isinstance(blocks, Generator) else blocks
-        for block in blocks:
-            rows.append(block.X)
-            codes.append(labels.codes_of(block.y))
-            if block.weights is not None:
-                weights.append(block.weights)
-            tell(len(block.X))
-        classes, numbers, counts = labels.finish()
-        in_order = codes.mapped()
-        for start in range(0, in_order.size, BLOCK_CODES):
-            in_order[start : start + BLOCK_CODES] = numbers[in_order[start : start + BLOCK_CODES]]
-        X = rows.mapped().reshape(-1, n_features)
-        own = read_only(weights.mapped()) if weights.size else None
-        yield Table(ArrayRows(X), classes, read_only(in_order), own, counts)
+    @contextmanager
+    def open_table(self, rows_read: Callable[[int], object] = int) -> Iterator[Table]:
+        """Decode all rows into files, and give them as a `Table`; the files are gone at the end."""
+        directory, labels = spool_directory(self.cache_dir), RunningLabels()
+        with ExitStack() as stack:
+            rows, codes, weights = (
+                stack.enter_context(closing(_RawFile(directory, dtype))) for dtype in (self.dtype, np.uint8, np.float64)
+            )
+            blocks = self.blocks()
+            if isinstance(blocks, Generator):
+                stack.enter_context(closing(blocks))
+            for block in blocks:
+                if block.y is None:
+                    raise no_labels()
+                rows.append(block.X)
+                codes.append(labels.codes_of(block.y))
+                if block.weights is not None:
+                    weights.append(block.weights)
+                rows_read(len(block.X))
+            classes, numbers, counts = labels.finish()
+            class_numbers = codes.map()
+            for start in range(0, class_numbers.size, CODES_AT_A_TIME):
+                part = slice(start, start + CODES_AT_A_TIME)
+                class_numbers[part] = numbers[class_numbers[part]]
+            X = rows.map().reshape(-1, self.n_features)
+            row_weights = read_only(weights.map()) if weights.size else None  # writable ones compile other kernels
+            yield Table(ArrayRows(X), classes, read_only(class_numbers), row_weights, counts)

@@ -1,4 +1,4 @@
-"""Synthetic data of any size: `synthetic`, whose true weights are known, and `two_flowers`, the tutorial's clouds."""
+"""Synthetic data of any size: `synthetic`, with known true weights, and `two_flowers`, like the tutorial's flowers."""
 
 import math
 from collections.abc import Iterator
@@ -12,27 +12,31 @@ from fastperceptron.data.arrays import aligned_zeros, read_only
 from fastperceptron.data.dataset import Block, Dataset, Table
 from fastperceptron.data.generated import COMMON, VALUES, GeneratedCodes, GeneratedRows
 from fastperceptron.kernels import prediction, synthetic as kernels
+from fastperceptron.kernels.labels import MAX_CLASSES
 from fastperceptron.kernels.rows import padded_size
 
 # The standard deviation of the true w . x of two classes where noise is 1.
 SIGNAL = 2.0
-# Mean length, mean width and the triangular factor of the covariance, of the tutorial's 20 setosa and 26 versicolor.
+# Of the tutorial's 20 setosa and 26 versicolor: mean length and width in cm, and the covariance's Cholesky factor
+# (entries 00, 10 and 11).
 FLOWERS = {
     "setosa": (5.035, 3.48, 0.42708, 0.35665, 0.19672),
     "versicolor": (6.03462, 2.78462, 0.54914, 0.20059, 0.28481),
 }
-MAXIMUM_CLASSES, MAXIMUM_SPREAD = 256, 60
-ROWS_OF_BLOCK = 1 << 14
+# Orders of magnitude between the columns' deviations that float32 can hold.
+MAX_SPREAD = 60
+# Rows per block that `blocks` yields.
+ROWS_PER_BLOCK = 1 << 14
 
 
 class SyntheticDataset(Dataset):
-    """A data set that is made as it is read, by any number of threads: nothing is stored.
+    """A data set that is made as it is read, by any number of threads, and not stored.
 
     Attributes
     ----------
     true_weights : ndarray of shape (n_features,) or (n_classes, n_features), or None
-        For the raw columns. The probability of the second of two classes is sigmoid(true_weights . x + true_bias), of
-        more than two they are the softmax. Without noise only the direction means something.
+        For the raw columns. The probability of the second of two classes is sigmoid(true_weights . x + true_bias); more
+        than two have the softmax. Without noise only the direction of the weights has a meaning.
     true_bias : float or ndarray of shape (n_classes,), or None
     """
 
@@ -47,32 +51,34 @@ class SyntheticDataset(Dataset):
 
     def blocks(self) -> Iterator[Block]:
         """Yield all rows once, in order."""
-        for start in range(0, self._rows.n_rows, ROWS_OF_BLOCK):
-            X, codes = self._rows.labelled(None, start, min(start + ROWS_OF_BLOCK, self._rows.n_rows))
+        for start in range(0, self._rows.n_rows, ROWS_PER_BLOCK):
+            X, codes = self._rows.labelled(None, start, min(start + ROWS_PER_BLOCK, self._rows.n_rows))
             yield Block(X, self.classes[codes], None)
 
-    def open_table(self, tell: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
+    def open_table(self, rows_read: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
         """Give the rows as a `Table`."""
         return nullcontext(Table(self._rows, self.classes, GeneratedCodes(self._rows)))
 
 
 class _LogisticRows(GeneratedRows):
-    """Normal columns, and labels by the logistic model; more than two classes by the multinomial one."""
+    """Normal columns with labels of the logistic model, or of the multinomial one for more than two classes."""
 
-    def __init__(self, size: tuple[int, int, int], seed: int, columns: tuple[float, Array], model: Array) -> None:
+    def __init__(
+        self, size: tuple[int, int, int], seed: int, columns: tuple[float, Array], model: Array, *, is_certain: bool
+    ) -> None:
         super().__init__(*size, seed)
         self._correlation, self._scales = columns
         self._is_plain = self._correlation == 0 and bool((self._scales == 1).all())
-        self._model, self.is_certain = model, False
+        self._model, self._is_certain = model, is_certain
 
     @property
     def identity(self) -> str:
-        """What the rows are a function of."""
-        model = [self._correlation, self._scales.tolist(), self._model.tolist(), self.is_certain]
+        """All that the rows are a function of."""
+        model = [self._correlation, self._scales.tolist(), self._model.tolist(), self._is_certain]
         return f"{super().identity} {model}"
 
     def make(self, places: range | Array) -> tuple[Array, Array]:
-        """Return the rows of these numbers and their class numbers."""
+        """Return the rows with these numbers and their class numbers."""
         X = self.normals(places, VALUES, self.n_features)
         if not self._is_plain:
             common = np.zeros(len(X), np.float32)
@@ -85,24 +91,23 @@ class _LogisticRows(GeneratedRows):
 
     def _codes(self, X: Array, places: range | Array) -> Array:
         codes, z = np.empty(len(X), np.uint8), np.empty((len(X), *self._model.shape[:-1]))
-        if z.ndim == 1:
+        if is_binary := z.ndim == 1:
             prediction.decision_values(X, self._model, z)
         else:
             prediction.class_decision_values(X, 0, self._model, z)
-        if self.is_certain:
-            codes[:] = z > 0 if z.ndim == 1 else z.argmax(axis=1)
-        elif z.ndim == 1:
-            kernels.draw_codes(z, self.words(places), codes)
+        if self._is_certain:
+            codes[:] = z > 0 if is_binary else z.argmax(axis=1)
         else:
-            kernels.draw_class_codes(z, self.words(places), codes)
+            draw: Any = kernels.draw_codes if is_binary else kernels.draw_class_codes
+            draw(z, self.words(places), codes)
         return codes
 
 
 class _FlowerRows(GeneratedRows):
-    """Length and width of flowers of two kinds, each a normal cloud."""
+    """Length and width, in cm, of flowers of two kinds, each normally distributed."""
 
     def make(self, places: range | Array) -> tuple[Array, Array]:
-        """Return the rows of these numbers and their class numbers."""
+        """Return the rows with these numbers and their class numbers."""
         elements = self.normals(places, VALUES, 2)
         X, codes = np.empty_like(elements), np.empty(len(elements), np.uint8)
         kernels.flower_rows(elements, self.words(places), np.array([*FLOWERS.values()], np.float32), X, codes)
@@ -123,27 +128,27 @@ def synthetic(
 ) -> SyntheticDataset:
     """Return a data set of normal columns whose labels follow a logistic model with known weights.
 
-    Each row is a function of the seed and its number, so that a billion rows take no memory, and any part of them is
-    the same however it is asked for. Values are float32.
+    Each row is a function of the seed and its number: a billion rows take no memory, and a row is the same whichever
+    rows it is read with. Values are float32.
 
     Parameters
     ----------
     n_rows, n_features : int
     informative : int, optional
-        Only the first so many features have a weight other than 0; all by default.
+        The number of features, from the first, with a weight other than 0; all by default.
     correlation : float
-        Of each pair of columns: from 0 to below 1.
+        The correlation of each pair of columns: from 0 to below 1.
     scale_spread : float
-        Orders of magnitude between the deviations of the first and the last column, around 1.
+        Orders of magnitude between the standard deviations of the first and the last column, around 1; at most 60.
     noise : float
-        The labels are those of w . x + b + noise * e > 0, where e is standard logistic (of more than two classes the
-        largest of w_k . x + noise * e_k, where e_k is standard Gumbel). w . x has a deviation of 2. Without noise the
-        classes can be told apart without an error.
+        The label is 1 where w . x + b + noise * e > 0, with e standard logistic; of more than two classes, it is the k
+        with the largest w_k . x + noise * e_k, with e_k standard Gumbel. w . x has a standard deviation of 2. Without
+        noise the classes are linearly separable.
     class_balance : float
-        The share of the second of two classes. More classes are about equally frequent.
+        The share of the second of two classes. More than two classes are about equally frequent.
     n_classes : int
         Labels are 0 to n_classes - 1.
-    rng : None, int, numpy.random.Generator or what else numpy.random.default_rng takes
+    rng : None, int, numpy.random.Generator or another seed of numpy.random.default_rng
 
     Returns
     -------
@@ -172,15 +177,15 @@ def synthetic(
     if informative > n_features:
         raise ValueError(f"informative must be at most n_features = {n_features}, but is {informative}.")
     n_classes = whole_number(n_classes, "n_classes", 2)
-    if n_classes > MAXIMUM_CLASSES:
-        raise ValueError(f"n_classes must be at most {MAXIMUM_CLASSES}, but is {n_classes}.")
+    if n_classes > MAX_CLASSES:
+        raise ValueError(f"n_classes must be at most {MAX_CLASSES}, but is {n_classes}.")
     correlation, noise = _in_range(correlation, "correlation"), 0.0 if noise == 0 else positive(noise, "noise")
     balance = _in_range(class_balance, "class_balance", is_zero_allowed=False)
     if n_classes > 2 and balance != 0.5:
         raise ValueError("class_balance is for two classes: more are about equally frequent.")
     spread = 0.0 if scale_spread == 0 else positive(scale_spread, "scale_spread")
-    if spread > MAXIMUM_SPREAD:
-        raise ValueError(f"scale_spread must be at most {MAXIMUM_SPREAD}, but is {spread:g}: float32 holds no more.")
+    if spread > MAX_SPREAD:
+        raise ValueError(f"scale_spread must be at most {MAX_SPREAD}, but is {spread:g}: float32 holds no more.")
     generator = np.random.default_rng(rng)
     weights = generator.standard_normal((1 if n_classes == 2 else n_classes, n_features))
     weights[:, informative:] = 0.0
@@ -196,25 +201,27 @@ def synthetic(
     model = aligned_zeros((*weights.shape[:-1], padded_size(n_features)), np.float64)
     model[..., :n_features], model[..., n_features] = weights, bias
     seed = int(generator.integers(1 << 64, dtype=np.uint64))
-    rows = _LogisticRows((n_rows, n_features, n_classes), seed, (correlation, scales), read_only(model))
-    rows.is_certain = noise == 0
+    rows = _LogisticRows(
+        (n_rows, n_features, n_classes), seed, (correlation, scales), read_only(model), is_certain=noise == 0
+    )
     return SyntheticDataset(rows, np.arange(n_classes), None, (weights, bias if n_classes > 2 else float(bias)))
 
 
 def two_flowers(n_rows: int, rng: Any = None) -> SyntheticDataset:
     """Return a data set like the tutorial's: sepal length and width, in cm, of setosa and versicolor irises.
 
-    Each kind is a normal cloud with the means, deviations and correlation of the tutorial's flowers, and half the rows.
+    Each kind is normally distributed with the means, standard deviations and correlation of the tutorial's flowers, and
+    has half the rows.
 
     Parameters
     ----------
     n_rows : int
-    rng : None, int, numpy.random.Generator or what else numpy.random.default_rng takes
+    rng : None, int, numpy.random.Generator or another seed of numpy.random.default_rng
 
     Returns
     -------
     SyntheticDataset
-        Whose true weights are not known: the clouds differ in more than their means.
+        Its true weights are None: the two distributions differ in more than their means.
 
     Examples
     --------

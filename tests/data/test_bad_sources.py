@@ -73,7 +73,12 @@ BAD: dict[str, tuple[Callable[[Path], Any], dict[str, Any], type[Exception], str
         "a.parquet' has no rows",
     ),
     "folder without Parquet": (lambda folder: folder, {}, FileNotFoundError, r"no Parquet files \(.parquet, .pq\)"),
-    "unknown ending": (lambda folder: file_of("x", "a.xls", folder), {}, ValueError, "Known endings: .parquet"),
+    "unknown ending": (
+        lambda folder: file_of("x", "a.xls", folder),
+        {},
+        ValueError,
+        "a.xls': the known endings of files are .parquet",
+    ),
     "other columns": (
         lambda folder: differing(folder, {"a": [1.0], "c": [1.0], "y": [1]}),
         {},
@@ -152,19 +157,46 @@ BAD: dict[str, tuple[Callable[[Path], Any], dict[str, Any], type[Exception], str
         lambda folder: np.savez(folder / "a.npz", Z=np.eye(2)) or folder / "a.npz",
         {"target": None},
         ValueError,
-        r"not a whole .npz file of rows: it holds \['Z'\], but rows must be called 'X'",
+        r"not a whole .npz file: it holds \['Z'\], but rows must be called 'X'",
+    ),
+    "npz with a label too few": (
+        lambda folder: np.savez(folder / "a.npz", X=np.eye(3), y=[0, 1]) or folder / "a.npz",
+        {"target": None},
+        ValueError,
+        "a.npz' is not a whole .npz file: X has 3 rows, but y 2",
+    ),
+    "two npy files": (
+        lambda folder: [np.save(folder / f"{k}.npy", np.eye(2)) for k in range(2)] and f"{folder}/*.npy",
+        {"target": 0},
+        ValueError,
+        r"\*.npy' is 2 files: of .npy only one can be read",
+    ),
+    "npy named npz": (
+        lambda folder: np.save(folder / "a.npy", np.eye(2)) or (folder / "a.npy").rename(folder / "a.npz"),
+        {"target": None},
+        ValueError,
+        "a.npz' is not a whole .npz file",
+    ),
+    "npz cut short": (
+        lambda folder: (
+            np.savez(folder / "a.npz", X=np.eye(2), y=[0, 1])
+            or file_of((folder / "a.npz").read_bytes()[:99], "a.npz", folder)
+        ),
+        {"target": None},
+        ValueError,
+        "a.npz' is not a whole .npz file",
     ),
     "ragged CSV": (
         lambda folder: file_of("a,y\n1,0\n2,1\n3\n4,1\n", "a.csv", folder),
         {},
         ValueError,
-        "a.csv', row 2: .*Expected 2 columns, got 1",
+        "a.csv' is not a whole CSV file: row 2: .*Expected 2 columns, got 1",
     ),
     "ragged row far down": (
         lambda folder: file_of("a,y\n" + "1.25,0\n2.5,1\n" * 200_000 + "3\n", "a.csv", folder),
         {},
         ValueError,
-        "a.csv', row 400000: .*Expected 2 columns, got 1",
+        "a.csv' is not a whole CSV file: row 400000: .*Expected 2 columns, got 1",
     ),
     "words in a column of numbers": (
         lambda folder: file_of("a,y\n" + "1.25,0\n2.5,1\n" * 200_000 + "x,1\n", "a.csv", folder),
@@ -280,7 +312,7 @@ def test_a_full_disk_says_how_much_was_written_and_is_free(tmp_path: Path) -> No
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert re.search(
-        r"no room for decoded rows in '.*': [\d.e-]+ GB are written, more are to come \(4 or 8 bytes a value\), and "
+        r"no room for decoded rows in '.*': [\d.e-]+ GB are written, more are to come \(4 or 8 bytes per value\), and "
         r"[\d.]+ GB are free. Pass a cache_dir with more room.",
         done.stderr,
     )

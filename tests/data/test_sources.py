@@ -191,6 +191,13 @@ def test_weights_come_from_their_column(rows: tuple[np.ndarray, np.ndarray]) -> 
         assert fp.PerceptronClassifier(loss="log_loss").fit(data).score(data) == expected.score(X, y, weights)
 
 
+def test_an_archive_may_hold_weights_without_labels(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", X=np.eye(2), weights=[1.0, 2.0])
+    (block,) = fp.dataset(tmp_path / "a.npz").blocks()
+    assert block.y is None
+    assert block.weights.tolist() == [1, 2]
+
+
 def test_every_method_takes_a_data_set(rows: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = rows
     data = fp.dataset(as_table(X, y), target="y")
