@@ -17,8 +17,8 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
+from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.linear_algebra import inner_product
-from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.training.minimise.damped_newton import LARGE_WORK, Optimum, follow_gradients
 from fastperceptron.training.minimise.inverse_hessian import (
     Precondition,

@@ -16,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fastperceptron.checks import Array
+from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.hessian import newton_kernel
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.training.minimise.online_search import Found, Model, Objective, State, room_for, search
 from fastperceptron.training.online.kept_rows import Memory
 from fastperceptron.training.online.running_columns import Move

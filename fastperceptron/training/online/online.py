@@ -12,9 +12,9 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import read_only
-from fastperceptron.kernels.prediction import sum_in_order
+from fastperceptron.kernels.arithmetic import sum_in_order
+from fastperceptron.kernels.column_statistics import standardise
 from fastperceptron.kernels.rows import padded_size
-from fastperceptron.kernels.sample import standardise
 from fastperceptron.training.online.kept_rows import Memory, memory_size
 from fastperceptron.training.online.neuron import Neuron, Rows, Task, corrected, learn, optimum_of_all
 from fastperceptron.training.online.running_columns import Move, RunningColumns
