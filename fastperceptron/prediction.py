@@ -8,7 +8,7 @@ import numpy as np
 
 from fastperceptron.checks import Array, check_finite
 from fastperceptron.data.arrays import ArrayRows, read_only
-from fastperceptron.kernels import prediction as kernels
+from fastperceptron.kernels import dot_products, prediction as kernels
 from fastperceptron.kernels.rows import padded_size
 
 
@@ -38,9 +38,9 @@ def decision_values(rows: ArrayRows, weights: Array) -> Array:
     z = np.empty((rows.n_rows, *weights.shape[:-1]))
     for place, block in rows.blocks():
         if weights.ndim == 1:
-            kernels.decision_values(block, weights, z[place])
+            dot_products.decision_values(block, weights, z[place])
         else:
-            kernels.class_decision_values(block, 0, weights, z[place])
+            dot_products.class_decision_values(block, 0, weights, z[place])
         if not kernels.all_finite(z[place].reshape(-1)):
             _check_cause(block, z[place], place.start)
     return z
@@ -58,7 +58,7 @@ def probabilities(rows: ArrayRows, weights: Array) -> Array:
         As `decision_values`.
     """
     n_classes = 2 if weights.ndim == 1 else len(weights)
-    result, scratch = np.empty((rows.n_rows, n_classes)), np.empty(kernels.TILE)
+    result, scratch = np.empty((rows.n_rows, n_classes)), np.empty(kernels.PREDICTION_TILE)
     for place, block in rows.blocks():
         if weights.ndim == 1:
             are_finite = kernels.probabilities(block, weights, result[place], scratch)
@@ -79,7 +79,7 @@ def largest(z: Array) -> Array:
 def mean_cost(rows: ArrayRows, codes: Array, weights: Array, loss: str) -> float:
     """Return the mean over rows of the cost; of several neurons, of the sum of their costs, each one-vs-rest."""
     total_cost = kernels.total_cost_kernel(loss)
-    total, scratch = 0.0, np.empty(2 * kernels.TILE)
+    total, scratch = 0.0, np.empty(2 * kernels.PREDICTION_TILE)
     for place, block in rows.blocks():
         check_finite(block, place.start)
         if weights.ndim == 1:

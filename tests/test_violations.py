@@ -38,7 +38,7 @@ VIOLATIONS = [
     Violation("factor 2 dropped", "kernels/squared_error.py", "(scale + scale)", "scale", TRAJECTORIES),
     Violation(
         "dropped bias update",
-        "kernels/descent.py",
+        "kernels/steps.py",
         "            add_scaled(weights, X, row, step)\n",
         "            bias = weights[X.shape[1]]\n            add_scaled(weights, X, row, step)\n"
         "            weights[X.shape[1]] = bias\n",
@@ -82,16 +82,16 @@ VIOLATIONS = [
     ),
     Violation(
         "off by one in a batch",
-        "kernels/descent.py",
-        "batch_start + batch_size\n",
-        "batch_start + batch_size - 1\n",
+        "kernels/steps.py",
+        "min(start + GRADIENT_TILE, stop), rounded",
+        "min(start + GRADIENT_TILE, stop - 1), rounded",
         TRAJECTORIES,
     ),
     Violation(
         "sum instead of mean gradient",
-        "kernels/descent.py",
-        "-learning_rate / batch_size",
-        "-learning_rate",
+        "kernels/steps.py",
+        "-rate / counts[SUMMED_ROWS]",
+        "-rate",
         TRAJECTORIES,
     ),
     Violation(
@@ -101,7 +101,13 @@ VIOLATIONS = [
         "",
         TRAJECTORIES,
     ),
-    Violation("cost of the wrong rows", "kernels/prediction.py", "z[: min(TILE, n_rows - start)]", "z", TRAJECTORIES),
+    Violation(
+        "cost of the wrong rows",
+        "kernels/prediction.py",
+        "z[: min(PREDICTION_TILE, n_rows - start)]",
+        "z",
+        TRAJECTORIES,
+    ),
     Violation(
         "biased draws",
         "kernels/draws.py",

@@ -89,10 +89,10 @@ VIOLATIONS = [
     ),
     (
         "rounding taken for a deviation",
-        "kernels/sample.py",
+        "kernels/column_statistics.py",
         "0.0 if variance <= bound and variance < math.inf else math.sqrt(variance)",
         "math.sqrt(max(variance, 0.0))",
-        "kernels/test_sample_kernels.py::test_a_constant_column_has_none",
+        "kernels/test_column_statistics.py::test_a_constant_column_has_none",
     ),
     (
         "tiles added as they arrive",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array, check_finite
-from fastperceptron.kernels.sample import take_rows
+from fastperceptron.kernels.take import take_rows
 
 # Values per block: 1 MB of float32, small enough for the second-level cache and a few ms at most in any kernel.
 BLOCK_ELEMENTS = 1 << 18

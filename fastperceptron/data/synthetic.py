@@ -11,7 +11,7 @@ from fastperceptron.checks import Array, positive, whole_number
 from fastperceptron.data.arrays import aligned_zeros, read_only
 from fastperceptron.data.dataset import Block, Dataset, Table
 from fastperceptron.data.generated import COMMON, VALUES, GeneratedCodes, GeneratedRows
-from fastperceptron.kernels import prediction, synthetic as kernels
+from fastperceptron.kernels import dot_products, synthetic as kernels
 from fastperceptron.kernels.labels import MAX_CLASSES
 from fastperceptron.kernels.rows import padded_size
 
@@ -92,9 +92,9 @@ class _LogisticRows(GeneratedRows):
     def _codes(self, X: Array, places: range | Array) -> Array:
         codes, z = np.empty(len(X), np.uint8), np.empty((len(X), *self._model.shape[:-1]))
         if is_binary := z.ndim == 1:
-            prediction.decision_values(X, self._model, z)
+            dot_products.decision_values(X, self._model, z)
         else:
-            prediction.class_decision_values(X, 0, self._model, z)
+            dot_products.class_decision_values(X, 0, self._model, z)
         if self._is_certain:
             codes[:] = z > 0 if is_binary else z.argmax(axis=1)
         else:

@@ -99,6 +99,21 @@ def from_bits(typing_context, bits):
     return _bitcast(_FLOAT_OF[bits], bits)
 
 
+@jit
+def sum_in_order(values):
+    """Return the sum, as four interleaved sums: one alone would wait for each addition."""
+    first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+    whole = values.size // 4 * 4
+    for i in range(0, whole, 4):
+        first += values[i]
+        second += values[i + 1]
+        third += values[i + 2]
+        fourth += values[i + 3]
+    for i in range(whole, values.size):
+        first += values[i]
+    return (first + second) + (third + fourth)
+
+
 def by_precision(single, double):
     """Return a scalar function that is `single` for float32 and `double` for float64, chosen while compiling."""
 

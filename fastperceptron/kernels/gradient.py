@@ -10,30 +10,24 @@ from fastperceptron.kernels.arithmetic import fma
 from fastperceptron.kernels.jit import jit
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.narrow_rows import MOST, set_columns, set_ones
-from fastperceptron.kernels.prediction import TILE as COST_TILE
 from fastperceptron.kernels.rows import add_scaled_four, dot_four, padded_size, prefetch, sum_of_products
 from fastperceptron.kernels.vectors import LANES
 
 # Rows that are summed in X's precision before float64. Fewer would let Numba's bookkeeping of array views, some 15 a
 # tile, show: at d=2 a row took 7 ns with tiles of 64.
-TILE = 256
-
-
-def workspace_size(n_features):
-    """Return the length of the rows of `state` and `scratch`: padded weights, or a tile's values and targets."""
-    return max(TILE, 2 * COST_TILE, padded_size(n_features))
+GRADIENT_TILE = 256
 
 
 def scratch_shape(n_features):
     """Return the shape of `scratch`."""
-    return (3 + LANES if n_features < LANES else 4, workspace_size(n_features))
+    return 3 + LANES if n_features < LANES else 4, max(GRADIENT_TILE, padded_size(n_features))
 
 
 @functools.cache
 def gradient_kernel(loss, is_weighted=False):
-    """Return the kernel that adds the gradient of the rows order[start:stop], at most TILE, to the float64 `gradient`.
+    """Return the kernel that adds the gradient of the rows order[start:stop] to the float64 `gradient`.
 
-    If it is weighted, y is (targets, the rows' weights in the precision of X).
+    There are at most GRADIENT_TILE rows. If it is weighted, y is (targets, the rows' weights in the precision of X).
     The tile is summed in X's precision. Its rows come in groups that stay in the first-level cache between the dot
     products and the sum: in one group of 64 rows, 1000 float32 wide, the sum cost 110 ns a row more.
     """
@@ -68,7 +62,7 @@ def gradient_kernel(loss, is_weighted=False):
 @jit
 def group_of(n_features):
     """Return how many rows of a tile are worked on together: 16 KB of float32, half of the first-level cache."""
-    return max(4, min(TILE, 4096 // n_features // 4 * 4))
+    return max(4, min(GRADIENT_TILE, 4096 // n_features // 4 * 4))
 
 
 @jit
@@ -145,17 +139,17 @@ def narrow_gradient_kernel(loss, is_weighted=False):
 
     @jit
     def add_gradient(X, y, order, start, stop, weights, gradient, scratch):
-        slopes, targets = scratch[0, :TILE], scratch[1, :TILE]
+        slopes, targets = scratch[0, :GRADIENT_TILE], scratch[1, :GRADIENT_TILE]
         n_columns = X.shape[1] + 1
         # Rows of a contiguous array: LLVM makes slower code for those of a slice, 4.0 against 2.6 ns a row at d=2.
-        columns = scratch[3:].reshape(scratch[3:].size)[: n_columns * TILE].reshape((n_columns, TILE))
+        columns = scratch[3:].reshape(scratch[3:].size)[: n_columns * GRADIENT_TILE].reshape((n_columns, GRADIENT_TILE))
         transpose(X, targets_of(y), order[start:stop], columns, targets)
         slopes[:] = 0
         for j in range(columns.shape[0]):
             column, weight = columns[j], weights[j]
-            for k in range(TILE):
+            for k in range(GRADIENT_TILE):
                 slopes[k] = fma(weight, column[k], slopes[k])
-        for k in range(TILE):
+        for k in range(GRADIENT_TILE):
             slopes[k] = slope(slopes[k], targets[k], type(slopes[0])(1))
         scale_slopes(slopes, y, order[start:stop])
         slopes[stop - start :] = 0

@@ -6,10 +6,10 @@ nothing here needs to know where the rows came from.
 
 import functools
 
+from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.jit import jit
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.outer_products import add_outer
-from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.kernels.rows import sum_of_products
 
 # Rows whose scaled copies stay in the second-level cache beside themselves, up to 500 columns.

@@ -20,7 +20,7 @@ NEXT = np.uint64(1)
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 EMPTY = -1
 # Labels whose codes stay in the first-level cache until they are counted.
-TILE = 1024
+LABEL_TILE = 1024
 
 
 class LabelTable(NamedTuple):
@@ -93,7 +93,7 @@ def encode_any(table, labels, first_row, codes):
 
 
 @jit
-def count_codes(codes, counts):
+def add_to_counts(codes, counts):
     """Add to the counts, four interleaved ones: a single count of one class would wait for itself."""
     whole = codes.size // 4 * 4
     for i in range(0, whole, 4):
@@ -108,8 +108,8 @@ def count_codes(codes, counts):
 @jit
 def encode_block(table, labels, first_row, codes):
     """Write the codes of labels whose first is that of row `first_row`; return whether there are few enough classes."""
-    for start in range(0, labels.size, TILE):
-        tile, tile_codes = labels[start : start + TILE], codes[start : start + TILE]
+    for start in range(0, labels.size, LABEL_TILE):
+        tile, tile_codes = labels[start : start + LABEL_TILE], codes[start : start + LABEL_TILE]
         if table.n_classes[0] == 2:
             n_first, n_second = encode_two(tile, table.labels[0], table.labels[1], tile_codes)
             if n_first + n_second == tile.size:
@@ -119,7 +119,7 @@ def encode_block(table, labels, first_row, codes):
         encode_any(table, tile, first_row + start, tile_codes)
         if table.n_classes[0] > MAX_CLASSES:
             return False
-        count_codes(tile_codes, table.counts)
+        add_to_counts(tile_codes, table.counts)
     return True
 
 
@@ -128,3 +128,14 @@ def renumber(codes, new_codes):
     """Replace each code by its new one, in place."""
     for i in range(codes.size):
         codes[i] = new_codes[codes[i]]
+
+
+@jit
+def count_codes(codes, counts):
+    """Write the number of rows of each class to `counts`."""
+    # A sum a class is vector code; adding to counts[codes[i]] waits for the row before: 1.5 ns a row.
+    for code in range(counts.size):
+        count = 0
+        for i in range(codes.size):
+            count += codes[i] == code
+        counts[code] = count

@@ -1,17 +1,18 @@
 """The map. Training is policy in Python; the loops over rows are in kernels/, and each room here is one trainer.
 
-newton/       solver="newton": newton.py the loop, sample_size.py how many rows are sampled and whether their Hessian is
-              worth its price, sample.py which, start.py what the sample is used for, all_rows.py the objective over all
-              rows, neuron.py what is known of one class, certificate.py when to stop
-online/       partial_fit: online.py the loop over blocks, kept_rows.py the rows it keeps, neuron.py what is known of one
-              class, running_columns.py means and deviations so far
-sgd/          solver="sgd": sgd.py the epochs, buffers.py their rows, shuffled and standardised
-tutorial/     fastperceptron.train: train.py the checks, descent.py the steps, row_order.py which row comes when
-minimise/     minima of functions of a few values: objective.py the function, damped_newton.py and lbfgs.py the methods,
-              inverse_hessian.py their linear solves. It knows nothing of rows on disk, nor of the trainers.
-reads.py      a read of all rows: cuts it into tasks of tiles, and adds their sums in order    threads.py  runs the tasks
-problem.py    what solvers take and return (problem, options, solution)     coordinates.py  standardised columns
-observer.py   who hears of progress                                         checkpoint.py   how a killed fit continues
+newton/      solver="newton": newton.py the loop, sample_size.py how many rows are sampled and whether their Hessian is
+             worth its price, sample.py which rows, start.py what the sample is used for, all_rows.py the objective over
+             all rows, neuron.py what is known of one class, certificate.py when to stop
+online/      partial_fit: online.py the loop over blocks, kept_rows.py the rows it keeps, neuron.py what is known of
+             one class, running_columns.py means and deviations so far
+sgd/         solver="sgd": sgd.py the epochs, buffers.py their rows, shuffled and standardised
+tutorial/    fastperceptron.train: train.py the checks, descent.py the steps, row_order.py which row comes when
+minimise/    minima of functions of a few values: objective.py the function, damped_newton.py and lbfgs.py the methods,
+             inverse_hessian.py their linear solves. It knows nothing of rows on disk, nor of the trainers.
+reads.py     a read of all rows: cuts it into tasks of tiles, and adds their sums in order
+threads.py   runs tasks                              problem.py     what solvers take and return, and their options
+observer.py  who hears of progress                   coordinates.py standardised columns
+checkpoint.py  how a killed fit continues
 
 Trainers do not import each other; all import downwards (lint-imports checks it). The laws: a result has the same bits
 for any number of threads, layout, source and interruption (reads.py, checkpoint.py; tests/test_law.py); no point is
@@ -20,11 +21,11 @@ accepted before its loss is known (lbfgs.py, damped_newton.py); no gap is report
 To add a loss: a module in kernels/ and its name in kernels/losses.py. A solver: a room here, its options in problem.py,
 and its name in estimator/solvers.py. A kind of rows: a class with the methods of data/arrays.ArrayRows, in data/.
 
-Words: a *problem* is rows, class numbers and weights; its *neurons* are one per class (two classes: one). *Coordinates*
-standardise columns; a *point* is a neuron's weights in them, bias last. A *read* goes over all rows, in *tiles* at fixed
-row numbers. A *sample* is some rows, standardised as a *panel*. An *objective* is the loss over rows plus the *penalty*;
-a *state* is its value, gradient and Hessian at a point. *Exactness* is 1 for second derivatives, 0 for the part of them
-that is never negative. The *gap* is the excess over the minimum, estimated as half the Newton decrement; the *goal* is
-the gap at which to stop, which the *certificate* derives from `tol`. An *inverse* (Hessian) turns gradients into steps;
-L-BFGS improves it by *pairs* (step, change of gradient).
+Words: a *problem* is rows, class numbers and weights; its *neurons* are one per class (one for two classes).
+*Coordinates* standardise columns; a *point* is a neuron's weights in them, bias last. A *read* goes over all rows, in
+*tiles* at fixed row numbers. A *sample* is some rows, standardised as a *panel*. An *objective* is the loss over rows
+plus the *penalty*; a *state* is its value, gradient and Hessian at a point. *Exactness* is 1 for second derivatives, 0
+for the part of them that is never negative. The *gap* is the excess over the minimum, estimated as half the Newton
+decrement; the *goal* is the gap at which to stop, which the *certificate* derives from `tol`. An *inverse* (Hessian)
+turns gradients into steps; L-BFGS improves it by *pairs* (step, change of gradient).
 """

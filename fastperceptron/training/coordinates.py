@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fastperceptron.checks import Array
+from fastperceptron.kernels.arithmetic import sum_in_order
+from fastperceptron.kernels.column_statistics import column_means, column_moments, deviations_of
 from fastperceptron.kernels.linear_algebra import inner_product
-from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.kernels.rows import padded_size
-from fastperceptron.kernels.sample import column_means, column_moments, deviations_of
 
 
 @dataclass(frozen=True, eq=False)

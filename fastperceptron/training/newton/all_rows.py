@@ -11,8 +11,8 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
+from fastperceptron.kernels.column_statistics import deviations_of
 from fastperceptron.kernels.linear_algebra import inner_product
-from fastperceptron.kernels.sample import deviations_of
 from fastperceptron.training.coordinates import Coordinates
 from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import NewtonOptions, Problem

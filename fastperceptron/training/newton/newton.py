@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
+from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.newton.all_rows import AllRows, Reading
 from fastperceptron.training.newton.neuron import Neuron, Outcome, OwnHessian, solution_of

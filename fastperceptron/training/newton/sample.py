@@ -10,10 +10,11 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
+from fastperceptron.kernels.arithmetic import sum_in_order
+from fastperceptron.kernels.column_statistics import standardise
 from fastperceptron.kernels.draws import draw_of_runs
-from fastperceptron.kernels.prediction import sum_in_order
+from fastperceptron.kernels.labels import count_codes
 from fastperceptron.kernels.rows import padded_size
-from fastperceptron.kernels.sample import count_codes, standardise
 from fastperceptron.training.coordinates import Coordinates, coordinates_of
 from fastperceptron.training.problem import Problem
 

@@ -15,8 +15,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from fastperceptron.checks import Array
+from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.online import add_class_totals, draw_priorities
-from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.training.coordinates import Move
 
 SEED = np.uint64(0x3E30)

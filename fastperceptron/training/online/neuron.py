@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastperceptron.checks import Array
+from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.losses import CONVEX_LOSS, LOSSES
-from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.training.coordinates import Move
 from fastperceptron.training.minimise.damped_newton import Found, minimise
 from fastperceptron.training.minimise.objective import Objective, Quadratic, State, rows_of

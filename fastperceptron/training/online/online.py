@@ -12,9 +12,9 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import read_only
-from fastperceptron.kernels.prediction import sum_in_order
+from fastperceptron.kernels.arithmetic import sum_in_order
+from fastperceptron.kernels.column_statistics import standardise
 from fastperceptron.kernels.rows import padded_size
-from fastperceptron.kernels.sample import standardise
 from fastperceptron.training.coordinates import Move
 from fastperceptron.training.minimise.objective import Quadratic
 from fastperceptron.training.online.kept_rows import KeptRows, kept_size

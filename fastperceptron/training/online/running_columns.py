@@ -9,10 +9,10 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from fastperceptron.checks import Array
+from fastperceptron.kernels.arithmetic import sum_in_order
+from fastperceptron.kernels.column_statistics import column_moments, deviations_of
 from fastperceptron.kernels.online import is_fitting
-from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.kernels.rows import padded_size
-from fastperceptron.kernels.sample import column_moments, deviations_of
 from fastperceptron.training.coordinates import Coordinates, Move
 
 # Coordinates fit where a column's mean is within a deviation of the centre, and the deviation within this factor.

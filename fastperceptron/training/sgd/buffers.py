@@ -15,7 +15,8 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros, read_only
-from fastperceptron.kernels.shuffle import rows_of_blocks, shuffle_each, take_rows
+from fastperceptron.kernels.shuffle import rows_of_blocks, shuffle_each
+from fastperceptron.kernels.take import take_standardised
 from fastperceptron.training.coordinates import Coordinates
 from fastperceptron.training.problem import Problem
 
@@ -99,7 +100,7 @@ class Buffers:
                 order[slots] = local
                 yield Buffer(X, local_codes, None, read_only(order))
                 continue
-            take_rows(X, local_codes, local, slots, self._coordinates, self._X, self._codes)
+            take_standardised(X, local_codes, local, slots, self._coordinates, self._X, self._codes)
             taken_codes, taken = self._codes[: places.size], read_only(self._X[: places.size])
             weights = self._weights(places, slots, taken_codes) if self._is_weighted else None
             yield Buffer(taken, read_only(taken_codes), weights, read_only(self._in_order[: places.size]))
@@ -134,7 +135,7 @@ class Buffers:
 
 
 def _in_precision(coordinates: Coordinates | None, n_features: int, dtype: np.dtype) -> tuple[Array, Array]:
-    """Return centre and factors of the columns as `take_rows` wants them."""
+    """Return centre and factors of the columns as `take_standardised` wants them."""
     if coordinates is None:
         return np.zeros(n_features, dtype), np.ones(n_features, dtype)
     factors = np.minimum(1.0 / coordinates.scale[:n_features], np.finfo(dtype).max)

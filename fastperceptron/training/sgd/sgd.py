@@ -14,22 +14,22 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros, read_only
-from fastperceptron.kernels.descent import settle, single_row_kernel
-from fastperceptron.kernels.gradient import scratch_shape, workspace_size
+from fastperceptron.kernels.arithmetic import sum_in_order
+from fastperceptron.kernels.column_statistics import deviations_of
+from fastperceptron.kernels.gradient import scratch_shape
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.kernels.prediction import sum_in_order
 from fastperceptron.kernels.rows import padded_size
-from fastperceptron.kernels.sample import deviations_of
-from fastperceptron.kernels.sgd import (
-    BEGUN,
-    EARLIER,
-    RECENT,
-    STATE_ROWS,
+from fastperceptron.kernels.steps import (
     STEPS,
-    WEIGHTS,
+    SUMMED_ROWS,
+    DescentState,
+    StepRule,
     batches_kernel,
     rows_kernel,
+    settle,
+    single_row_kernel,
+    state_shape,
     step_along_mean,
 )
 from fastperceptron.kernels.vectors import LANES
@@ -100,9 +100,20 @@ class _Sgd:
             options.batch_size,
             options.seed if options.shuffle else None,
         )
-        shape = (problem.n_neurons, STATE_ROWS, workspace_size(rows.n_features))
-        self._states = aligned_zeros(shape, np.float64)
-        self._progress = np.zeros((problem.n_neurons, 2), np.int64)
+        # All neurons' states, as the checkpoint keeps them and as the kernels take them.
+        self._arrays = aligned_zeros(state_shape(problem.n_neurons, rows.n_features), np.float64)
+        self._counts = np.zeros((problem.n_neurons, 2), np.int64)
+        self._states = [
+            DescentState._make([*arrays, counts]) for arrays, counts in zip(self._arrays, self._counts, strict=True)
+        ]
+        self._rule = StepRule(
+            float(options.eta0),
+            float(options.power),
+            self._decay,
+            bool(options.fit_intercept),
+            bool(options.average),
+            options.batch_size,
+        )
         self._scratch = aligned_zeros(scratch_shape(rows.n_features), rows.dtype)
         if start is not None:
             self._begin_at(start)
@@ -112,9 +123,9 @@ class _Sgd:
         take_steps, is_flat = self._stepper(), False
         while len(self._curve) < self._options.max_iter and not is_flat:
             self._take_epoch(take_steps)
-            for state, progress in zip(self._states, self._progress, strict=True):
-                if progress[BEGUN]:
-                    step_along_mean(state, self._n_features, progress, self._plan)
+            for state in self._states:
+                if state.counts[SUMMED_ROWS]:
+                    step_along_mean(state, self._n_features, self._rule)
             self._curve.append(self._objective(self._points()))
             self._observer.read_done(Progress(len(self._curve), self._curve[-1], np.nan))
             is_flat = self._is_flat()
@@ -126,7 +137,7 @@ class _Sgd:
         checkpoint, key, n_done = self._observer.checkpoint, f"epoch {len(self._curve)}", 0
         answer = None if checkpoint is None else checkpoint.recall(key)
         if answer is not None:
-            self._states[:], self._progress[:] = answer["states"], answer["progress"]
+            self._arrays[:], self._counts[:] = answer["states"], answer["counts"]
             n_done = int(answer["buffers"][0])
         for number, buffer in enumerate(self._buffers.epoch(len(self._curve)), start=1):
             if number <= n_done:
@@ -135,7 +146,7 @@ class _Sgd:
                 take_steps(buffer, neuron)
             self._observer.rows_read(buffer.order.size)
             if checkpoint is not None:
-                answer = {"states": self._states, "progress": self._progress, "buffers": np.array([number])}
+                answer = {"states": self._arrays, "counts": self._counts, "buffers": np.array([number])}
                 checkpoint.note(key, answer, is_complete=number == self._buffers.count)
 
     def _exact_coordinates(self) -> Coordinates:
@@ -165,47 +176,36 @@ class _Sgd:
                 point = self._coordinates.to_standard(row)
             point[np.isinf(self._coordinates.scale)] = 0.0
             point[self._n_features] *= self._options.fit_intercept
-            state[WEIGHTS, : point.size] = point
-
-    @property
-    def _plan(self) -> tuple[float, float, float, bool, bool, int]:
-        options = self._options
-        is_averaged, has_bias = bool(options.average), bool(options.fit_intercept)
-        return (float(options.eta0), float(options.power), self._decay, has_bias, is_averaged, options.batch_size)
+            state.weights[:] = point
 
     def _stepper(self) -> Callable[[Buffer, int], None]:
         """Return the function that takes a neuron through a buffer."""
-        options, problem, plan, scratch = self._options, self._problem, self._plan, self._scratch
+        loss, problem, rule = self._options.loss, self._problem, self._rule
         is_weighted = problem.row_weights is not None or problem.class_weights is not None
-        is_plain = plan[1:5] == (0.0, 0.0, True, False) and not is_weighted
-        tutorial = single_row_kernel(options.loss)
-        if options.batch_size == 1:
-            kernel = rows_kernel(options.loss, is_weighted)
+        if rule.batch_size > 1:
+            kernel = batches_kernel(loss, is_weighted, self._n_features < LANES)
+        elif rule == StepRule(rule.learning_rate) and not is_weighted:
+            kernel = single_row_kernel(loss)
         else:
-            kernel = batches_kernel(options.loss, is_weighted, self._n_features < LANES)
+            kernel = rows_kernel(loss, is_weighted)
 
         def take_steps(buffer: Buffer, neuron: int) -> None:
-            X, order, state = buffer.X, buffer.order, self._states[neuron]
             targets = buffer.codes
             if problem.n_neurons > 1:
                 targets = read_only((targets == neuron).view(np.uint8))
-            if is_plain and options.batch_size == 1:
-                tutorial(X, targets, order, state, plan[0], 1, scratch)
-            else:
-                y = targets if buffer.weights is None else (targets, buffer.weights)
-                kernel(X, y, order, state, self._progress[neuron], plan, scratch)
+            y = targets if buffer.weights is None else (targets, buffer.weights)
+            kernel(buffer.X, y, buffer.order, self._states[neuron], rule, self._scratch)
 
         return take_steps
 
     def _points(self) -> Array:
         """Return the weights of each neuron, the bias last, in standard coordinates: the current or the average."""
         points = np.zeros((self._problem.n_neurons, padded_size(self._n_features)))
-        for point, state, progress in zip(points, self._states, self._progress, strict=True):
+        for point, state in zip(points, self._states, strict=True):
             if self._options.average:
-                last = int(progress[STEPS])
+                last = int(state.counts[STEPS])
                 first = max(1, 1 << last.bit_length() - 2) if last > 1 else 1
-                sums = state[:, : point.size]
-                point[:] = (sums[EARLIER] + sums[RECENT]) / (last - first + 1)
+                point[:] = (state.earlier_sum + state.recent_sum) / (last - first + 1)
             else:
                 settle(state, point)
         return points

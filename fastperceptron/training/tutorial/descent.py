@@ -11,11 +11,11 @@ import numpy as np
 from fastperceptron.checks import Array, choice, positive, whole_number
 from fastperceptron.data.arrays import ArrayRows, aligned_zeros
 from fastperceptron.history import History
-from fastperceptron.kernels.descent import descent_kernel, settle
-from fastperceptron.kernels.gradient import scratch_shape, workspace_size
+from fastperceptron.kernels.gradient import scratch_shape
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.kernels.prediction import TILE, columns_of, total_cost_kernel
+from fastperceptron.kernels.prediction import PREDICTION_TILE, columns_of, total_cost_kernel
 from fastperceptron.kernels.rows import padded_size
+from fastperceptron.kernels.steps import CostRecord, DescentState, StepRule, descent_kernel, settle, state_shape
 from fastperceptron.kernels.vectors import LANES
 from fastperceptron.training.tutorial.row_order import ROW_ORDERS
 
@@ -74,16 +74,17 @@ class Descent:
         rng: np.random.Generator,
     ) -> None:
         self._rows, self._codes, self._options, self._before = rows, codes, options, history
-        self._state = aligned_zeros((5, workspace_size(rows.n_features)), np.float64)
-        self._state[0, : start.size] = start
+        arrays = aligned_zeros(state_shape(1, rows.n_features), np.float64)[0]
+        self._state = DescentState._make([*arrays, np.zeros(2, np.int64)])
+        self._state.weights[: start.size] = start
         if options.batch_size == 1 and history.pending is not None:
             self._resume(start, history.pending)
         self._scratch = aligned_zeros(scratch_shape(rows.n_features), rows.dtype)
         self._order = ROW_ORDERS[options.sampling](rows.n_rows, rng, history)
         self._descend = descent_kernel(options.loss, options.batch_size == 1, rows.n_features < LANES)
-        self._columns = np.empty((0, 0))
-        if rows.is_one_block:
-            self._columns = columns_of(next(rows.blocks())[1], codes)
+        self._rule = StepRule(float(options.learning_rate), batch_size=options.batch_size)
+        columns = columns_of(next(rows.blocks())[1], codes) if rows.is_one_block else np.empty((0, 0))
+        self._record = CostRecord(columns, np.empty_like(self._state.weights), np.empty(PREDICTION_TILE), np.empty(0))
         self._costs: list[Array] = []
         self._done = 0
 
@@ -94,8 +95,8 @@ class Descent:
             order = self._order.take(n_steps * self._options.batch_size)
             X, y, places = self._rows.take(order, self._codes)
             costs = np.empty(n_records if self._rows.is_one_block else 0)
-            rate, batch_size = self._options.learning_rate, self._options.batch_size
-            self._descend(X, y, places, self._state, rate, batch_size, (self._columns, costs), self._scratch)
+            record = self._record._replace(costs=costs)
+            self._descend(X, y, places, self._state, self._rule, record, self._scratch)
             self._costs.append(costs if costs.size == n_records else np.array([self._mean_cost()]))
             self._done += n_steps
             tell(n_steps)
@@ -119,24 +120,27 @@ class Descent:
         return min(to_next, budget), int(to_next <= budget)
 
     def _mean_cost(self) -> float:
-        total_cost, scratch, weights = total_cost_kernel(self._options.loss), np.empty(2 * TILE), self._settled()
+        total_cost, scratch, weights = (
+            total_cost_kernel(self._options.loss),
+            np.empty(2 * PREDICTION_TILE),
+            self._settled(),
+        )
         total = sum(total_cost(X, self._codes[place], weights, scratch) for place, X in self._rows.blocks())
         return float(total / self._rows.n_rows)
 
     def _settled(self) -> Array:
-        """Return the weights, padded, with the pending step taken."""
+        """Return the weights, padded, with the unfinished step taken."""
         weights = np.empty(padded_size(self._rows.n_features))
         settle(self._state, weights)
         return weights
 
-    def _resume(self, start: Array, pending: Array) -> None:
-        """Go on from the pending step of the run before, if the weights to start from are still its result."""
-        size = start.size
-        self._state[0, :size], self._state[1, :size] = pending
-        self._state[1, size - 1], self._state[2, 0] = 1.0, pending[1, -1]
+    def _resume(self, start: Array, unfinished_step: Array) -> None:
+        """Go on from the unfinished step of the run before, if the weights to start from are still its result."""
+        size, state = start.size, self._state
+        state.weights[:size], state.last_row[:size] = unfinished_step
+        state.last_row[size - 1], state.last_step[0] = 1.0, unfinished_step[1, -1]
         if self._settled()[:size].tobytes() != start.tobytes():
-            self._state[:3] = 0.0
-            self._state[0, :size] = start
+            state.weights[:size], state.last_row[:size], state.last_step[0] = start, 0.0, 0.0
 
     @property
     def result(self) -> tuple[Array, History]:
@@ -148,8 +152,8 @@ class Descent:
         steps = np.concatenate([self._before.steps, (first + np.arange(n_new)) * (every or 0)])
         n_drawn = self._before.n_drawn + self._done * self._options.batch_size
         size = self._rows.n_features + 1
-        pending = self._state[:2, :size].copy()
-        pending[1, -1] = self._state[2, 0]
+        pending = np.stack([self._state.weights[:size], self._state.last_row[:size]])
+        pending[1, -1] = self._state.last_step[0]
         is_pending = self._options.batch_size == 1
         history = History(
             costs, steps, n_before + self._done, n_drawn, self._order.epoch_seed, pending if is_pending else None

@@ -1,24 +1,11 @@
-"""Preparing a sample of rows: its columns' means and deviations, and its rows standardised in float64."""
+"""Means and standard deviations of columns, from rows or from sums over rows, and rows standardised by them."""
 
 import math
 
 from fastperceptron.kernels.jit import jit
-from fastperceptron.kernels.rows import prefetch
 
 # scikit-learn's bound (StandardScaler): a variance below it is the rounding of a constant column.
 MACHINE_EPSILON = 2.220446049250313e-16
-ROWS_AHEAD = 16
-
-
-@jit
-def count_codes(codes, counts):
-    """Write the number of rows of each class to `counts`."""
-    # A sum a class is vector code; adding to counts[codes[i]] waits for the row before: 1.5 ns a row.
-    for code in range(counts.size):
-        count = 0
-        for i in range(codes.size):
-            count += codes[i] == code
-        counts[code] = count
 
 
 @jit
@@ -70,13 +57,3 @@ def standardise(rows, centre, scale, has_bias, panel):
         for j in range(n_features):
             out[j] = (row[j] - centre[j]) * factors[j]
         out[n_features] = has_bias
-
-
-@jit
-def take_rows(X, places, out):
-    """Write the rows of these numbers; asking for them ahead of time takes 0.5 of the 2 ms that 18,000 rows take."""
-    for k in range(places.size):
-        prefetch(X, places[min(k + ROWS_AHEAD, places.size - 1)])
-        row, target = X[places[k]], out[k]
-        for j in range(row.size):
-            target[j] = row[j]

@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, strategies as st
 from sklearn.preprocessing import StandardScaler
 
-from fastperceptron.kernels.rows import padded_size
-from fastperceptron.kernels.sample import (
+from fastperceptron.kernels.column_statistics import (
     column_means,
     column_moments,
-    count_codes,
     deviations_of,
     standardise,
-    take_rows,
 )
+from fastperceptron.kernels.labels import count_codes
+from fastperceptron.kernels.rows import padded_size
+from fastperceptron.kernels.take import take_rows
 
 WIDTHS = [1, 2, 3, 7, 8, 9, 20, 23, 40]
 COUNTS = [1, 3, 4, 5, 255, 256, 257]
