@@ -5,7 +5,7 @@ keeps the result as a `Perceptron`, which predicts.
 """
 
 import warnings
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from fastperceptron.training.problem import Problem, Solution
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.exceptions import ConvergenceWarning
+    from sklearn.utils.metadata_routing import UNUSED
     from sklearn.utils.validation import check_is_fitted
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
@@ -132,6 +133,9 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     >>> classifier.score(flowers.X, flowers.y)
     1.0
     """
+
+    # Options of one call, not metadata: nothing routes them, and set_fit_request does not take them.
+    __metadata_request__fit: ClassVar = {"progress": UNUSED, "checkpoint": UNUSED}
 
     def __init__(
         self,

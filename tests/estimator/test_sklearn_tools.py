@@ -21,6 +21,7 @@ import fastperceptron as fp
 # Many fits.
 pytestmark = pytest.mark.compiled
 
+ROUTED = {"fit": {"sample_weight"}, "partial_fit": {"classes", "sample_weight"}, "score": {"sample_weight"}}
 FITTED = ["coef_", "intercept_", "classes_", "n_iter_", "loss_curve_", "optimality_gap_"]
 
 
@@ -83,6 +84,25 @@ def test_sample_weights_are_routed_where_they_are_asked_for() -> None:
             ValueError, match=r"\[sample_weight\] are passed but are not explicitly set as requested or not"
         ):
             cross_validate(fp.PerceptronClassifier(), X, y, cv=3, params={"sample_weight": weight})
+
+
+def test_what_a_fit_is_shown_and_kept_by_is_not_routed(tmp_path: Path) -> None:
+    X, y = made()
+    grid = {"perceptronclassifier__C": [0.01, 1.0]}
+    with sklearn.config_context(enable_metadata_routing=True):
+        classifier = fp.PerceptronClassifier()
+        requests = {method: set(getattr(classifier.get_metadata_routing(), method).requests) for method in ROUTED}
+        assert requests == ROUTED  # SGDClassifier has those of partial_fit and score, too
+        for name in ("progress", "checkpoint"):
+            with pytest.raises(TypeError, match=f"Unexpected args: {{'{name}'}}"):
+                classifier.set_fit_request(**{name: True})
+        pipeline = make_pipeline(StandardScaler(), classifier)
+        assert bits(GridSearchCV(pipeline, grid, cv=3).fit(X, y).best_estimator_[-1])
+        plain = classifier.fit(X, y, progress=True, checkpoint=tmp_path / "fit.checkpoint")
+        assert bits(plain) == bits(fp.PerceptronClassifier().fit(X, y))
+    named = {"perceptronclassifier__checkpoint": tmp_path / "other.checkpoint"}  # without routing, by the step's name
+    make_pipeline(StandardScaler(), fp.PerceptronClassifier()).fit(X, y, **named)
+    assert (tmp_path / "other.checkpoint").exists()
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
