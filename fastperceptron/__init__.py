@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from fastperceptron.estimator.classifier import PerceptronClassifier as PerceptronClassifier
     from fastperceptron.functional import (
         log_loss as log_loss,
-        log_loss_derivative as log_loss_derivative,
         sigmoid as sigmoid,
         sigmoid_derivative as sigmoid_derivative,
         slope as slope,
@@ -34,7 +33,6 @@ _HOMES = {
     "load": "model",
     "load_flowers": "data.flowers",
     "log_loss": "functional",
-    "log_loss_derivative": "functional",
     "sigmoid": "functional",
     "sigmoid_derivative": "functional",
     "slope": "functional",
@@ -56,4 +54,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted(__all__)
