@@ -124,6 +124,31 @@ class Perceptron:
         probabilities = prediction.probabilities(rows, self._padded_weights())
         return probabilities[0] if is_one else probabilities
 
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithms of the probabilities, computed from z: relatively accurate also near log(0) and log(1).
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes), float64
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `decision_function`.
+
+        Examples
+        --------
+        >>> Perceptron([1.0], 0.0, ["no", "yes"]).predict_log_proba([1000.0, -50.0])
+        array([[-1.00000000e+03, -0.00000000e+00],
+               [-1.92874985e-22, -5.00000000e+01]])
+        """
+        if isinstance(X, Dataset):
+            return self._of_blocks(X, self.predict_log_proba)
+        z = self.decision_function(X)
+        is_one = z.ndim == self.weights.ndim - 1
+        logs = prediction.log_probabilities(z[None] if is_one else z)
+        return logs[0] if is_one else logs
+
     def predict(self, X: Any) -> Any:
         """Return the class of each row: of two the first where its p < 0.5, as in the tutorial; of more the largest z.
 

@@ -4,12 +4,17 @@ One neuron tells two classes apart: its weights have shape (n_features,). For mo
 as rows of weights of shape (n_classes, n_features). Single-threaded: each block is read from memory once.
 """
 
+import functools
+
 import numpy as np
 
 from fastperceptron.checks import Array, check_finite
 from fastperceptron.data.arrays import ArrayRows, read_only
+from fastperceptron.functional import log_loss
 from fastperceptron.kernels import prediction as kernels
 from fastperceptron.kernels.rows import padded_size
+
+LARGEST = np.finfo(np.float64).max
 
 
 def padded(weights: Array, bias: float | Array) -> Array:
@@ -66,6 +71,32 @@ def probabilities(rows: ArrayRows, weights: Array) -> Array:
             are_finite = kernels.class_probabilities(block, weights, result[place])
         if not are_finite:
             _check_cause(block, result[place], place.start)
+    return result
+
+
+def log_probabilities(z: Array) -> Array:
+    """Return log(p) of each class, of shape (n_rows, n_classes), from z as `decision_values` returns it.
+
+    One neuron gives s(-z) and s(z), where s(z) = log(sigmoid(z)) = -log_loss(z, 1). Several give s(z_k) minus the log
+    of the sum of all exp(s(z_j)). With d_j = s(z_j) - s(largest z) <= 0 this is d_k - log(1 + the sum of the other
+    exp(d_j)), in which nothing cancels.
+    """
+    if z.ndim == 1:
+        return -np.stack([log_loss(z, 0), log_loss(z, 1)], axis=1)
+    z = np.maximum(z, -LARGEST)  # differences of infinities would be NaN
+    rows, best = np.arange(len(z)), largest(z)
+    # s(z) = min(z, 0) - log(1 + exp(-|z|)): each part is subtracted by itself, since one may be much the larger.
+    linear, rest = np.minimum(z, 0), log_loss(np.abs(z), 1)
+    d = linear - linear[rows, best][:, None] - (rest - rest[rows, best][:, None])
+    others = d.copy()
+    others[rows, best] = -LARGEST
+    total = functools.reduce(_log_of_sum, others.T)
+    return d - log_loss(-total, 1)[:, None]
+
+
+def _log_of_sum(a: Array, b: Array) -> Array:
+    """Return log(exp(a) + exp(b)), with the same bits on any machine: those of np.logaddexp depend on libm."""
+    result: Array = np.maximum(a, b) + log_loss(np.abs(a - b), 1)
     return result
 
 

@@ -299,12 +299,7 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities, accurate also where those round to 0 or 1."""
-        z = self.decision_function(X)
-        # The neurons' log(sigmoid(z)) = -log(1 + exp(-z)); of one neuron those of both its answers.
-        logs: Array = -np.logaddexp(0.0, np.column_stack([z, -z]) if z.ndim == 1 else -z)
-        if z.ndim > 1:
-            logs -= np.logaddexp.reduce(logs, axis=1, keepdims=True)
-        return logs
+        return self._model_for(X, "predict_log_proba")
 
     def _model_for(self, X: Any, method: str) -> Array:
         check_is_fitted(self)
