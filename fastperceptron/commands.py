@@ -35,14 +35,17 @@ def train_model(
     checkpoint: Path,
     holdout: float,
     report: Path | None,
-    seed: int,
 ) -> Iterator[str]:
-    """Train on a table, save the model, and return lines about it."""
+    """Train on a table, save the model, and return lines about it.
+
+    `columns` are arguments of `dataset`, `options` parameters of `PerceptronClassifier`; class weights come as texts.
+    """
     if columns["categorical"] == ["auto"]:
         columns["categorical"] = "auto"
     data = dataset(source, **columns)
     part, held_out = _parts(data, holdout)
-    classifier = PerceptronClassifier(random_state=seed, **options)
+    options["class_weight"] = _class_weight(options["class_weight"], part)
+    classifier = PerceptronClassifier(**options)
     start = time.perf_counter()
     with _warnings_as_lines():
         classifier.fit(part, progress=sys.stderr.isatty(), checkpoint=checkpoint)
@@ -71,6 +74,23 @@ def _parts(data: Dataset, holdout: float) -> tuple[Dataset, Dataset | None]:
     if next(held_out.blocks(), None) is None:
         raise ValueError(f"--holdout {holdout:g} holds out no row of so few: raise it, or leave it out.")
     return Part(data, holdout, is_held_out=False), held_out
+
+
+def _class_weight(texts: list[str] | None, data: Dataset) -> Any:
+    """Return the class_weight that texts like "balanced" or "yes=2.5" mean; labels are numbers where the data's are."""
+    if not texts or texts == ["balanced"]:
+        return texts[0] if texts else None
+    first = next(data.blocks(), None)
+    are_texts = first is None or np.asarray(first.y).dtype.kind not in "biuf"
+    weights = {}
+    for text in texts:
+        label, _, weight = text.rpartition("=")
+        try:
+            known = {"true": True, "false": False}.get(label.lower())
+            weights[label if are_texts else float(label) if known is None else known] = float(weight)
+        except ValueError:
+            raise ValueError(f"--class-weight {text}: write 'balanced', or label=weight as in yes=2.5.") from None
+    return weights
 
 
 def _fitted(classifier: PerceptronClassifier, data: Dataset, seconds: float) -> tuple[dict[str, Any], list[str]]:

@@ -90,8 +90,8 @@ def log_probabilities(z: Array) -> Array:
     d = linear - linear[rows, best][:, None] - (rest - rest[rows, best][:, None])
     others = d.copy()
     others[rows, best] = -LARGEST
-    total = functools.reduce(_log_of_sum, others.T)
-    return d - log_loss(-total, 1)[:, None]
+    logs: Array = d - log_loss(-functools.reduce(_log_of_sum, others.T), 1)[:, None]
+    return logs
 
 
 def _log_of_sum(a: Array, b: Array) -> Array:
