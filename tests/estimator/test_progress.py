@@ -2,16 +2,20 @@
 
 import io
 import logging
+import os
 import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numba.core import config
+from numba.core import config, event
 
 import fastperceptron as fp
-from fastperceptron.estimator import progress as watching
+from fastperceptron.estimator import progress as watching, solvers
 from fastperceptron.training.newton import sample_size
 
 DATA = fp.synthetic(500 if config.DISABLE_JIT else 300_000, 4, rng=0)
@@ -78,6 +82,78 @@ def test_watching_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = fit()
     monkeypatch.setattr("sys.stderr", Terminal())
     assert fit(progress=True, verbose=1).coef_.tobytes() == alone.coef_.tobytes()
+
+
+COLD_FIT = """
+import logging, numpy as np, fastperceptron as fp
+logging.basicConfig(level=logging.INFO)
+rows = np.random.default_rng(0).normal(size=(2000, 4))
+for _ in range(2):
+    fp.PerceptronClassifier().fit(rows, rows[:, 0] > 0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.compiled
+def test_a_fit_that_compiles_says_so_once_and_one_whose_kernels_are_cached_does_not(tmp_path: Path) -> None:
+    environment = os.environ | {"FASTPERCEPTRON_CACHE_DIR": str(tmp_path)}
+    for expected in (["INFO:fastperceptron:PerceptronClassifier: compiling kernels, once"], []):
+        command = [sys.executable, "-c", COLD_FIT]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        assert done.stderr.splitlines() == expected
+
+
+def compile_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the solver report a compiled kernel, as Numba does, and let any time be long."""
+    monkeypatch.setattr(watching, "LONG_COMPILE", 0.0)
+    real = solvers.minimise_by_newton
+
+    def solve(*arguments: Any) -> Any:
+        for _ in range(2):
+            with event.trigger_event("numba:compile", {}):
+                pass
+        return real(*arguments)
+
+    monkeypatch.setattr(solvers, "minimise_by_newton", solve)
+
+
+def test_a_bar_says_that_kernels_compile_until_rows_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = Terminal()
+    monkeypatch.setattr("sys.stderr", stderr)
+    compile_for_long(monkeypatch)
+    fit(progress=True)
+    updates = stderr.getvalue().split("\r")
+    places = [number for number, update in enumerate(updates) if update.startswith("compiling kernels, once: ")]
+    assert places
+    assert max(places) < min(
+        number for number, update in enumerate(updates) if "row/s" in update and "read 2" in update
+    )
+    assert len(event._registered["numba:compile"]) == 0
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_without_a_bar_a_terminal_shows_once_that_kernels_compile(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    stderr = Terminal() if is_terminal else io.StringIO()
+    monkeypatch.setattr("sys.stderr", stderr)
+    monkeypatch.setattr(watching.LOGGER, "propagate", False)  # as where logging is not set up
+    compile_for_long(monkeypatch)
+    fit()
+    assert stderr.getvalue() == "PerceptronClassifier: compiling kernels, once\n" * is_terminal
+    assert not watching.LOGGER.handlers
+
+
+def test_where_logging_is_set_up_it_decides_what_is_shown_of_compiling(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("sys.stderr", Terminal())
+    compile_for_long(monkeypatch)
+    for level, expected in ((logging.INFO, ["PerceptronClassifier: compiling kernels, once"]), (logging.WARNING, [])):
+        caplog.clear()
+        with caplog.at_level(level, "fastperceptron"):
+            fit()
+        assert [record.getMessage() for record in caplog.records] == expected
 
 
 class Listener:
