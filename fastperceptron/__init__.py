@@ -1,6 +1,6 @@
 """fastperceptron: one sigmoid neuron, the fastest and most trustworthy trainer of sigmoid classifiers on a CPU.
 
-Names load where they are first used (PEP 562): `import fastperceptron` loads neither numba nor anything optional.
+A name is imported at its first use (PEP 562): `import fastperceptron` imports neither Numba nor anything optional.
 """
 
 import importlib
@@ -25,23 +25,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Dataset": "data.dataset",
-    "Perceptron": "model",
-    "PerceptronClassifier": "estimator.classifier",
-    "dataset": "data.sources",
-    "load": "model",
-    "load_flowers": "data.flowers",
-    "log_loss": "functional",
-    "sigmoid": "functional",
-    "sigmoid_derivative": "functional",
-    "slope": "functional",
-    "squared_error": "functional",
-    "squared_error_derivative": "functional",
-    "synthetic": "data.synthetic",
-    "train": "training.tutorial.train",
-    "two_flowers": "data.synthetic",
+_NAMES = {
+    "data.dataset": ["Dataset"],
+    "data.flowers": ["load_flowers"],
+    "data.sources": ["dataset"],
+    "data.synthetic": ["synthetic", "two_flowers"],
+    "estimator.classifier": ["PerceptronClassifier"],
+    "functional": ["log_loss", "sigmoid", "sigmoid_derivative", "slope", "squared_error", "squared_error_derivative"],
+    "model": ["Perceptron", "load"],
+    "training.tutorial.train": ["train"],
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 __all__ = list(_HOMES)
 
 

@@ -1,4 +1,4 @@
-"""What the commands do: train, predict, evaluate and show from files to files. They return lines to print."""
+"""The work of the commands train, predict, evaluate, show and synthesize; each returns what to print."""
 
 import json
 import math
@@ -19,11 +19,13 @@ from fastperceptron.data.holdout import Part
 from fastperceptron.data.sources import dataset, dataset_for
 from fastperceptron.data.synthetic import synthetic
 from fastperceptron.estimator.classifier import PerceptronClassifier
+from fastperceptron.estimator.progress import show_progress
 from fastperceptron.evaluation import Evaluation, evaluate
 from fastperceptron.model import Perceptron, load
 
-# Rows of a row group: decoding one takes some megabytes.
+# Rows per row group: decoding one takes some megabytes.
 ROW_GROUP = 1 << 17
+# `show` prints at most this many weights per class.
 MOST_WEIGHTS = 1000
 
 
@@ -57,7 +59,7 @@ def train_model(
     lines = [f"{output}: {found['features']} features, classes {', '.join(map(str, found['classes']))}.", *lines]
     if held_out is not None:
         evaluation = evaluate(model, held_out)
-        lines += [f"On the {evaluation.n_rows:,} rows held out:", *_judged(evaluation)]
+        lines += [f"On the {evaluation.n_rows:,} rows held out:", *_described(evaluation)]
         found["holdout"] = evaluation.as_dict()
     if report is not None:
         with replaced(report) as temporary:
@@ -67,12 +69,12 @@ def train_model(
 
 
 def _parts(data: Dataset, holdout: float) -> tuple[Dataset, Dataset | None]:
-    """Return the rows to train on, and those held out if some are."""
+    """Return the rows to train on, and those held out, or None."""
     if holdout == 0:
         return data, None
     held_out = Part(data, holdout, is_held_out=True)
     if next(held_out.blocks(), None) is None:
-        raise ValueError(f"--holdout {holdout:g} holds out no row of so few: raise it, or leave it out.")
+        raise ValueError(f"--holdout {holdout:g} holds out none of so few rows: raise it, or leave it out.")
     return Part(data, holdout, is_held_out=False), held_out
 
 
@@ -94,7 +96,7 @@ def _class_weight(texts: list[str] | None, data: Dataset) -> Any:
 
 
 def _fitted(classifier: PerceptronClassifier, data: Dataset, seconds: float) -> tuple[dict[str, Any], list[str]]:
-    """Return what a fit has found, for a report and as lines."""
+    """Return the results of a fit, as a dict for the report and as lines."""
     gap, reads, objective = float(classifier.optimality_gap_), classifier.n_iter_, float(classifier.loss_curve_[-1])
     found = {
         "rows": data.n_rows,
@@ -118,7 +120,7 @@ def _warnings_as_lines() -> Iterator[None]:
         print(f"fastperceptron: {warning.message}", file=sys.stderr)
 
 
-def _judged(evaluation: Evaluation) -> list[str]:
+def _described(evaluation: Evaluation) -> list[str]:
     lines = [f"  {name:<10}{value:.6g}" for name, value in evaluation.scores.items()]
     lines += ["", "  predicted  observed        rows"]
     lines += [f"  {p:9.4f}  {share:8.4f}{count:12,}" for p, share, count in evaluation.calibration]
@@ -126,7 +128,7 @@ def _judged(evaluation: Evaluation) -> list[str]:
 
 
 def _rows_for(model: Perceptron, source: str) -> Dataset:
-    """Return rows to predict: of an array without named columns the target is left out where it is there."""
+    """Return rows to predict, without the target's column if an array without column names has one."""
     data = dataset_for(model.feature_names, source)
     if data.n_features == model.n_features + 1 and model.target_name is not None and not model.feature_names:
         data = dataset(source, target=model.target_name)
@@ -134,7 +136,7 @@ def _rows_for(model: Perceptron, source: str) -> Dataset:
 
 
 def write_predictions(model_path: Path, source: str, output: Path) -> int:
-    """Write class and probabilities of each row; return the number of rows."""
+    """Write the class and the probabilities of each row; return the number of rows."""
     import pyarrow as pa
 
     model, n_rows = load(model_path), 0
@@ -151,7 +153,7 @@ def write_predictions(model_path: Path, source: str, output: Path) -> int:
 
 @contextmanager
 def _table_writer(output: Path, temporary: Path, schema: Any) -> Iterator[Callable[[list[Any]], None]]:
-    """Give the function that appends columns to a table in a file of the format that `output` names."""
+    """Give a function that appends columns to the table in `temporary`, in the format of the name `output`."""
     import pyarrow as pa
 
     name = output.name.lower()
@@ -176,7 +178,7 @@ def _table_writer(output: Path, temporary: Path, schema: Any) -> Iterator[Callab
 def evaluate_model(
     model_path: Path, source: str, target: str | None, weight: str | None, plot: Path | None
 ) -> Iterator[str]:
-    """Return lines that say how well a model predicts."""
+    """Return lines with the scores of a model."""
     model = load(model_path)
     target = model.target_name if target is None else target
     if target is None:
@@ -191,11 +193,11 @@ def evaluate_model(
         plot_calibration(evaluation.calibration, ax=figure.subplots())
         with replaced(plot) as temporary:
             figure.savefig(temporary, format=plot.suffix.lstrip(".") or "png")
-    return iter([f"{evaluation.n_rows:,} rows", *_judged(evaluation), *([f"Picture: {plot}"] if plot else [])])
+    return iter([f"{evaluation.n_rows:,} rows", *_described(evaluation), *([f"Picture: {plot}"] if plot else [])])
 
 
 def weights_of(model_path: Path) -> Iterator[str]:
-    """Return lines with the weights, the largest first."""
+    """Return lines with the weights by name, the largest first."""
     model = load(model_path)
     names = model.feature_names or [f"x{number}" for number in range(model.n_features)]
     weights, biases = np.atleast_2d(model.weights), np.atleast_1d(model.bias)
@@ -220,29 +222,15 @@ def write_synthetic(output: Path, n_rows: int, n_features: int, **options: Any) 
         replaced(output) as temporary,
         _table_writer(output, temporary, schema) as write,
         data.open_table() as table,
-        _progress(n_rows) as tell,
+        show_progress("synthesize", progress=True, verbose=0) as display,
     ):
+        display.begin("writing", n_rows, 0)
         for start in range(0, n_rows, ROW_GROUP):
             X, codes = table.rows.labelled(table.codes, start, min(start + ROW_GROUP, n_rows))
             write([*np.ascontiguousarray(X.T), codes])
-            tell(len(X))
+            display.rows_read(len(X))
     yield f"{n_rows:,} rows of {n_features} features written to {output}; the target is y."
-    for label, weights, bias in _truth(data):
-        yield f"true weights{label}: {' '.join(f'{weight:.6g}' for weight in weights)}, bias {bias:.6g}"
-
-
-def _truth(data: Any) -> Iterator[tuple[str, Any, float]]:
-    if data.true_weights.ndim == 1:
-        yield "", data.true_weights, data.true_bias
-        return
-    for k, (weights, bias) in enumerate(zip(data.true_weights, data.true_bias, strict=True)):
-        yield f" of class {k}", weights, bias
-
-
-@contextmanager
-def _progress(n_rows: int) -> Iterator[Callable[[int], object]]:
-    from fastperceptron.estimator.progress import show_progress
-
-    with show_progress("synthesize", progress=True, verbose=0) as display:
-        display.begin("writing", n_rows, 0)
-        yield display.rows_read
+    each = zip(np.atleast_2d(data.true_weights), np.atleast_1d(data.true_bias), strict=True)
+    for k, (weights, bias) in enumerate(each):
+        of_class = f" of class {k}" if data.true_weights.ndim > 1 else ""
+        yield f"true weights{of_class}: {' '.join(f'{weight:.6g}' for weight in weights)}, bias {bias:.6g}"

@@ -22,7 +22,7 @@ def sigmoid(z: Any, out: Array | None = None) -> Array:
     ----------
     z : array-like
     out : ndarray, optional
-        Where to write the result; its shape must be that of the result.
+        The array to write the result to, of the result's shape.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def sigmoid_derivative(z: Any, out: Array | None = None) -> Array:
 
 
 def squared_error(p: Any, y: Any, out: Array | None = None) -> Array:
-    """Return the tutorial's cost (p - y)^2 of the predictions p, which broadcast against the targets y.
+    """Return the tutorial's cost (p - y)^2 of predictions p, which broadcast against the targets y.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def _apply(loop: Any, arguments: dict[str, Any], out: Array | None) -> Array:
     result = np.empty(shape, dtype) if out is None else _checked_out(out, shape, dtype)
     flat = [read_only(np.ascontiguousarray(np.broadcast_to(array, shape), dtype).reshape(-1)) for array in arrays]
     direct = result.dtype == dtype and result.flags.c_contiguous and result.flags.aligned
-    # Another part of the same memory could be overwritten before it is read.
+    # `out` that overlaps an input elsewhere would overwrite values before they are read.
     direct = direct and not any(_overlaps_elsewhere(result, array) for array in flat)
     target = result.reshape(-1) if direct else np.empty(result.size, dtype)
     loop(*flat, target)
@@ -130,7 +130,7 @@ def _apply(loop: Any, arguments: dict[str, Any], out: Array | None) -> Array:
 
 
 def _common_dtype(arrays: list[Array]) -> type[np.float32] | type[np.float64]:
-    # Scalars are weak, as in NumPy: slope(float32 array, 1) is float32.
+    # Scalars do not widen the result, as in NumPy: slope(float32 array, 1) is float32.
     weighty = [array.dtype for array in arrays if array.ndim > 0] or [array.dtype for array in arrays]
     return np.float32 if all(kernel_dtype(dtype) is np.float32 for dtype in weighty) else np.float64
 

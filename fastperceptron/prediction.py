@@ -1,7 +1,7 @@
-"""What neurons say of rows, block by block: decision values, probabilities and mean costs.
+"""Decision values, probabilities and mean costs of rows, block by block.
 
-One neuron tells two classes apart: its weights have shape (n_features,). For more classes there is one neuron a class,
-as rows of weights of shape (n_classes, n_features). Single-threaded: each block is read from memory once.
+One neuron separates two classes: its weights have shape (n_features,). More classes take one neuron per class, as rows
+of weights of shape (n_classes, n_features). Single-threaded: each block is read from memory once.
 """
 
 import functools
@@ -18,7 +18,7 @@ LARGEST = np.finfo(np.float64).max
 
 
 def padded(weights: Array, bias: float | Array) -> Array:
-    """Return weights and bias as the kernels take them: (..., padded_size(n_features)), zeros behind the bias."""
+    """Return weights, then bias, then zeros, as the kernels take them: of shape (..., padded_size(n_features))."""
     n_features = weights.shape[-1]
     result = np.zeros((*weights.shape[:-1], padded_size(n_features)))
     result[..., :n_features] = weights
@@ -54,8 +54,8 @@ def decision_values(rows: ArrayRows, weights: Array) -> Array:
 def probabilities(rows: ArrayRows, weights: Array) -> Array:
     """Return the probability of each class, of shape (n_rows, n_classes).
 
-    One neuron gives sigmoid(-z) and sigmoid(z). Of several, each sigmoid is divided by the row's sum, which is exact
-    where all of them underflow: they are taken relative to the largest.
+    One neuron gives sigmoid(-z) and sigmoid(z). The sigmoids of several are divided by the row's sum; they are computed
+    relative to the largest, so that this is exact even where all of them underflow.
 
     Raises
     ------
@@ -101,14 +101,14 @@ def _log_of_sum(a: Array, b: Array) -> Array:
 
 
 def largest(z: Array) -> Array:
-    """Return the class number of the largest z of each row, the first of equal ones."""
+    """Return the class number of the largest z of each row; of equal ones, the first."""
     numbers = np.empty(len(z), np.intp)
     kernels.largest_of_rows(z, numbers)
     return numbers
 
 
 def mean_cost(rows: ArrayRows, codes: Array, weights: Array, loss: str) -> float:
-    """Return the mean over rows of the cost; of several neurons, of the sum of their costs, each one-vs-rest."""
+    """Return the mean cost over the rows; the cost of a row is summed over the neurons, each one-vs-rest."""
     total_cost = kernels.total_cost_kernel(loss)
     total, scratch = 0.0, np.empty(2 * kernels.TILE)
     for place, block in rows.blocks():
@@ -123,7 +123,7 @@ def mean_cost(rows: ArrayRows, codes: Array, weights: Array, loss: str) -> float
 
 
 def _check_cause(block: Array, values: Array, first_row: int) -> None:
-    """Raise if z is not finite because a row is not, or if it is NaN; infinite z of finite rows are right."""
+    """Raise ValueError if a row is not finite, or a value is NaN; the infinite z of a finite row is correct."""
     check_finite(block, first_row)
     is_undefined = np.isnan(values).reshape(len(values), -1).any(axis=1)
     if is_undefined.any():

@@ -8,8 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from numba.core import event
 
@@ -23,37 +22,20 @@ COMPILING = "compiling kernels, once"
 LONG_COMPILE = 2.0
 
 
-@dataclass(frozen=True)
-class Display:
-    """The functions that a fit calls to show its progress.
+class Display(NamedTuple):
+    """The functions that a fit calls to show its progress."""
 
-    Attributes
-    ----------
-    begin : callable
-        Takes what begins ("decoding", "read 1"), the number of rows (or None) and the bytes per row.
-    rows_read : callable
-        Takes the number of rows read since the call before.
-    read_done : callable
-        Takes the progress after each read.
-    """
-
-    begin: Callable[[str, int | None, int], object]
-    rows_read: Callable[[int], object]
-    read_done: Callable[[Progress], object]
+    begin: Callable[[str, int | None, int], object]  # takes "decoding" or "read 1", the rows if known, bytes per row
+    rows_read: Callable[[int], object]  # takes the number of rows read since the call before
+    read_done: Callable[[Progress], object]  # takes the progress after each read
 
 
 @contextmanager
 def show_progress(name: str, *, progress: bool, verbose: int) -> Iterator[Display]:
-    """Give the display of a fit.
+    """Give the display of a fit, which the log calls `name`.
 
-    Parameters
-    ----------
-    name : str
-        The name of the fit in the log.
-    progress : bool
-        Whether to show a bar; there is none if stderr is neither a terminal nor a notebook's.
-    verbose : int
-        Whether to log a line per read, at level INFO; on stderr if logging is not set up.
+    `progress` asks for a bar, shown if stderr is a terminal or a notebook's; `verbose` asks for a log line per read at
+    level INFO, on stderr if logging is not set up.
     """
 
     def log(state: Progress) -> None:
@@ -112,18 +94,15 @@ class _Compiling(event.Listener):
         self._say: Callable[[], object] | None = say
         self._depth, self._seconds, self._last = 0, 0.0, 0.0
 
-    def on_start(self, _: Any) -> None:
-        """Count a kernel that begins to compile, perhaps because another one calls it."""
-        self._count(1)
+    def on_end(self, event: Any) -> None:
+        """Add the time until this kernel was compiled."""
+        self.on_start(event, -1)
 
-    def on_end(self, _: Any) -> None:
-        """Count a kernel that is compiled."""
-        self._count(-1)
-
-    def _count(self, change: int) -> None:
+    def on_start(self, _: Any, change: int = 1) -> None:
+        """Add the time since the last event, if a kernel was being compiled; kernels compile those that they call."""
         now = time.perf_counter()
         self._seconds += now - self._last if self._depth > 0 else 0.0
-        # Another thread's kernel may have begun before this listener was there.
+        # A kernel of another thread may have started before this listener was installed.
         self._last, self._depth = now, max(0, self._depth + change)
         if self._say is not None and self._seconds >= LONG_COMPILE:
             say, self._say = self._say, None

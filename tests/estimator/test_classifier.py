@@ -237,7 +237,7 @@ def test_a_shortfall_is_told_with_what_was_asked_and_what_to_do() -> None:
     expected = (
         r"solver='newton' stopped \(all of max_iter=2\) after 2 reads of the data: the objective is NUMBER, about "
         r"NUMBER above its minimum, and the weights are NUMBER standard errors from the optimum\. "
-        r"Asked was tol=1e-06\. To get there, raise max_iter; or raise tol, if this is near enough\."
+        r"It did not reach tol=1e-06: raise max_iter; or raise tol, if this is close enough\."
     ).replace("NUMBER", r"[-+.e\d]+")
     with pytest.warns(ConvergenceWarning) as caught:
         classifier = fp.PerceptronClassifier(max_iter=2, tol=1e-6, loss="log_loss").fit(X, y)

@@ -105,7 +105,7 @@ def test_fit_and_partial_fit_each_start_anew() -> None:
     X, y = made()
     fresh, learnt = fp.PerceptronClassifier().fit(X, y), fp.PerceptronClassifier().partial_fit(X, y, [0, 1])
     classifier = fp.PerceptronClassifier().fit(X[::2], y[::2])
-    with pytest.warns(UserWarning, match="partial_fit starts anew: of the rows that fit was given it knows nothing"):
+    with pytest.warns(UserWarning, match="partial_fit starts from zero"):
         classifier.partial_fit(X, y)
     assert bits(classifier) == bits(learnt)
     assert bits(classifier.fit(X, y)) == bits(fresh)

@@ -22,7 +22,7 @@ def expected_failures(classifier: Any) -> dict[str, str]:
 
 
 # One check calls fit and then partial_fit, which says what that means.
-@pytest.mark.filterwarnings("ignore:partial_fit starts anew:UserWarning")
+@pytest.mark.filterwarnings("ignore:partial_fit starts from zero:UserWarning")
 # On the checks' few rows an epoch of sgd is one step, and 100 may not be enough.
 @pytest.mark.filterwarnings("ignore:solver='sgd' stopped:sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(
