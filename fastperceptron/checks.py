@@ -113,7 +113,7 @@ def positive(value: Any, name: str) -> float:
 
 
 def column_names(X: Any) -> tuple[str, ...] | None:
-    """Return the column names of a frame (pandas, polars, ...), or None where X has none or not all are strings."""
+    """Return the column names of a frame (pandas, polars, ...), or None if there are none or not all are strings."""
     names = getattr(X, "columns", None)
     if names is None or callable(names):
         return None

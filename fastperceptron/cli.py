@@ -163,9 +163,8 @@ def synthesize(
     """Write a synthetic table. Its features are x0, x1 and so on, its labels y; the true weights are printed."""
     from fastperceptron.commands import write_synthetic
 
-    options = {"n_classes": classes, "class_balance": balance, "noise": noise, "correlation": correlation}
-    options |= {"scale_spread": scale_spread}
-    for line in write_synthetic(output, rows, features, informative=informative, rng=seed, **options):
+    options = {"n_classes": classes, "class_balance": balance, "noise": noise, "informative": informative, "rng": seed}
+    for line in write_synthetic(output, rows, features, correlation=correlation, scale_spread=scale_spread, **options):
         typer.echo(line)
 
 
@@ -183,9 +182,8 @@ def demo(
 
     result = run_demo(steps, seed, progress=sys.stderr.isatty())
     species, certainty = result.unknown
-    length, width = UNKNOWN_FLOWER
-    typer.echo(f"{result.model}")
-    typer.echo(f"The unknown flower, sepal {length} x {width} cm, is {species}: {percent(certainty)} sure.")
+    size = " x ".join(map(str, UNKNOWN_FLOWER))
+    typer.echo(f"{result.model}\nThe unknown flower, sepal {size} cm, is {species}: {percent(certainty)} sure.")
     typer.echo(f"Accuracy on the {len(result.y)} flowers: {result.accuracy:.1%}")
     typer.echo(f"Final cost: {result.model.cost(result.X, result.y):.3g}")
     ratio = result.reference_nanoseconds / result.nanoseconds

@@ -27,13 +27,7 @@ def padded(weights: Array, bias: float | Array) -> Array:
 
 
 def decision_values(rows: ArrayRows, weights: Array) -> Array:
-    """Return z = weights . x + bias in float64, of shape (n_rows,) or (n_rows, n_classes).
-
-    Parameters
-    ----------
-    rows : ArrayRows
-    weights : ndarray
-        As `padded` returns them.
+    """Return z = weights . x + bias in float64, of shape (n_rows,) or (n_rows, n_classes); `padded` made the weights.
 
     Raises
     ------
@@ -55,12 +49,7 @@ def probabilities(rows: ArrayRows, weights: Array) -> Array:
     """Return the probability of each class, of shape (n_rows, n_classes).
 
     One neuron gives sigmoid(-z) and sigmoid(z). The sigmoids of several are divided by the row's sum; they are computed
-    relative to the largest, so that this is exact even where all of them underflow.
-
-    Raises
-    ------
-    ValueError
-        As `decision_values`.
+    relative to the largest, so that this is exact even where all of them underflow. Raises as `decision_values`.
     """
     n_classes = 2 if weights.ndim == 1 else len(weights)
     result, scratch = np.empty((rows.n_rows, n_classes)), np.empty(kernels.TILE)

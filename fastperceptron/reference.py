@@ -64,18 +64,11 @@ COSTS: dict[str, Callable[[float, float], float]] = {
     "squared_error": lambda z, y: squared_error(sigmoid(z), y),
     "log_loss": log_loss,
 }
-SLOPES: dict[str, Callable[[float, float], float]] = {
-    "squared_error": squared_error_slope,
-    "log_loss": log_loss_slope,
-}
+SLOPES: dict[str, Callable[[float, float], float]] = {"squared_error": squared_error_slope, "log_loss": log_loss_slope}
 
 
 def mean_cost(
-    X: Sequence[Sequence[float]],
-    y: Sequence[float],
-    weights: Sequence[float],
-    bias: float,
-    loss: str = "squared_error",
+    X: Sequence[Sequence[float]], y: Sequence[float], weights: Sequence[float], bias: float, loss: str = "squared_error"
 ) -> float:
     """Return the mean cost over all rows."""
     costs = [COSTS[loss](weighted_sum(weights, bias, x), target) for x, target in zip(X, y, strict=True)]

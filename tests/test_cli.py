@@ -1,4 +1,4 @@
-"""The command line as a user meets it: what it prints where, its exit codes, its files."""
+"""The command line: what it prints to stdout and stderr, its exit codes, its files."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Completed
     return run("demo", "--steps", 5000, "--seed", 3, "--output", "out", cwd=directory), directory / "out"
 
 
-def test_demo_says_what_it_found(demo) -> None:
+def test_demo_prints_its_results(demo) -> None:
     done, _ = demo
     assert done.returncode == 0
     assert done.stderr == ""
@@ -61,7 +61,7 @@ def test_demo_writes_three_pictures_and_the_model(demo) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["demo", "--steps", 0], ["demo", "--seed", -1], ["dmeo"], ["demo", "--stps", 1]])
-def test_wrong_usage_exits_with_2_and_says_so_on_stderr(arguments, tmp_path: Path) -> None:
+def test_wrong_usage_exits_with_2_and_prints_usage_to_stderr(arguments, tmp_path: Path) -> None:
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -93,7 +93,7 @@ def test_help_of_train_names_every_loss_and_solver(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Return a folder with a synthetic table, and what was said of it."""
+    """Return a folder with a synthetic table, and what the command printed."""
     folder = tmp_path_factory.mktemp("table")
     done = run("synthesize", "-n", "30k", "-d", 3, "--seed", 1, "-o", "rows.parquet", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
@@ -102,7 +102,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.fixture(scope="module")
 def trained(table: tuple[Path, str]) -> tuple[Path, str]:
-    """Return the folder with a model of the table, and what was said of it."""
+    """Return the folder with a model of the table, and what the command printed."""
     folder, _ = table
     arguments = ("--target", "y", "-o", "m.safetensors", "--holdout", 0.2, "--report", "r.json")
     done = run("train", "rows.parquet", *arguments, cwd=folder)
@@ -231,7 +231,9 @@ def test_show_prints_the_weights_by_name(trained: tuple[Path, str]) -> None:
         (["train", "rows.parquet", "--target", "y", "-o", "never", "--class-weight", "7=2"], "not in class_weight"),
     ],
 )
-def test_failures_say_what_and_leave_nothing(arguments: list[str], message: str, trained: tuple[Path, str]) -> None:
+def test_failures_print_one_line_and_leave_no_file(
+    arguments: list[str], message: str, trained: tuple[Path, str]
+) -> None:
     folder, _ = trained
     before = sorted(folder.iterdir())
     done = run(*arguments, cwd=folder)
@@ -241,7 +243,7 @@ def test_failures_say_what_and_leave_nothing(arguments: list[str], message: str,
     assert sorted(folder.iterdir()) == before
 
 
-def test_ctrl_c_leaves_a_checkpoint_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_a_checkpoint_from_which_the_same_command_continues(tmp_path: Path) -> None:
     assert run("synthesize", "-n", "3M", "-d", 4, "-o", "rows.parquet", cwd=tmp_path).returncode == 0
     arguments = ["train", "rows.parquet", "--target", "y", "--solver", "sgd", "--tol", "1e-12", "--max-iter", "30"]
     command = [sys.executable, "-c", "from fastperceptron.cli import main; main()", *arguments]

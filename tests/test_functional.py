@@ -142,7 +142,7 @@ def test_out_may_be_the_input_or_overlap_it() -> None:
     np.testing.assert_array_equal(fp.sigmoid(memory[:-1], out=memory[1:]), expected)
 
 
-def test_inputs_are_left_as_they_were() -> None:
+def test_inputs_do_not_change() -> None:
     z = np.linspace(-1, 1, 5)
     before = z.copy()
     fp.sigmoid(z)

@@ -1,4 +1,4 @@
-"""Importing the package is light, and its public names are where they say they are."""
+"""Importing the package imports nothing heavy, and its public names are complete, documented and in their homes."""
 
 import ast
 import importlib
@@ -22,7 +22,7 @@ def test_importing_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("name", fp.__all__)
-def test_every_public_name_is_where_its_home_is_and_has_a_docstring(name: str) -> None:
+def test_every_public_name_is_defined_in_its_home_and_has_a_docstring(name: str) -> None:
     value, home = getattr(fp, name), importlib.import_module(f"fastperceptron.{fp._HOMES[name]}")
     assert value is getattr(home, name)
     assert value.__module__ == home.__name__
@@ -39,7 +39,7 @@ def test_no_public_name_is_missing() -> None:
         for alias in node.names
     }
     assert for_type_checkers == set(fp._HOMES.items())
-    for home in ("functional", "model"):  # homes of public names only
+    for home in ("functional", "model"):  # in which every name without an underscore is public
         module = importlib.import_module(f"fastperceptron.{home}")
         defined = {name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__}
         assert {name for name in defined if not name.startswith("_")} <= set(fp.__all__)

@@ -1,4 +1,4 @@
-"""Perceptron as a value: what it predicts, that it does not change, and that what is saved is what is loaded."""
+"""Perceptron as a value: its predictions, that it is immutable, and that a loaded model equals the saved one."""
 
 import dataclasses
 import os
@@ -91,7 +91,7 @@ def exact_log_probabilities(z: list[float]) -> list[float]:
         values = [-mpmath.mpf(z[0]), mpmath.mpf(z[0])] if len(z) == 1 else [mpmath.mpf(value) for value in z]
         sigmoids = [1 / (1 + mpmath.exp(-value)) for value in values]
         total = mpmath.mpf(1) if len(z) == 1 else mpmath.fsum(sigmoids)
-        # 1 - p of several is the others' share: exact where p has more nines than digits.
+        # log1p of the other classes' share is exact even if p rounds to 1.
         shares = [(total - each) / total for each in sigmoids]
         return [float(mpmath.log1p(-share) if share < 0.5 else mpmath.log(1 - share)) for share in shares]
 
@@ -164,13 +164,13 @@ def test_several_neurons_are_one_neuron_a_class(X: np.ndarray, weights: np.ndarr
 @pytest.mark.parametrize("level", [0.0, -39.0, -41.0, -700.0, -750.0, -1e5])
 def test_probabilities_keep_their_ratios_where_all_sigmoids_underflow(level: float) -> None:
     p = fp.Perceptron([[1.0], [1.0], [1.0]], [0.0, -np.log(3), -600.0], [0, 1, 2]).predict_proba([level, -1e308])
-    # For large negative z the sigmoid is the exponential.
+    # For large negative z the sigmoid equals exp(z).
     expected = [reference.sigmoid(max(level, -60.0) - shift) for shift in (0.0, np.log(3), 600.0)]
     np.testing.assert_allclose(p[0], np.array(expected) / sum(expected), rtol=1e-11 if level > -1e4 else 1e-9)
     np.testing.assert_allclose(p[1], 1 / 3)
 
 
-def test_overflow_of_finite_rows_is_no_fault_of_theirs() -> None:
+def test_z_of_finite_rows_may_overflow() -> None:
     model = fp.Perceptron([1e300, 1e300], 0.0, [0, 1])
     assert model.predict_proba([1e300, 1e300]).tolist() == [0.0, 1.0]
     assert model.predict_proba([-1e300, -1e300]).tolist() == [1.0, 0.0]
@@ -181,7 +181,7 @@ def test_overflow_of_finite_rows_is_no_fault_of_theirs() -> None:
     np.testing.assert_allclose(lowest.predict_proba([0.0, -1e300])[1], 1 / 3)
 
 
-@pytest.mark.compiled  # interpreted dot products have one lane, whose infinity stays
+@pytest.mark.compiled  # interpreted dot products have one lane, in which infinity never meets -infinity
 def test_rows_that_overflow_in_both_directions_are_named() -> None:
     model = fp.Perceptron([1e300, 1e300], 0.0, [0, 1])
     with pytest.raises(ValueError, match="X is finite, but so large in row 1 that"):
@@ -264,7 +264,7 @@ def test_repr_shows_the_numbers_by_name() -> None:
     assert repr(History([0.25], [100], 150)) == "History(150 steps, 1 records, last cost 0.25)"
 
 
-def test_history_is_taken_for_its_costs(model: fp.Perceptron) -> None:
+def test_numpy_takes_a_history_as_its_costs(model: fp.Perceptron) -> None:
     np.testing.assert_array_equal(np.asarray(model.history), model.history.costs)
     assert len(model.history) == 20
 

@@ -243,8 +243,7 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return self
 
     def _learn(self, problem: Problem, classes: Array) -> None:
-        is_first = getattr(self, "_online", None) is None
-        online = online_newton(self, problem.rows.n_features, classes.size) if is_first else self._online
+        online = getattr(self, "_online", None) or online_newton(self, problem.rows.n_features, classes.size)
         if problem.row_weights is None or problem.row_weights.any():
             online.update(problem)
         self._online = online
@@ -297,8 +296,5 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         weights, bias = (solution.weights[0], solution.bias[0]) if is_one else (solution.weights, solution.bias)
         self.model_ = Perceptron(weights, bias, classes, names)
         self.coef_, self.intercept_, self.classes_ = solution.weights, solution.bias, classes
-        self.n_iter_, self.loss_curve_, self.optimality_gap_ = (
-            solution.n_iter,
-            solution.loss_curve,
-            solution.optimality_gap,
-        )
+        self.n_iter_, self.loss_curve_ = solution.n_iter, solution.loss_curve
+        self.optimality_gap_ = solution.optimality_gap

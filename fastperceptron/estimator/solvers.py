@@ -58,8 +58,8 @@ SOLVERS: dict[str, Callable[[Any, Problem, Array | None, Observer], Solution]] =
 }
 
 
-def describe_end(solution: Solution) -> str:
-    """Describe where a solver stopped: reads, objective, gap and distance from the optimum, the last two if known."""
+def describe_shortfall(classifier: Any, solution: Solution) -> str:
+    """Return the text of a ConvergenceWarning: where the solver stopped, which tol was asked for, and what to do."""
     place = f"{solution.n_iter} read{'s' * (solution.n_iter != 1)} of the data"
     if len(solution.loss_curve):
         place += f": the objective is {solution.loss_curve[-1]:.6g}"
@@ -67,16 +67,11 @@ def describe_end(solution: Solution) -> str:
         place += f", about {solution.optimality_gap:.2g} above its minimum"
     if not math.isnan(solution.distance):
         place += f", and the weights are {solution.distance:.2g} standard errors from the optimum"
-    return place
-
-
-def describe_shortfall(classifier: Any, solution: Solution) -> str:
-    """Return the text of a ConvergenceWarning: where the solver stopped, which tol was asked for, and what to do."""
     is_spent = solution.n_iter >= classifier.max_iter
     advice = "raise max_iter" if is_spent else "lower C, since a stronger penalty makes the optimum easier to find"
     end = f"{'all of ' if is_spent else 'without progress, at '}max_iter={classifier.max_iter}"
     return (
-        f"solver={classifier.solver!r} stopped ({end}) after {describe_end(solution)}. "
+        f"solver={classifier.solver!r} stopped ({end}) after {place}. "
         f"It did not reach tol={classifier.tol:g}: {advice}; or raise tol, if this is close enough."
     )
 

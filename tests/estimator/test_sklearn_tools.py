@@ -1,4 +1,4 @@
-"""scikit-learn's tools take PerceptronClassifier: searches, pipelines, ensembles, copies, routing of sample weights."""
+"""scikit-learn's tools take PerceptronClassifier: searches, pipelines, ensembles, copies, metadata routing."""
 
 import pickle
 from pathlib import Path
@@ -26,7 +26,7 @@ FITTED = ["coef_", "intercept_", "classes_", "n_iter_", "loss_curve_", "optimali
 
 
 def made(n_classes: int = 2, n_rows: int = 300) -> tuple[np.ndarray, np.ndarray]:
-    """Return overlapping classes; columns of very different scale and offset."""
+    """Return overlapping classes; the columns differ in scale and offset."""
     rng = np.random.default_rng(0)
     y = rng.integers(n_classes, size=n_rows)
     centres = 1.5 * rng.normal(size=(n_classes, 4))
@@ -69,7 +69,7 @@ def test_meta_estimators() -> None:
     assert pipeline.set_output(transform="pandas").fit(X, y)[-1].feature_names_in_.tolist() == ["x0", "x1", "x2", "x3"]
 
 
-def test_sample_weights_are_routed_where_they_are_asked_for() -> None:
+def test_sample_weights_are_routed_on_request() -> None:
     X, y = made()
     weight = np.random.default_rng(1).integers(0, 3, size=len(y))
     with sklearn.config_context(enable_metadata_routing=True):
@@ -86,13 +86,13 @@ def test_sample_weights_are_routed_where_they_are_asked_for() -> None:
             cross_validate(fp.PerceptronClassifier(), X, y, cv=3, params={"sample_weight": weight})
 
 
-def test_what_a_fit_is_shown_and_kept_by_is_not_routed(tmp_path: Path) -> None:
+def test_progress_and_checkpoint_are_not_metadata(tmp_path: Path) -> None:
     X, y = made()
     grid = {"perceptronclassifier__C": [0.01, 1.0]}
     with sklearn.config_context(enable_metadata_routing=True):
         classifier = fp.PerceptronClassifier()
         requests = {method: set(getattr(classifier.get_metadata_routing(), method).requests) for method in ROUTED}
-        assert requests == ROUTED  # SGDClassifier has those of partial_fit and score, too
+        assert requests == ROUTED  # those of partial_fit and score are SGDClassifier's
         for name in ("progress", "checkpoint"):
             with pytest.raises(TypeError, match=f"Unexpected args: {{'{name}'}}"):
                 classifier.set_fit_request(**{name: True})
