@@ -67,13 +67,11 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Rows per step of sgd.")] = 256,
     eta0: Annotated[float, typer.Option(help="Learning rate of sgd.")] = 0.2,
     n_jobs: Annotated[
-        int | None, typer.Option(help="Number of threads; all available cores by default. It changes no result.")
+        int | None, typer.Option(help="Number of threads, by default all available cores. The result is the same.")
     ] = None,
     categorical: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="<column>", help="Text column to encode as one 0/1 column per value; 'auto' for all. Repeatable."
-        ),
+        typer.Option(metavar="<column>", help="Text column to encode as 0/1 columns; 'auto' means all. Repeatable."),
     ] = None,
     weight: Weight = None,
     feature: Annotated[

@@ -98,15 +98,8 @@ def _class_weight(texts: list[str] | None, data: Dataset) -> Any:
 def _fitted(classifier: PerceptronClassifier, data: Dataset, seconds: float) -> tuple[dict[str, Any], list[str]]:
     """Return the results of a fit, as a dict for the report and as lines."""
     gap, reads, objective = float(classifier.optimality_gap_), classifier.n_iter_, float(classifier.loss_curve_[-1])
-    found = {
-        "rows": data.n_rows,
-        "features": data.n_features,
-        "classes": classifier.classes_.tolist(),
-        "reads": reads,
-        "objective": objective,
-        "optimality_gap": None if math.isnan(gap) else gap,
-        "seconds": seconds,
-    }
+    found = {"rows": data.n_rows, "features": data.n_features, "classes": classifier.classes_.tolist(), "reads": reads}
+    found |= {"objective": objective, "optimality_gap": None if math.isnan(gap) else gap, "seconds": seconds}
     distance = "" if math.isnan(gap) else f", about {gap:.1g} above its minimum"
     return found, [f"{data.n_rows:,} rows, {reads} reads in {seconds:.2f} s: objective {objective:.6g}{distance}."]
 

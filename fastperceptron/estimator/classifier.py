@@ -30,7 +30,7 @@ from fastperceptron.estimator import table
 from fastperceptron.estimator.callbacks import FIT_DEPTH, CallbackSupportMixin, report_to_callbacks, with_callbacks
 from fastperceptron.estimator.input import as_rows, check_parameters, classes_to_expect
 from fastperceptron.estimator.progress import show_progress
-from fastperceptron.estimator.solvers import SOLVERS, describe_shortfall, online_newton
+from fastperceptron.estimator.solvers import RULES, SOLVERS, describe_shortfall, online_newton
 
 
 class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -189,7 +189,7 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         sklearn.exceptions.ConvergenceWarning
             If the solver ended before it was within `tol` of the optimum.
         """
-        check_parameters(self, SOLVERS)
+        check_parameters(self, RULES)
         with (
             show_progress(type(self).__name__, progress=progress, verbose=self.verbose) as display,
             report_to_callbacks(self, display.read_done) as read_done,
@@ -227,7 +227,7 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ValueError, TypeError
             As `fit`; or if `classes` are missing in the first call or differ later, or y holds others.
         """
-        check_parameters(self, SOLVERS)
+        check_parameters(self, RULES)
         is_first = getattr(self, "_online", None) is None
         if is_first and hasattr(self, "model_"):
             warnings.warn("partial_fit starts from zero: it does not use the rows that fit was given.", stacklevel=2)

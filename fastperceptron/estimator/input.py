@@ -3,7 +3,6 @@
 Values of X are not checked here, since the solver finds NaN and infinities as it reads them; nothing here copies X.
 """
 
-import dataclasses
 import itertools
 import math
 from typing import Any
@@ -12,15 +11,14 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from fastperceptron.checks import BOOLEAN, Array, Rule, is_number, is_whole, one_of
+from fastperceptron.checks import BOOLEAN, Array, Rule, is_number, is_whole
 from fastperceptron.data.arrays import read_only
 from fastperceptron.data.labels import as_labels, check_not_continuous
-from fastperceptron.training.problem import NewtonOptions, SgdOptions
 
 # Class numbers per call of np.bincount, which copies them, 8 bytes each.
 CODES_AT_A_TIME = 1 << 16
 
-# Rules for the parameters that are not options of a solver; those follow below.
+# Rules for the parameters that no solver uses; the others are in solvers.py.
 _RULES: dict[str, Rule] = {
     "class_weight": Rule(
         lambda value: value is None or isinstance(value, dict) or (isinstance(value, str) and value == "balanced"),
@@ -36,14 +34,11 @@ _RULES: dict[str, Rule] = {
         "an int in the range [0, inf) or an instance of 'bool'",
     ),
 }
-for _option in (*dataclasses.fields(NewtonOptions), *dataclasses.fields(SgdOptions)):
-    if "rule" in _option.metadata:
-        _RULES[_option.name] = _option.metadata["rule"]
 
 
-def check_parameters(estimator: Any, solvers: Any) -> None:
+def check_parameters(estimator: Any, solver_rules: dict[str, Rule]) -> None:
     """Raise ValueError at the first wrong parameter; scikit-learn's own check is private, and takes 100 us."""
-    for name, (is_valid, expected) in itertools.chain([("solver", one_of(solvers))], _RULES.items()):
+    for name, (is_valid, expected) in itertools.chain(solver_rules.items(), _RULES.items()):
         value = getattr(estimator, name)
         if not is_valid(value):
             raise ValueError(

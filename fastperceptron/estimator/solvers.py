@@ -2,7 +2,8 @@
 
 To add a solver, edit three files: its own in training/; this one, with a function from (classifier, problem, start,
 observer) to a `Solution` in SOLVERS; and the docstring of classifier.py. A test then asks for its name in the command's
-help. It finds its options with `options_of`; a new option is a new parameter, see classifier.py.
+help. It finds its options with `options_of`; an options class of its own joins RULES; a new option is a new parameter,
+see classifier.py.
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from sklearn.utils import check_random_state
 
-from fastperceptron.checks import Array
+from fastperceptron.checks import Array, Rule, one_of
 from fastperceptron.training.newton.newton import minimise_by_newton
 from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import NewtonOptions, ObjectiveOptions, Problem, SgdOptions, Solution
@@ -27,8 +28,11 @@ Options = TypeVar("Options", bound=ObjectiveOptions)
 
 def options_of(classifier: Any, kind: type[Options], **others: Any) -> Options:
     """Return the options of a solver: the classifier's parameters with a rule, by name, and others."""
-    names = [each.name for each in dataclasses.fields(kind) if "rule" in each.metadata]
-    return kind(**{name: getattr(classifier, name) for name in names}, **others)
+    return kind(**{name: getattr(classifier, name) for name in _rules_of(kind)}, **others)
+
+
+def _rules_of(kind: type[ObjectiveOptions]) -> dict[str, Rule]:
+    return {each.name: each.metadata["rule"] for each in dataclasses.fields(kind) if "rule" in each.metadata}
 
 
 def online_newton(classifier: Any, n_features: int, n_classes: int) -> Any:
@@ -56,6 +60,8 @@ SOLVERS: dict[str, Callable[[Any, Problem, Array | None, Observer], Solution]] =
     "newton": _solve_by_newton,
     "sgd": _solve_by_sgd,
 }
+# The rules for the parameters that solvers use.
+RULES = {"solver": one_of(SOLVERS), **_rules_of(NewtonOptions), **_rules_of(SgdOptions)}
 
 
 def describe_shortfall(classifier: Any, solution: Solution) -> str:
