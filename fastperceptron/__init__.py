@@ -1,6 +1,6 @@
 """fastperceptron: one sigmoid neuron, the fastest and most trustworthy trainer of sigmoid classifiers on a CPU.
 
-Names load where they are first used (PEP 562): `import fastperceptron` loads neither numba nor anything optional.
+A name is imported at its first use (PEP 562): `import fastperceptron` imports neither Numba nor anything optional.
 """
 
 import importlib
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from fastperceptron.estimator.classifier import PerceptronClassifier as PerceptronClassifier
     from fastperceptron.functional import (
         log_loss as log_loss,
-        log_loss_derivative as log_loss_derivative,
         sigmoid as sigmoid,
         sigmoid_derivative as sigmoid_derivative,
         slope as slope,
@@ -26,24 +25,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Dataset": "data.dataset",
-    "Perceptron": "model",
-    "PerceptronClassifier": "estimator.classifier",
-    "dataset": "data.sources",
-    "load": "model",
-    "load_flowers": "data.flowers",
-    "log_loss": "functional",
-    "log_loss_derivative": "functional",
-    "sigmoid": "functional",
-    "sigmoid_derivative": "functional",
-    "slope": "functional",
-    "squared_error": "functional",
-    "squared_error_derivative": "functional",
-    "synthetic": "data.synthetic",
-    "train": "training.tutorial.train",
-    "two_flowers": "data.synthetic",
+_NAMES = {
+    "data.dataset": ["Dataset"],
+    "data.flowers": ["load_flowers"],
+    "data.sources": ["dataset"],
+    "data.synthetic": ["synthetic", "two_flowers"],
+    "estimator.classifier": ["PerceptronClassifier"],
+    "functional": ["log_loss", "sigmoid", "sigmoid_derivative", "slope", "squared_error", "squared_error_derivative"],
+    "model": ["Perceptron", "load"],
+    "training.tutorial.train": ["train"],
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 __all__ = list(_HOMES)
 
 
@@ -56,4 +48,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted(__all__)

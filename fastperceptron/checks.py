@@ -1,4 +1,4 @@
-"""Checks of what users hand in, shared by the model and the data floor: each error names what, where and what to do."""
+"""Checks of users' input, shared by the model and data/: each error names the value, its place and what to do."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ Array = NDArray[Any]
 
 
 def as_matrix(X: Any, n_features: int | None = None, name: str = "X") -> Array:
-    """Return X as a numeric 2-d array without copying it where NumPy can; 1-d input is one feature.
+    """Return X as a numeric 2-d array, without a copy if NumPy can; 1-d input is one feature.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def as_matrix(X: Any, n_features: int | None = None, name: str = "X") -> Array:
     n_features : int, optional
         The number of columns that X must have.
     name : str
-        What the errors call it.
+        The name of X in errors.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def as_matrix(X: Any, n_features: int | None = None, name: str = "X") -> Array:
 
 
 def as_numbers(values: Any, name: str) -> Array:
-    """Return the values as an array of real numbers or booleans, or raise TypeError with the first that is neither."""
+    """Return the values as an array of real numbers or booleans; raise TypeError naming the first of another type."""
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise TypeError(f"{name} is a sparse matrix, which is not supported: pass {name}.toarray() if that fits.")
     try:
@@ -52,8 +52,9 @@ def as_numbers(values: Any, name: str) -> Array:
     if array.dtype == object:
         array = _numbers_of_objects(array, name)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, but its dtype is {array.dtype}{_first_text(array)}.")
-    # Wider than float64 has no kernels; other byte orders are converted block by block.
+        first = f" (its first value is {array.flat[0].item()!r})" if array.size else ""
+        raise TypeError(f"{name} must hold real numbers, but its dtype is {array.dtype}{first}.")
+    # There are no kernels for types wider than float64. Other byte orders are converted block by block, later.
     return array.astype(np.float64) if array.dtype.itemsize > 8 else array
 
 
@@ -69,16 +70,12 @@ def _numbers_of_objects(array: Array, name: str) -> Array:
     return array.astype(np.float64)
 
 
-def _first_text(array: Array) -> str:
-    return f" (its first value is {array.flat[0].item()!r})" if array.size else ""
-
-
 def check_finite(block: Array, first_row: int, name: str = "X") -> None:
     """Raise ValueError naming row and column of the first NaN or infinity; `first_row` is the number of row 0."""
     if block.dtype.kind != "f":
         return
     with np.errstate(over="ignore", invalid="ignore"):
-        # A sum is finite only if all its terms are, and costs a quarter of looking at each.
+        # A sum is finite only if all its terms are, and takes a quarter of the time of checking each.
         if np.isfinite(block.sum()) or np.isfinite(block).all():
             return
     row, column = np.argwhere(~np.isfinite(block))[0]
@@ -90,7 +87,7 @@ def check_finite(block: Array, first_row: int, name: str = "X") -> None:
 
 
 def choice(value: Any, choices: Any, name: str) -> str:
-    """Return the value if it is one of the choices, else raise ValueError that lists them."""
+    """Return the value if it is one of the choices; else raise ValueError listing them."""
     if not isinstance(value, str) or value not in choices:
         listed = ", ".join(repr(known) for known in choices)
         raise ValueError(f"{name} must be one of {listed}, but is {value!r}.")
@@ -99,7 +96,7 @@ def choice(value: Any, choices: Any, name: str) -> str:
 
 def whole_number(value: Any, name: str, minimum: int = 1) -> int:
     """Return the value as an int if it is a whole number of at least `minimum`, else raise."""
-    if isinstance(value, bool | np.bool) or not isinstance(value, int | np.integer):
+    if not is_whole(value):
         raise TypeError(f"{name} must be a whole number, but is {value!r}.")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, but is {value}.")
@@ -108,7 +105,7 @@ def whole_number(value: Any, name: str, minimum: int = 1) -> int:
 
 def positive(value: Any, name: str) -> float:
     """Return the value as a float if it is a finite number above 0, else raise."""
-    if isinstance(value, bool | np.bool) or not isinstance(value, int | float | np.integer | np.floating):
+    if not is_number(value):
         raise TypeError(f"{name} must be a number, but is {value!r}.")
     if not 0 < value < float("inf"):
         raise ValueError(f"{name} must be a finite number above 0, but is {value}.")
@@ -116,7 +113,7 @@ def positive(value: Any, name: str) -> float:
 
 
 def column_names(X: Any) -> tuple[str, ...] | None:
-    """Return the column names of a frame (pandas, polars, ...), or None where X has none or not all are strings."""
+    """Return the column names of a frame (pandas, polars, ...), or None if there are none or not all are strings."""
     names = getattr(X, "columns", None)
     if names is None or callable(names):
         return None
@@ -125,14 +122,14 @@ def column_names(X: Any) -> tuple[str, ...] | None:
 
 
 class Rule(NamedTuple):
-    """The values that a parameter may have: a test, and the words for them in an error."""
+    """The valid values of a parameter: a test, and their description in errors."""
 
     is_valid: Callable[[Any], bool]
     expected: str
 
 
 def option(default: Any, rule: Rule) -> Any:
-    """Return a dataclass field whose values must obey a rule: an option is declared and restricted in one place."""
+    """Return a dataclass field with a rule for its values: an option is declared and restricted in one place."""
     return field(default=default, metadata={"rule": rule})
 
 
@@ -148,9 +145,8 @@ def is_number(value: Any) -> bool:
 
 def one_of(choices: Iterable[str]) -> Rule:
     """Return the rule for one of some strings, looked up at each check: losses may be added."""
-    known = choices
     listed = ", ".join(repr(choice) for choice in choices)
-    return Rule(lambda value: isinstance(value, str) and value in known, f"a str among {{{listed}}}")
+    return Rule(lambda value: isinstance(value, str) and value in choices, f"a str among {{{listed}}}")
 
 
 BOOLEAN = Rule(lambda value: isinstance(value, bool | np.bool), "an instance of 'bool'")

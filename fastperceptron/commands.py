@@ -1,4 +1,4 @@
-"""What the commands do: train, predict, evaluate and show from files to files. They return lines to print."""
+"""The work of the commands train, predict, evaluate, show and synthesize; each returns what to print."""
 
 import json
 import math
@@ -20,11 +20,13 @@ from fastperceptron.data.holdout import Part
 from fastperceptron.data.sources import dataset, dataset_for
 from fastperceptron.data.synthetic import synthetic
 from fastperceptron.estimator.classifier import PerceptronClassifier
+from fastperceptron.estimator.progress import show_progress
 from fastperceptron.evaluation import Evaluation, evaluate
 from fastperceptron.model import Perceptron, load
 
-# Rows of a row group: decoding one takes some megabytes.
+# Rows per row group: decoding one takes some megabytes.
 ROW_GROUP = 1 << 17
+# `show` prints at most this many weights per class.
 MOST_WEIGHTS = 1000
 
 
@@ -36,14 +38,17 @@ def train_model(
     checkpoint: Path,
     holdout: float,
     report: Path | None,
-    seed: int,
 ) -> Iterator[str]:
-    """Train on a table, save the model, and return lines about it."""
+    """Train on a table, save the model, and return lines about it.
+
+    `columns` are arguments of `dataset`, `options` parameters of `PerceptronClassifier`; class weights come as texts.
+    """
     if columns["categorical"] == ["auto"]:
         columns["categorical"] = "auto"
     data = dataset(source, **columns)
     part, held_out = _parts(data, holdout)
-    classifier = PerceptronClassifier(random_state=seed, **options)
+    options["class_weight"] = _class_weight(options["class_weight"], part)
+    classifier = PerceptronClassifier(**options)
     start = time.perf_counter()
     with _warnings_as_lines():
         classifier.fit(part, progress=sys.stderr.isatty(), checkpoint=checkpoint)
@@ -55,7 +60,7 @@ def train_model(
     lines = [f"{output}: {found['features']} features, classes {', '.join(map(str, found['classes']))}.", *lines]
     if held_out is not None:
         evaluation = evaluate(model, held_out)
-        lines += [f"On the {evaluation.n_rows:,} rows held out:", *_judged(evaluation)]
+        lines += [f"On the {evaluation.n_rows:,} rows held out:", *_described(evaluation)]
         found["holdout"] = evaluation.as_dict()
     if report is not None:
         with replace_file(report) as temporary:
@@ -65,27 +70,37 @@ def train_model(
 
 
 def _parts(data: Dataset, holdout: float) -> tuple[Dataset, Dataset | None]:
-    """Return the rows to train on, and those held out if some are."""
+    """Return the rows to train on, and those held out, or None."""
     if holdout == 0:
         return data, None
     held_out = Part(data, holdout, is_held_out=True)
     if next(held_out.blocks(), None) is None:
-        raise ValueError(f"--holdout {holdout:g} holds out no row of so few: raise it, or leave it out.")
+        raise ValueError(f"--holdout {holdout:g} holds out none of so few rows: raise it, or leave it out.")
     return Part(data, holdout, is_held_out=False), held_out
 
 
+def _class_weight(texts: list[str] | None, data: Dataset) -> Any:
+    """Return the class_weight that texts like "balanced" or "yes=2.5" mean; labels are numbers where the data's are."""
+    if not texts or texts == ["balanced"]:
+        return texts[0] if texts else None
+    first = next(data.blocks(), None)
+    are_texts = first is None or np.asarray(first.y).dtype.kind not in "biuf"
+    weights = {}
+    for text in texts:
+        label, _, weight = text.rpartition("=")
+        try:
+            known = {"true": True, "false": False}.get(label.lower())
+            weights[label if are_texts else float(label) if known is None else known] = float(weight)
+        except ValueError:
+            raise ValueError(f"--class-weight {text}: write 'balanced', or label=weight as in yes=2.5.") from None
+    return weights
+
+
 def _fitted(classifier: PerceptronClassifier, data: Dataset, seconds: float) -> tuple[dict[str, Any], list[str]]:
-    """Return what a fit has found, for a report and as lines."""
+    """Return the results of a fit, as a dict for the report and as lines."""
     gap, reads, objective = float(classifier.optimality_gap_), classifier.n_iter_, float(classifier.loss_curve_[-1])
-    found = {
-        "rows": data.n_rows,
-        "features": data.n_features,
-        "classes": classifier.classes_.tolist(),
-        "reads": reads,
-        "objective": objective,
-        "optimality_gap": None if math.isnan(gap) else gap,
-        "seconds": seconds,
-    }
+    found = {"rows": data.n_rows, "features": data.n_features, "classes": classifier.classes_.tolist(), "reads": reads}
+    found |= {"objective": objective, "optimality_gap": None if math.isnan(gap) else gap, "seconds": seconds}
     distance = "" if math.isnan(gap) else f", about {gap:.1g} above its minimum"
     return found, [f"{data.n_rows:,} rows, {reads} reads in {seconds:.2f} s: objective {objective:.6g}{distance}."]
 
@@ -99,7 +114,7 @@ def _warnings_as_lines() -> Iterator[None]:
         print(f"fastperceptron: {warning.message}", file=sys.stderr)
 
 
-def _judged(evaluation: Evaluation) -> list[str]:
+def _described(evaluation: Evaluation) -> list[str]:
     lines = [f"  {name:<10}{value:.6g}" for name, value in evaluation.scores.items()]
     lines += ["", "  predicted  observed        rows"]
     lines += [f"  {p:9.4f}  {share:8.4f}{count:12,}" for p, share, count in evaluation.calibration]
@@ -107,7 +122,7 @@ def _judged(evaluation: Evaluation) -> list[str]:
 
 
 def _rows_for(model: Perceptron, source: str) -> Dataset:
-    """Return rows to predict: of an array without named columns the target is left out where it is there."""
+    """Return rows to predict, without the target's column if an array without column names has one."""
     data = dataset_for(model.feature_names, source)
     if data.n_features == model.n_features + 1 and model.target_name is not None and not model.feature_names:
         data = dataset(source, target=model.target_name)
@@ -115,7 +130,7 @@ def _rows_for(model: Perceptron, source: str) -> Dataset:
 
 
 def write_predictions(model_path: Path, source: str, output: Path) -> int:
-    """Write class and probabilities of each row; return the number of rows."""
+    """Write the class and the probabilities of each row; return the number of rows."""
     import pyarrow as pa
 
     model, n_rows = load(model_path), 0
@@ -132,7 +147,7 @@ def write_predictions(model_path: Path, source: str, output: Path) -> int:
 
 @contextmanager
 def _table_writer(output: Path, temporary: Path, schema: Any) -> Iterator[Callable[[list[Any]], None]]:
-    """Give the function that appends columns to a table in a file of the format that `output` names."""
+    """Give a function that appends columns to the table in `temporary`, in the format of the name `output`."""
     import pyarrow as pa
 
     with find_format(output, "open_writer", "rows can be written as").open_writer(temporary, schema) as writer:
@@ -144,7 +159,7 @@ def _table_writer(output: Path, temporary: Path, schema: Any) -> Iterator[Callab
 def evaluate_model(
     model_path: Path, source: str, target: str | None, weight: str | None, plot: Path | None
 ) -> Iterator[str]:
-    """Return lines that say how well a model predicts."""
+    """Return lines with the scores of a model."""
     model = load(model_path)
     target = model.target_name if target is None else target
     if target is None:
@@ -159,11 +174,11 @@ def evaluate_model(
         plot_calibration(evaluation.calibration, ax=figure.subplots())
         with replace_file(plot) as temporary:
             figure.savefig(temporary, format=plot.suffix.lstrip(".") or "png")
-    return iter([f"{evaluation.n_rows:,} rows", *_judged(evaluation), *([f"Picture: {plot}"] if plot else [])])
+    return iter([f"{evaluation.n_rows:,} rows", *_described(evaluation), *([f"Picture: {plot}"] if plot else [])])
 
 
 def weights_of(model_path: Path) -> Iterator[str]:
-    """Return lines with the weights, the largest first."""
+    """Return lines with the weights by name, the largest first."""
     model = load(model_path)
     names = model.feature_names or [f"x{number}" for number in range(model.n_features)]
     weights, biases = np.atleast_2d(model.weights), np.atleast_1d(model.bias)
@@ -188,29 +203,15 @@ def write_synthetic(output: Path, n_rows: int, n_features: int, **options: Any) 
         replace_file(output) as temporary,
         _table_writer(output, temporary, schema) as write,
         data.open_table() as table,
-        _progress(n_rows) as rows_written,
+        show_progress("synthesize", progress=True, verbose=0) as display,
     ):
+        display.begin("writing", n_rows, 0)
         for start in range(0, n_rows, ROW_GROUP):
             X, codes = table.rows.labelled(table.codes, start, min(start + ROW_GROUP, n_rows))
             write([*np.ascontiguousarray(X.T), codes])
-            rows_written(len(X))
+            display.rows_read(len(X))
     yield f"{n_rows:,} rows of {n_features} features written to {output}; the target is y."
-    for label, weights, bias in _truth(data):
-        yield f"true weights{label}: {' '.join(f'{weight:.6g}' for weight in weights)}, bias {bias:.6g}"
-
-
-def _truth(data: Any) -> Iterator[tuple[str, Any, float]]:
-    if data.true_weights.ndim == 1:
-        yield "", data.true_weights, data.true_bias
-        return
-    for k, (weights, bias) in enumerate(zip(data.true_weights, data.true_bias, strict=True)):
-        yield f" of class {k}", weights, bias
-
-
-@contextmanager
-def _progress(n_rows: int) -> Iterator[Callable[[int], object]]:
-    from fastperceptron.estimator.progress import show_progress
-
-    with show_progress("synthesize", progress=True, verbose=0) as display:
-        display.begin("writing", n_rows, 0)
-        yield display.rows_read
+    each = zip(np.atleast_2d(data.true_weights), np.atleast_1d(data.true_bias), strict=True)
+    for k, (weights, bias) in enumerate(each):
+        of_class = f" of class {k}" if data.true_weights.ndim > 1 else ""
+        yield f"true weights{of_class}: {' '.join(f'{weight:.6g}' for weight in weights)}, bias {bias:.6g}"

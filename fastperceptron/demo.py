@@ -1,4 +1,4 @@
-"""The tutorial's whole procedure on its own flowers: train, name the unknown flower, measure, draw, save."""
+"""The tutorial's whole procedure on its own flowers: train, classify the unknown flower, measure, draw, save."""
 
 import time
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ REFERENCE_STEPS = 5_000
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo found: the model, its data (two features), and nanoseconds per step."""
+    """The results of the demo: the model, its data of two features, and nanoseconds per step."""
 
     model: Perceptron
     X: Array
@@ -29,21 +29,21 @@ class DemoResult:
 
     @property
     def accuracy(self) -> float:
-        """The share of flowers that are told right."""
+        """The share of flowers whose species is predicted."""
         return float(np.mean(self.model.predict(self.X) == self.y))
 
     @property
     def unknown(self) -> tuple[str, float]:
-        """The species of the unknown flower, and how sure the neuron is."""
+        """The predicted species of the unknown flower, and its probability."""
         probabilities = self.model.predict_proba(UNKNOWN_FLOWER)
         return str(self.model.predict(UNKNOWN_FLOWER)), float(probabilities.max())
 
 
 def run_demo(steps: int, seed: int, progress: bool = False) -> DemoResult:
-    """Train on sepal length and width, as the tutorial does, and time it beside the plain-Python reference."""
+    """Train on sepal length and width, as the tutorial does; time it and the plain-Python reference."""
     flowers = load_flowers()
     X, y = flowers.X[:, :2], flowers.y
-    train(X, y, steps=100, rng=0)  # loads or compiles the kernels, which is not what is timed
+    train(X, y, steps=100, rng=0)  # loads or compiles the kernels before the clock starts
     start = time.perf_counter()
     model = train(X, y, steps=steps, rng=seed, progress=progress)
     nanoseconds = (time.perf_counter() - start) / steps * 1e9
@@ -61,12 +61,12 @@ def _time_reference(X: Array, y: Array, seed: int) -> float:
 
 def write_demo(result: DemoResult, directory: Path) -> list[Path]:
     """Write the three pictures and the model, and return their paths."""
-    # Figures of their own: pyplot would look for a screen, and takes longer to load.
+    # Figures without pyplot, which would look for a screen, and takes longer to import.
     from matplotlib.figure import Figure
 
     directory.mkdir(parents=True, exist_ok=True)
     paths = [directory / name for name in ("activation.png", "flowers.png", "cost.png", "model.safetensors")]
-    # Fixed margins: constrained layout draws everything twice, half a second here.
+    # Fixed margins: constrained layout draws everything twice, which takes half a second here.
     figures = [Figure(figsize=(6.4, 4.8), dpi=110) for _ in range(3)]
     for figure in figures:
         figure.subplots_adjust(left=0.12, right=0.95, top=0.92, bottom=0.23)

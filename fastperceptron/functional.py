@@ -1,6 +1,7 @@
-"""Array functions of the neuron's mathematics: any shape, float32 stays float32, everything else is float64.
+"""Array functions of the neuron's mathematics: any shape; float32 and float16 give float32, all else float64.
 
-Each names its variable: z = w . x + b is the decision value, p = sigmoid(z) the prediction, y the target in [0, 1].
+Arguments name the variable: z = w . x + b is the decision value, p = sigmoid(z) the prediction, y the target in [0, 1].
+A `*_derivative` is with respect to the first argument of its function; `slope` is dcost/dz of any loss.
 """
 
 from typing import Any
@@ -21,7 +22,7 @@ def sigmoid(z: Any, out: Array | None = None) -> Array:
     ----------
     z : array-like
     out : ndarray, optional
-        Where to write the result; its shape must be that of the result.
+        The array to write the result to, of the result's shape.
 
     Returns
     -------
@@ -43,7 +44,7 @@ def sigmoid(z: Any, out: Array | None = None) -> Array:
 
 
 def sigmoid_derivative(z: Any, out: Array | None = None) -> Array:
-    """Return dp/dz = p (1 - p), with its relative accuracy kept in both tails. Parameters as for `sigmoid`.
+    """Return dp/dz = p (1 - p), relatively accurate in both tails. Parameters and errors as for `sigmoid`.
 
     Examples
     --------
@@ -54,7 +55,7 @@ def sigmoid_derivative(z: Any, out: Array | None = None) -> Array:
 
 
 def squared_error(p: Any, y: Any, out: Array | None = None) -> Array:
-    """Return the tutorial's cost (p - y)^2 of the predictions p, which broadcast against the targets y.
+    """Return the tutorial's cost (p - y)^2 of predictions p, which broadcast against the targets y.
 
     Examples
     --------
@@ -65,7 +66,9 @@ def squared_error(p: Any, y: Any, out: Array | None = None) -> Array:
 
 
 def squared_error_derivative(p: Any, y: Any, out: Array | None = None) -> Array:
-    """Return the derivative of the squared error with respect to p: 2 (p - y).
+    """Return dcost/dp = 2 (p - y), the derivative of the squared error with respect to the prediction p.
+
+    The derivative with respect to z is ``slope(z, y)``.
 
     Examples
     --------
@@ -78,6 +81,8 @@ def squared_error_derivative(p: Any, y: Any, out: Array | None = None) -> Array:
 def log_loss(z: Any, y: Any, out: Array | None = None) -> Array:
     """Return -y log(p) - (1 - y) log(1 - p) with p = sigmoid(z), computed from z: exact where p rounds to 0 or 1.
 
+    Its derivative with respect to z is ``slope(z, y, "log_loss")``.
+
     Examples
     --------
     >>> log_loss([0.0, -800.0], 1).round(4)
@@ -86,21 +91,10 @@ def log_loss(z: Any, y: Any, out: Array | None = None) -> Array:
     return _apply(loop_over_two(log_loss_kernels.cost), {"z": z, "y": y}, out)
 
 
-def log_loss_derivative(z: Any, y: Any, out: Array | None = None) -> Array:
-    """Return the derivative of the log loss with respect to z: p - y, without cancellation where y is 0 or 1.
-
-    Examples
-    --------
-    >>> log_loss_derivative([0.0, 50.0], 1)
-    array([-5.00000000e-01, -1.92874985e-22])
-    """
-    return slope(z, y, "log_loss", out)
-
-
 def slope(z: Any, y: Any, loss: str = "squared_error", out: Array | None = None) -> Array:
-    """Return the derivative of a cost with respect to z, by the chain rule dcost/dz = dcost/dp dp/dz.
+    """Return dcost/dz, the derivative of a cost with respect to z, by the chain rule dcost/dp * dp/dz.
 
-    For the squared error it is 2 (p - y) p (1 - p), for the log loss p - y.
+    It is 2 (p - y) p (1 - p) for the squared error and p - y for the log loss, without cancellation where y is 0 or 1.
 
     Parameters
     ----------
@@ -113,6 +107,8 @@ def slope(z: Any, y: Any, loss: str = "squared_error", out: Array | None = None)
     --------
     >>> slope(0.0, [0, 1])
     array([ 0.25, -0.25])
+    >>> slope([0.0, 50.0], 1, "log_loss")
+    array([-5.00000000e-01, -1.92874985e-22])
     """
     return _apply(loop_over_two(LOSSES[choice(loss, LOSSES, "loss")].unscaled_slope), {"z": z, "y": y}, out)
 
@@ -124,7 +120,7 @@ def _apply(loop: Any, arguments: dict[str, Any], out: Array | None) -> Array:
     result = np.empty(shape, dtype) if out is None else _checked_out(out, shape, dtype)
     flat = [read_only(np.ascontiguousarray(np.broadcast_to(array, shape), dtype).reshape(-1)) for array in arrays]
     direct = result.dtype == dtype and result.flags.c_contiguous and result.flags.aligned
-    # Another part of the same memory could be overwritten before it is read.
+    # `out` that overlaps an input elsewhere would overwrite values before they are read.
     direct = direct and not any(_overlaps_elsewhere(result, array) for array in flat)
     target = result.reshape(-1) if direct else np.empty(result.size, dtype)
     loop(*flat, target)
@@ -134,7 +130,7 @@ def _apply(loop: Any, arguments: dict[str, Any], out: Array | None) -> Array:
 
 
 def _common_dtype(arrays: list[Array]) -> type[np.float32] | type[np.float64]:
-    # Scalars are weak, as in NumPy: slope(float32 array, 1) is float32.
+    # Scalars do not widen the result, as in NumPy: slope(float32 array, 1) is float32.
     weighty = [array.dtype for array in arrays if array.ndim > 0] or [array.dtype for array in arrays]
     return np.float32 if all(kernel_dtype(dtype) is np.float32 for dtype in weighty) else np.float64
 

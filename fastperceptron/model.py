@@ -23,23 +23,25 @@ _HISTORY_NUMBERS = ("n_steps", "n_drawn", "epoch_seed")
 class Perceptron:
     """One sigmoid neuron: p = sigmoid(weights . x + bias) is the probability of the second class.
 
-    For three or more classes, one neuron a class, each of which tells its class from the rest; a row's probabilities
-    are their sigmoids divided by the sum.
+    Three or more classes take one neuron each, which separates its class from the others; the probabilities of a row
+    are the sigmoids divided by their sum.
 
-    Rows are given as an array-like of shape (n_rows, n_features), or as one row of shape (n_features,); a model of a
-    single feature takes 1-d input for many rows. Results for one row have no row dimension.
+    Rows are given as a Dataset, as an array-like of shape (n_rows, n_features), or as one row of shape (n_features,),
+    whose result has no row dimension; 1-d input for a model of a single feature is many rows. Methods that take rows
+    raise ValueError or TypeError if these are empty, not numeric, not finite or do not have the model's features; or if
+    a row is so large that the terms of its z overflow in both directions.
 
     Parameters
     ----------
     weights : array-like of shape (n_features,), or (n_classes, n_features) for three or more classes
     bias : float, or array-like of shape (n_classes,)
     classes : array-like of shape (2,) or (n_classes,)
-        The labels that p near 0 and p near 1 stand for, or the label of each neuron: numbers, booleans or strings.
+        The labels that p near 0 and p near 1 mean, or the label of each neuron: numbers, booleans or strings.
     feature_names : sequence of str, optional
     target_name : str, optional
-        What the column of the labels was called.
+        The name of the column of the labels.
     history : History
-        What training recorded.
+        The cost curve, and what training needs to continue.
 
     Raises
     ------
@@ -90,12 +92,6 @@ class Perceptron:
         Returns
         -------
         ndarray of shape (n_rows,), or (n_rows, n_classes) for three or more classes, float64
-
-        Raises
-        ------
-        ValueError, TypeError
-            If X is empty, not numeric, not finite or has another number of features; or if a row is so large that the
-            terms of its z overflow in both directions.
         """
         if isinstance(X, Dataset):
             return self._of_blocks(X, self.decision_function)
@@ -106,17 +102,12 @@ class Perceptron:
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes, which sum to 1 in each row.
 
-        Of two classes the first is computed as sigmoid(-z), which is accurate where the second rounds to 1. Of more,
-        the ratios are right even where all sigmoids underflow.
+        The first of two classes is computed as sigmoid(-z), which is accurate where the second rounds to 1. The ratios
+        of more are right even where all sigmoids underflow.
 
         Returns
         -------
         ndarray of shape (n_rows, n_classes), float64
-
-        Raises
-        ------
-        ValueError, TypeError
-            As `decision_function`.
         """
         if isinstance(X, Dataset):
             return self._of_blocks(X, self.predict_proba)
@@ -124,17 +115,32 @@ class Perceptron:
         probabilities = prediction.probabilities(rows, self._padded_weights())
         return probabilities[0] if is_one else probabilities
 
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithms of the probabilities, computed from z: relatively accurate also near log(0) and log(1).
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes), float64
+
+        Examples
+        --------
+        >>> Perceptron([1.0], 0.0, ["no", "yes"]).predict_log_proba([1000.0, -50.0])
+        array([[-1.00000000e+03, -0.00000000e+00],
+               [-1.92874985e-22, -5.00000000e+01]])
+        """
+        if isinstance(X, Dataset):
+            return self._of_blocks(X, self.predict_log_proba)
+        z = self.decision_function(X)
+        is_one = z.ndim == self.weights.ndim - 1
+        logs = prediction.log_probabilities(z[None] if is_one else z)
+        return logs[0] if is_one else logs
+
     def predict(self, X: Any) -> Any:
-        """Return the class of each row: of two the first where its p < 0.5, as in the tutorial; of more the largest z.
+        """Return the class of each row: of two the first if p < 0.5, as in the tutorial; of more that of the largest z.
 
         Returns
         -------
         ndarray of shape (n_rows,), or a single label for a single row
-
-        Raises
-        ------
-        ValueError, TypeError
-            As `decision_function`.
         """
         if isinstance(X, Dataset):
             return self._of_blocks(X, self.predict)
@@ -145,15 +151,15 @@ class Perceptron:
         return self.classes[numbers[0] if is_one else numbers]
 
     def cost(self, X: Any, y: Any, loss: str = "squared_error") -> float:
-        """Return the mean cost of the rows; that of the squared error is the Brier score.
+        """Return the mean cost over the rows; for the squared error it is the Brier score.
 
-        A row's cost for three or more classes is the sum of the costs of all neurons, whose targets are 1 for the row's
-        own class and 0 for the others.
+        The cost of a row for three or more classes is the sum over the neurons, whose target is 1 for the row's own
+        class and 0 for the others. X is not a Dataset here.
 
         Raises
         ------
         ValueError, TypeError
-            As `decision_function`, or if y has another length or a label not in `classes`, or the loss is unknown.
+            If y has another length or a label not in `classes`, or the loss is unknown.
         """
         choice(loss, LOSSES, "loss")
         rows, _ = self._rows(X)
@@ -161,7 +167,7 @@ class Perceptron:
         return prediction.mean_cost(rows, codes, self._padded_weights(), loss)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model as a safetensors file; the old file stays whole until the new one is.
+        """Write the model as a safetensors file; an old file is replaced only when the new one is complete.
 
         Raises
         ------
@@ -186,12 +192,12 @@ class Perceptron:
         return np.concatenate([method(block.X) for block in self.aligned(data).blocks()])
 
     def aligned(self, data: Dataset, *, has_labels: bool = False) -> Dataset:
-        """Return a data set with this model's features, chosen by name where both have names; with labels on request.
+        """Return a data set with this model's features, chosen by name if both have names; with labels on request.
 
         Raises
         ------
         ValueError
-            If it has not these features.
+            If it does not have these features.
         """
         if self.feature_names is not None and data.feature_names is not None:
             data = data.with_features(self.feature_names, has_labels=has_labels)
@@ -214,22 +220,19 @@ class Perceptron:
         """Return whether the other is the same model to the bit, its history included."""
         if not isinstance(other, Perceptron):
             return NotImplemented
-        return (
-            self.weights.tobytes() == other.weights.tobytes()
-            and np.array_equal(self.bias, other.bias)
-            and self.classes.dtype == other.classes.dtype
-            and np.array_equal(self.classes, other.classes)
-            and self.feature_names == other.feature_names
-            and self.target_name == other.target_name
-            and self.history == other.history
+        arrays, others = (
+            (each.weights.tobytes(), np.atleast_1d(each.bias).tolist(), each.classes.dtype, each.classes.tolist())
+            for each in (self, other)
         )
+        names = ("feature_names", "target_name", "history")
+        return arrays == others and all(getattr(self, name) == getattr(other, name) for name in names)
 
     def __hash__(self) -> int:
         """Hash by the weights: equal models have equal ones."""
         return hash((self.weights.tobytes(), *np.atleast_1d(self.bias).tolist()))
 
     def __repr__(self) -> str:
-        """Show the neurons as their formulas' numbers, by name where the features have names."""
+        """Show weights by feature name (or x0, x1 and so on), bias and classes."""
         names = self.feature_names or [f"x{number}" for number in range(self.n_features)]
         classes = [repr(label) for label in self.classes.tolist()]
         if self._is_binary:

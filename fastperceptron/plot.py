@@ -1,6 +1,6 @@
-"""The three pictures of a neuron: its activation, what it learnt of two features, and its cost curve (matplotlib).
+"""Pictures of a neuron (matplotlib): its activation, its boundary between two classes, cost curve and calibration.
 
-Each function draws on the Axes it is given, or on a new figure, and returns the Axes.
+Each function draws on the Axes `ax`, or on a new figure if it is None, and returns the Axes.
 """
 
 from collections.abc import Sequence
@@ -16,24 +16,14 @@ from fastperceptron.model import Perceptron
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Blue and orange of Okabe and Ito (2008): told apart by colour-blind readers too.
+# Blue and orange of Okabe and Ito (2008), which colour-blind readers can distinguish.
 CLASS_COLOURS = ("#0072B2", "#D55E00")
 CLASS_TINTS = ("#8DBFDE", "#F2B98F")
 CLASS_MARKERS = ("o", "^")
 
 
 def plot_activation(*, limit: float = 6.0, ax: "Axes | None" = None) -> "Axes":
-    """Draw the sigmoid and its derivative over -limit <= z <= limit.
-
-    Parameters
-    ----------
-    limit : float
-    ax : matplotlib.axes.Axes, optional
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw the sigmoid and its derivative over -limit <= z <= limit."""
     ax = _axes(ax)
     z = np.linspace(-limit, limit, 401)
     ax.plot(z, sigmoid(z), color=CLASS_COLOURS[0], label="sigmoid(z) = 1 / (1 + exp(-z))")
@@ -54,17 +44,13 @@ def plot_boundary(model: Perceptron, X: Any, y: Any, *, unknown: Any = None, ax:
     X : array-like of shape (n_rows, 2)
     y : array-like of shape (n_rows,)
     unknown : array-like of shape (2,), optional
-        One more row, which is marked and named by what the model says of it.
+        One more row, marked, and labelled with the class and the probability that the model gives it.
     ax : matplotlib.axes.Axes, optional
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Raises
     ------
     ValueError
-        If the model has not two features, or X and y do not fit it.
+        If the model does not have two features, or X and y do not fit it.
     """
     if model.n_features != 2:
         raise ValueError(f"only a model of two features can be drawn, but this one has {model.n_features}.")
@@ -82,22 +68,13 @@ def plot_boundary(model: Perceptron, X: Any, y: Any, *, unknown: Any = None, ax:
         _mark_unknown(model, np.asarray(unknown, dtype=float), ax)
     names = model.feature_names or ("first feature", "second feature")
     ax.set(xlabel=names[0], ylabel=names[1], title="What the neuron learnt")
-    # Below the picture, where it hides no row.
+    # Below the axes, where it does not hide a row.
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
     return ax
 
 
 def plot_cost(model: Perceptron, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw the recorded mean costs of a trained model against its steps, on a logarithmic cost axis.
-
-    Parameters
-    ----------
-    model : Perceptron
-    ax : matplotlib.axes.Axes, optional
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    """Draw the mean costs that training recorded against its steps, on a logarithmic cost axis.
 
     Raises
     ------
@@ -111,7 +88,7 @@ def plot_cost(model: Perceptron, *, ax: "Axes | None" = None) -> "Axes":
     ax.plot(history.steps, history.costs, color=CLASS_COLOURS[0], linewidth=1.0)
     ax.set(xlabel="steps", ylabel="mean cost over all rows", title="The cost curve", yscale="log")
     ax.set_xlim(0, history.steps[-1])
-    # Plain numbers: powers of ten as formulas take 0.3 s to set.
+    # Plain numbers: typesetting powers of ten as formulas takes 0.3 s.
     ax.yaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.grid(alpha=0.3)
@@ -119,16 +96,13 @@ def plot_cost(model: Perceptron, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def plot_calibration(table: Sequence[tuple[float, float, int]], *, ax: "Axes | None" = None) -> "Axes":
-    """Draw the observed share over the predicted probability, as dots whose area goes by the number of rows.
+    """Draw the observed share over the predicted probability, as dots whose area grows with the number of rows.
 
     Parameters
     ----------
     table : sequence of (predicted probability, observed share, number of rows)
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
+        As `fastperceptron.evaluation.Evaluation.calibration` holds them.
+    ax : matplotlib.axes.Axes, optional
     """
     ax = _axes(ax)
     predicted, observed, counts = (np.array(column, float) for column in zip(*table, strict=True))
@@ -142,7 +116,7 @@ def plot_calibration(table: Sequence[tuple[float, float, int]], *, ax: "Axes | N
 
 
 def percent(p: float) -> str:
-    """Return a probability as text that never claims certainty."""
+    """Return a probability as text; above 0.9999 it is ">99.99%", never certainty."""
     return ">99.99%" if p > 0.9999 else f"{p:.2%}"
 
 
@@ -152,9 +126,8 @@ def _axes(ax: "Axes | None") -> "Axes":
     try:
         from matplotlib import pyplot
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "pictures need the package matplotlib: pip install matplotlib", name="matplotlib"
-        ) from error
+        message = "pictures need the package matplotlib: pip install matplotlib"
+        raise ModuleNotFoundError(message, name="matplotlib") from error
     return pyplot.subplots(layout="constrained")[1]
 
 
@@ -166,7 +139,7 @@ def _shade(model: Perceptron, low: Array, high: Array, ax: "Axes") -> None:
     p = model.predict_proba(grid.reshape(-1, 2))[:, 1].reshape(grid.shape[:2])
     colours = LinearSegmentedColormap.from_list("classes", [CLASS_TINTS[0], "white", CLASS_TINTS[1]])
     extent = (low[0], high[0], low[1], high[1])
-    # An image: smooth shading by triangles took a second, and showed its seams.
+    # An image: smooth shading by triangles took a second, and showed its edges.
     shading = ax.imshow(
         p, cmap=colours, vmin=0.0, vmax=1.0, extent=extent, origin="lower", aspect="auto", interpolation="bilinear"
     )

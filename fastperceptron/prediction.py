@@ -1,19 +1,24 @@
-"""What neurons say of rows, block by block: decision values, probabilities and mean costs.
+"""Decision values, probabilities and mean costs of rows, block by block.
 
-One neuron tells two classes apart: its weights have shape (n_features,). For more classes there is one neuron a class,
-as rows of weights of shape (n_classes, n_features). Single-threaded: each block is read from memory once.
+One neuron separates two classes: its weights have shape (n_features,). More classes take one neuron per class, as rows
+of weights of shape (n_classes, n_features). Single-threaded: each block is read from memory once.
 """
+
+import functools
 
 import numpy as np
 
 from fastperceptron.checks import Array, check_finite
 from fastperceptron.data.arrays import ArrayRows, read_only
+from fastperceptron.functional import log_loss
 from fastperceptron.kernels import dot_products, prediction as kernels
 from fastperceptron.kernels.rows import padded_size
 
+LARGEST = np.finfo(np.float64).max
+
 
 def padded(weights: Array, bias: float | Array) -> Array:
-    """Return weights and bias as the kernels take them: (..., padded_size(n_features)), zeros behind the bias."""
+    """Return weights, then bias, then zeros, as the kernels take them: of shape (..., padded_size(n_features))."""
     n_features = weights.shape[-1]
     result = np.zeros((*weights.shape[:-1], padded_size(n_features)))
     result[..., :n_features] = weights
@@ -22,13 +27,7 @@ def padded(weights: Array, bias: float | Array) -> Array:
 
 
 def decision_values(rows: ArrayRows, weights: Array) -> Array:
-    """Return z = weights . x + bias in float64, of shape (n_rows,) or (n_rows, n_classes).
-
-    Parameters
-    ----------
-    rows : ArrayRows
-    weights : ndarray
-        As `padded` returns them.
+    """Return z = weights . x + bias in float64, of shape (n_rows,) or (n_rows, n_classes); `padded` made the weights.
 
     Raises
     ------
@@ -49,13 +48,8 @@ def decision_values(rows: ArrayRows, weights: Array) -> Array:
 def probabilities(rows: ArrayRows, weights: Array) -> Array:
     """Return the probability of each class, of shape (n_rows, n_classes).
 
-    One neuron gives sigmoid(-z) and sigmoid(z). Of several, each sigmoid is divided by the row's sum, which is exact
-    where all of them underflow: they are taken relative to the largest.
-
-    Raises
-    ------
-    ValueError
-        As `decision_values`.
+    One neuron gives sigmoid(-z) and sigmoid(z). The sigmoids of several are divided by the row's sum; they are computed
+    relative to the largest, so that this is exact even where all of them underflow. Raises as `decision_values`.
     """
     n_classes = 2 if weights.ndim == 1 else len(weights)
     result, scratch = np.empty((rows.n_rows, n_classes)), np.empty(kernels.PREDICTION_TILE)
@@ -69,15 +63,41 @@ def probabilities(rows: ArrayRows, weights: Array) -> Array:
     return result
 
 
+def log_probabilities(z: Array) -> Array:
+    """Return log(p) of each class, of shape (n_rows, n_classes), from z as `decision_values` returns it.
+
+    One neuron gives s(-z) and s(z), where s(z) = log(sigmoid(z)) = -log_loss(z, 1). Several give s(z_k) minus the log
+    of the sum of all exp(s(z_j)). With d_j = s(z_j) - s(largest z) <= 0 this is d_k - log(1 + the sum of the other
+    exp(d_j)), in which nothing cancels.
+    """
+    if z.ndim == 1:
+        return -np.stack([log_loss(z, 0), log_loss(z, 1)], axis=1)
+    z = np.maximum(z, -LARGEST)  # differences of infinities would be NaN
+    rows, best = np.arange(len(z)), largest(z)
+    # s(z) = min(z, 0) - log(1 + exp(-|z|)): each part is subtracted by itself, since one may be much the larger.
+    linear, rest = np.minimum(z, 0), log_loss(np.abs(z), 1)
+    d = linear - linear[rows, best][:, None] - (rest - rest[rows, best][:, None])
+    others = d.copy()
+    others[rows, best] = -LARGEST
+    logs: Array = d - log_loss(-functools.reduce(_log_of_sum, others.T), 1)[:, None]
+    return logs
+
+
+def _log_of_sum(a: Array, b: Array) -> Array:
+    """Return log(exp(a) + exp(b)), with the same bits on any machine: those of np.logaddexp depend on libm."""
+    result: Array = np.maximum(a, b) + log_loss(np.abs(a - b), 1)
+    return result
+
+
 def largest(z: Array) -> Array:
-    """Return the class number of the largest z of each row, the first of equal ones."""
+    """Return the class number of the largest z of each row; of equal ones, the first."""
     numbers = np.empty(len(z), np.intp)
     kernels.largest_of_rows(z, numbers)
     return numbers
 
 
 def mean_cost(rows: ArrayRows, codes: Array, weights: Array, loss: str) -> float:
-    """Return the mean over rows of the cost; of several neurons, of the sum of their costs, each one-vs-rest."""
+    """Return the mean cost over the rows; the cost of a row is summed over the neurons, each one-vs-rest."""
     total_cost = kernels.total_cost_kernel(loss)
     total, scratch = 0.0, np.empty(2 * kernels.PREDICTION_TILE)
     for place, block in rows.blocks():
@@ -92,7 +112,7 @@ def mean_cost(rows: ArrayRows, codes: Array, weights: Array, loss: str) -> float
 
 
 def _check_cause(block: Array, values: Array, first_row: int) -> None:
-    """Raise if z is not finite because a row is not, or if it is NaN; infinite z of finite rows are right."""
+    """Raise ValueError if a row is not finite, or a value is NaN; the infinite z of a finite row is correct."""
     check_finite(block, first_row)
     is_undefined = np.isnan(values).reshape(len(values), -1).any(axis=1)
     if is_undefined.any():

@@ -1,7 +1,7 @@
 """The neuron in plain Python: lists and floats, nothing compiled, nothing imported from this package.
 
-It follows the tutorial "Build your perceptron neural net from scratch" (2017) line by line and is what every property
-test of the compiled kernels compares against. Read it first: the rest of the package computes the same, faster.
+It follows the tutorial "Build your perceptron neural net from scratch" (2017) line by line, and the tests compare every
+compiled kernel with it. Read it first: the rest of the package computes the same, faster.
 
     z     = w . x + b
     p     = sigmoid(z)
@@ -36,7 +36,7 @@ def sigmoid_derivative(z: float) -> float:
 
 
 def squared_error(p: float, y: float) -> float:
-    """Return the cost (p - y)^2 of the prediction p where y was right."""
+    """Return the cost (p - y)^2 of the prediction p for the target y."""
     return (p - y) ** 2
 
 
@@ -56,7 +56,7 @@ def log_loss(z: float, y: float) -> float:
 
 
 def log_loss_slope(z: float, y: float) -> float:
-    """Return dcost/dz of the log loss, in which dp/dz cancels: p - y."""
+    """Return dcost/dz of the log loss: p - y, since dp/dz cancels."""
     return sigmoid(z) - y
 
 
@@ -64,18 +64,11 @@ COSTS: dict[str, Callable[[float, float], float]] = {
     "squared_error": lambda z, y: squared_error(sigmoid(z), y),
     "log_loss": log_loss,
 }
-SLOPES: dict[str, Callable[[float, float], float]] = {
-    "squared_error": squared_error_slope,
-    "log_loss": log_loss_slope,
-}
+SLOPES: dict[str, Callable[[float, float], float]] = {"squared_error": squared_error_slope, "log_loss": log_loss_slope}
 
 
 def mean_cost(
-    X: Sequence[Sequence[float]],
-    y: Sequence[float],
-    weights: Sequence[float],
-    bias: float,
-    loss: str = "squared_error",
+    X: Sequence[Sequence[float]], y: Sequence[float], weights: Sequence[float], bias: float, loss: str = "squared_error"
 ) -> float:
     """Return the mean cost over all rows."""
     costs = [COSTS[loss](weighted_sum(weights, bias, x), target) for x, target in zip(X, y, strict=True)]
@@ -91,7 +84,7 @@ def step(
 ) -> tuple[list[float], float]:
     """Return weights and bias after one step along the mean gradient of a batch of (row, target) pairs.
 
-    The tutorial's step is the one on a batch of a single row.
+    The tutorial's step takes a batch of one row.
     """
     slopes = [SLOPES[loss](weighted_sum(weights, bias, x), y) for x, y in batch]
     weights = [
@@ -113,10 +106,10 @@ def train(
     batch_size: int = 1,
     record_every: int = 100,
 ) -> tuple[list[float], float, list[float]]:
-    """Return weights, bias and the recorded mean costs after a step on each batch of rows named by `order`.
+    """Return weights, bias and the recorded mean costs after one step per batch of rows.
 
-    The rows come as data (their numbers, batch after batch), since where they are drawn is the caller's affair; the
-    mean cost over all rows is recorded after every `record_every` steps.
+    `order` holds the row numbers, batch after batch: the caller draws them. The mean cost over all rows is recorded
+    after every `record_every` steps.
     """
     weights = list(weights)
     history = []

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: what it prints where, its exit codes, its files."""
+"""The command line: what it prints to stdout and stderr, its exit codes, its files."""
 
 import json
 import re
@@ -9,12 +9,15 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from pyarrow import parquet
 from sklearn import metrics
 
 import fastperceptron as fp
 from fastperceptron.data.formats import FORMATS
+from fastperceptron.estimator.solvers import SOLVERS
+from fastperceptron.kernels.losses import LOSSES
 
 pytestmark = pytest.mark.compiled  # it prints times
 
@@ -30,7 +33,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Completed
     return run("demo", "--steps", 5000, "--seed", 3, "--output", "out", cwd=directory), directory / "out"
 
 
-def test_demo_says_what_it_found(demo) -> None:
+def test_demo_prints_its_results(demo) -> None:
     done, _ = demo
     assert done.returncode == 0
     assert done.stderr == ""
@@ -59,7 +62,7 @@ def test_demo_writes_three_pictures_and_the_model(demo) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["demo", "--steps", 0], ["demo", "--seed", -1], ["dmeo"], ["demo", "--stps", 1]])
-def test_wrong_usage_exits_with_2_and_says_so_on_stderr(arguments, tmp_path: Path) -> None:
+def test_wrong_usage_exits_with_2_and_prints_usage_to_stderr(arguments, tmp_path: Path) -> None:
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -79,14 +82,21 @@ def test_help_lists_the_commands(tmp_path: Path) -> None:
     done = run("--help", cwd=tmp_path)
     assert done.returncode == 0
     assert "demo" in done.stdout
-    assert "Seed of the start" in run("demo", "--help", cwd=tmp_path).stdout
+    assert "Seed of everything random" in run("demo", "--help", cwd=tmp_path).stdout
     said = run("predict", "--help", cwd=tmp_path).stdout
     assert all(ending in said for ending in FORMATS)
 
 
+def test_help_of_train_names_every_loss_and_solver(tmp_path: Path) -> None:
+    shown = " ".join(run("train", "--help", cwd=tmp_path).stdout.split())
+    for option, names in (("loss", LOSSES), ("solver", SOLVERS)):
+        described = re.search(rf"--{option} <str> (.*?) --", shown)[1]
+        assert all(re.search(rf"\b{name}\b", described) for name in names)
+
+
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Return a folder with a synthetic table, and what was said of it."""
+    """Return a folder with a synthetic table, and what the command printed."""
     folder = tmp_path_factory.mktemp("table")
     done = run("synthesize", "-n", "30k", "-d", 3, "--seed", 1, "-o", "rows.parquet", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
@@ -95,7 +105,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.fixture(scope="module")
 def trained(table: tuple[Path, str]) -> tuple[Path, str]:
-    """Return the folder with a model of the table, and what was said of it."""
+    """Return the folder with a model of the table, and what the command printed."""
     folder, _ = table
     arguments = ("--target", "y", "-o", "m.safetensors", "--holdout", 0.2, "--report", "r.json")
     done = run("train", "rows.parquet", *arguments, cwd=folder)
@@ -133,6 +143,42 @@ def test_train_writes_model_and_report_and_no_checkpoint_is_left(trained: tuple[
         "r.json",
         "rows.parquet",
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parameters"),
+    [
+        (["--class-weight", "1=3", "--no-intercept"], {"class_weight": {1: 3.0}, "fit_intercept": False}),
+        (["--class-weight", "balanced", "--no-standardize"], {"class_weight": "balanced", "standardize": False}),
+        (
+            ["--solver", "sgd", "--eta0", 0.05, "--n-jobs", 1, "--tol", 10],
+            {"solver": "sgd", "eta0": 0.05, "tol": 10, "random_state": 0},
+        ),
+    ],
+)
+def test_options_of_train_are_those_of_the_classifier(
+    arguments: list[object], parameters: dict[str, object], table: tuple[Path, str], tmp_path: Path
+) -> None:
+    data = table[0] / "rows.parquet"
+    done = run("train", data, "--target", "y", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    model = fp.load(tmp_path / "model.safetensors")
+    expected = fp.PerceptronClassifier(loss="log_loss", **parameters).fit(fp.dataset(data, target="y"))
+    assert model.weights.tobytes() == expected.coef_.tobytes()
+    assert model.bias == expected.intercept_[0]
+
+
+def test_class_weights_of_train_name_labels_of_any_kind(tmp_path: Path) -> None:
+    X, y = np.random.default_rng(0).normal(size=(300, 1)), np.arange(300)
+    for names in (["a=b", "1", "c"], [-1, 2, 7], [False, True]):
+        frame = pd.DataFrame({"x": X[:, 0], "y": np.array(names)[y % len(names)]})
+        frame.to_parquet(tmp_path / "rows.parquet")
+        given = [f"--class-weight={name}={weight}" for name, weight in zip(names, (2, 1, 0.5), strict=False)]
+        assert run("train", "rows.parquet", "--target", "y", *given, cwd=tmp_path).returncode == 0
+        weights = dict(zip(names, (2.0, 1.0, 0.5), strict=False))
+        expected = fp.PerceptronClassifier(loss="log_loss", class_weight=weights)
+        expected.fit(fp.dataset(tmp_path / "rows.parquet", target="y"))
+        assert fp.load(tmp_path / "model.safetensors").weights.tobytes() == expected.coef_.tobytes()
 
 
 def test_predict_writes_classes_and_probabilities(trained: tuple[Path, str]) -> None:
@@ -181,9 +227,16 @@ def test_show_prints_the_weights_by_name(trained: tuple[Path, str]) -> None:
             "rows can be written as .parquet, .pq, .arrow, .feather, .ipc, .csv.",
         ),
         (["train", "rows.parquet", "--target", "x0", "-o", "never"], "labels"),
+        (
+            ["train", "rows.parquet", "--target", "y", "-o", "never", "--class-weight", "two"],
+            "--class-weight two: write 'balanced', or label=weight as in yes=2.5.",
+        ),
+        (["train", "rows.parquet", "--target", "y", "-o", "never", "--class-weight", "7=2"], "not in class_weight"),
     ],
 )
-def test_failures_say_what_and_leave_nothing(arguments: list[str], message: str, trained: tuple[Path, str]) -> None:
+def test_failures_print_one_line_and_leave_no_file(
+    arguments: list[str], message: str, trained: tuple[Path, str]
+) -> None:
     folder, _ = trained
     before = sorted(folder.iterdir())
     done = run(*arguments, cwd=folder)
@@ -193,7 +246,7 @@ def test_failures_say_what_and_leave_nothing(arguments: list[str], message: str,
     assert sorted(folder.iterdir()) == before
 
 
-def test_ctrl_c_leaves_a_checkpoint_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_a_checkpoint_from_which_the_same_command_continues(tmp_path: Path) -> None:
     assert run("synthesize", "-n", "3M", "-d", 4, "-o", "rows.parquet", cwd=tmp_path).returncode == 0
     arguments = ["train", "rows.parquet", "--target", "y", "--solver", "sgd", "--tol", "1e-12", "--max-iter", "30"]
     command = [sys.executable, "-c", "from fastperceptron.cli import main; main()", *arguments]
@@ -205,9 +258,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_same_command_goes_on(tmp_path: Path)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert process.returncode == 1
-    assert said == (
-        "fastperceptron: stopped; what was done is in model.safetensors.checkpoint: give the same command to go on.\n"
-    )
+    assert said == ("fastperceptron: stopped; the same command continues from model.safetensors.checkpoint.\n")
     assert checkpoint.exists()
     assert not (tmp_path / "model.safetensors").exists()
     done = run(*arguments, cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""Scores of a model on a data set are scikit-learn's, whatever the classes, weights and chunks."""
+"""The scores of a model on a data set equal scikit-learn's, for any classes, weights and chunks."""
 
 import numpy as np
 import pytest

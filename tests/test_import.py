@@ -1,7 +1,12 @@
-"""Importing the package is light, and its public names are where they say they are."""
+"""Importing the package imports nothing heavy, and its public names are complete, documented and in their homes."""
 
+import ast
+import importlib
+import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +21,31 @@ def test_importing_loads_nothing_heavy() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_every_public_name_exists_and_is_listed() -> None:
-    assert set(fp.__all__) <= set(dir(fp))
-    for name in fp.__all__:
-        assert getattr(fp, name).__doc__
+@pytest.mark.parametrize("name", fp.__all__)
+def test_every_public_name_is_defined_in_its_home_and_has_a_docstring(name: str) -> None:
+    value, home = getattr(fp, name), importlib.import_module(f"fastperceptron.{fp._HOMES[name]}")
+    assert value is getattr(home, name)
+    assert value.__module__ == home.__name__
+    assert value.__doc__
+
+
+def test_no_public_name_is_missing() -> None:
+    assert dir(fp) == sorted(fp.__all__) == sorted(fp._HOMES)
+    tree = ast.parse(inspect.getsource(fp))
+    for_type_checkers = {
+        (alias.asname, str(node.module).removeprefix("fastperceptron."))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("fastperceptron.")
+        for alias in node.names
+    }
+    assert for_type_checkers == set(fp._HOMES.items())
+    for home in ("functional", "model"):  # in which every name without an underscore is public
+        module = importlib.import_module(f"fastperceptron.{home}")
+        defined = {name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__}
+        assert {name for name in defined if not name.startswith("_")} <= set(fp.__all__)
+    mentioned = re.findall(r"\bfp\.(\w+)", (Path(__file__).parent.parent / "README.md").read_text())
+    assert mentioned
+    assert set(mentioned) <= set(fp.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -1,4 +1,4 @@
-"""Perceptron as a value: what it predicts, that it does not change, and that what is saved is what is loaded."""
+"""Perceptron as a value: its predictions, that it is immutable, and that a loaded model equals the saved one."""
 
 import dataclasses
 import os
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mpmath
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,6 +85,52 @@ def test_both_tails_of_the_probabilities_are_accurate() -> None:
     assert second == 1.0
 
 
+def exact_log_probabilities(z: list[float]) -> list[float]:
+    """Return the logarithms of the probabilities that one neuron (one z) or several give, with 400 digits."""
+    with mpmath.workdps(400):
+        values = [-mpmath.mpf(z[0]), mpmath.mpf(z[0])] if len(z) == 1 else [mpmath.mpf(value) for value in z]
+        sigmoids = [1 / (1 + mpmath.exp(-value)) for value in values]
+        total = mpmath.mpf(1) if len(z) == 1 else mpmath.fsum(sigmoids)
+        # log1p of the other classes' share is exact even if p rounds to 1.
+        shares = [(total - each) / total for each in sigmoids]
+        return [float(mpmath.log1p(-share) if share < 0.5 else mpmath.log(1 - share)) for share in shares]
+
+
+@pytest.mark.parametrize(
+    "z",
+    [
+        *([sign * size] for size in (0.0, 1e-9, 0.3, 2.0, 40.0, 300.0, 700.0) for sign in (1, -1)),
+        *([0.3, -40.0, -45.0], [40.0, 40.0, 39.0], [40.0, -40.0, -40.0], [700.0, 0.3, -700.0], [-0.1, -0.1, -0.1]),
+        *([-50.0, -51.0, -600.0], [-300.0, -300.0, -301.0, 0.0], [5.0, -5.0, 5.0, 4.9, -300.0], [36.0, 37.0, -1e-9]),
+    ],
+)
+def test_log_probabilities_are_exact_in_both_tails(z: list[float]) -> None:
+    weights = np.array([1.0]) if len(z) == 1 else np.eye(len(z))
+    model = fp.Perceptron(weights, 0.0 if len(z) == 1 else np.zeros(len(z)), range(max(2, len(z))))
+    logs = model.predict_log_proba([z, z])
+    np.testing.assert_allclose(logs[1], exact_log_probabilities(z), rtol=2e-13, atol=0)
+    np.testing.assert_array_equal(model.predict_log_proba(z if len(z) > 1 else z[0]), logs[0])
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 7])
+@given(scale=st.floats(0.1, 20))
+def test_log_probabilities_are_logarithms_of_the_probabilities(n_classes: int, scale: float) -> None:
+    model, X = random_model(n_classes, 3), scale * np.random.default_rng(0).normal(size=(75, 3))
+    logs = model.predict_log_proba(X)
+    np.testing.assert_allclose(logs, np.log(model.predict_proba(X)), rtol=1e-12, atol=1e-15)
+    np.testing.assert_array_equal(model.predict_log_proba(fp.dataset(X)), logs)
+
+
+def test_log_probabilities_where_z_overflows() -> None:
+    two = fp.Perceptron([1e300, 1e300], 0.0, [0, 1])
+    assert two.predict_log_proba([1e300, 1e300]).tolist() == [-np.inf, 0.0]
+    three = fp.Perceptron([[1e300, 0], [0, 1], [-1e300, 0]], [0, 0, 0], [0, 1, 2]).predict_log_proba([1e300, 0.0])
+    np.testing.assert_allclose(three[:2], [np.log(2 / 3), np.log(1 / 3)])
+    assert three[2] < -1e308
+    all_of_them = fp.Perceptron([[1e300], [1e300], [2e300]], [0, 0, 0], [0, 1, 2]).predict_log_proba(-1e300)
+    np.testing.assert_allclose(all_of_them, np.log(1 / 3))
+
+
 @given(z=hnp.arrays(np.float64, 70, elements=st.floats(allow_nan=False)))
 def test_both_probabilities_have_the_bits_of_the_public_sigmoid(z: np.ndarray) -> None:
     z = np.append(z, [0.0, -0.0, 1e-300, -1e-300, -1.2e-16, -745.2, 37.0])
@@ -117,13 +164,13 @@ def test_several_neurons_are_one_neuron_a_class(X: np.ndarray, weights: np.ndarr
 @pytest.mark.parametrize("level", [0.0, -39.0, -41.0, -700.0, -750.0, -1e5])
 def test_probabilities_keep_their_ratios_where_all_sigmoids_underflow(level: float) -> None:
     p = fp.Perceptron([[1.0], [1.0], [1.0]], [0.0, -np.log(3), -600.0], [0, 1, 2]).predict_proba([level, -1e308])
-    # For large negative z the sigmoid is the exponential.
+    # For large negative z the sigmoid equals exp(z).
     expected = [reference.sigmoid(max(level, -60.0) - shift) for shift in (0.0, np.log(3), 600.0)]
     np.testing.assert_allclose(p[0], np.array(expected) / sum(expected), rtol=1e-11 if level > -1e4 else 1e-9)
     np.testing.assert_allclose(p[1], 1 / 3)
 
 
-def test_overflow_of_finite_rows_is_no_fault_of_theirs() -> None:
+def test_z_of_finite_rows_may_overflow() -> None:
     model = fp.Perceptron([1e300, 1e300], 0.0, [0, 1])
     assert model.predict_proba([1e300, 1e300]).tolist() == [0.0, 1.0]
     assert model.predict_proba([-1e300, -1e300]).tolist() == [1.0, 0.0]
@@ -134,7 +181,7 @@ def test_overflow_of_finite_rows_is_no_fault_of_theirs() -> None:
     np.testing.assert_allclose(lowest.predict_proba([0.0, -1e300])[1], 1 / 3)
 
 
-@pytest.mark.compiled  # interpreted dot products have one lane, whose infinity stays
+@pytest.mark.compiled  # interpreted dot products have one lane, in which infinity never meets -infinity
 def test_rows_that_overflow_in_both_directions_are_named() -> None:
     model = fp.Perceptron([1e300, 1e300], 0.0, [0, 1])
     with pytest.raises(ValueError, match="X is finite, but so large in row 1 that"):
@@ -217,7 +264,7 @@ def test_repr_shows_the_numbers_by_name() -> None:
     assert repr(History([0.25], [100], 150)) == "History(150 steps, 1 records, last cost 0.25)"
 
 
-def test_history_is_taken_for_its_costs(model: fp.Perceptron) -> None:
+def test_numpy_takes_a_history_as_its_costs(model: fp.Perceptron) -> None:
     np.testing.assert_array_equal(np.asarray(model.history), model.history.costs)
     assert len(model.history) == 20
 

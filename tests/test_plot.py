@@ -1,4 +1,4 @@
-"""The pictures say what they show: labels, units, legend, one Axes in and out."""
+"""The pictures have labels, units and legends, and return the Axes that they draw on."""
 
 import matplotlib as mpl
 import numpy as np

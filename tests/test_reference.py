@@ -1,4 +1,4 @@
-"""The plain-Python reference: it stands alone, and its formulas are those of the tutorial."""
+"""The plain-Python reference: it imports nothing of the package, and its formulas are those of the tutorial."""
 
 import ast
 import inspect
@@ -71,7 +71,7 @@ def test_a_batch_steps_along_the_mean_gradient(loss: str) -> None:
     assert new_bias == pytest.approx(bias - rate * gradient / (2 * h), rel=1e-7)
 
 
-def test_training_records_the_mean_cost_after_every_so_many_steps() -> None:
+def test_training_records_the_mean_cost_every_record_every_steps() -> None:
     X, y, order = [[0.0], [1.0]], [0.0, 1.0], [0, 1] * 5
     weights, bias, history = reference.train(X, y, order, [0.1], 0.0, record_every=4)
     assert len(history) == 2

@@ -1,58 +1,44 @@
 """PerceptronClassifier: the neuron as a scikit-learn classifier whose defaults need no tuning and no scaler.
 
-It is thin: it checks its input (input.py, table.py), lets a solver of training/ find the weights (solvers.py), and
-keeps the result as a `Perceptron`, which predicts.
+It checks its input (input.py, table.py), lets a solver of training/ find the weights (solvers.py), and keeps the result
+as a `Perceptron`, which predicts. To add a parameter, edit two files: the docstring and `__init__` here, and the place
+that checks its value: an option in training/problem.py if a solver uses it, else a rule in input.py.
 """
 
 import warnings
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.dataset import Dataset
-from fastperceptron.data.labels import encode_classes
+from fastperceptron.evaluation import accuracy
 from fastperceptron.model import Perceptron
-from fastperceptron.training.observer import Observer, Progress
+from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import Problem, Solution
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.exceptions import ConvergenceWarning
+    from sklearn.utils.metadata_routing import UNUSED
     from sklearn.utils.validation import check_is_fitted
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "PerceptronClassifier needs scikit-learn: pip install fastperceptron[sklearn]", name=error.name
-    ) from error
+    message = "PerceptronClassifier needs scikit-learn: pip install fastperceptron[sklearn]"
+    raise ModuleNotFoundError(message, name=error.name) from error
 
+from fastperceptron.estimator import table
 from fastperceptron.estimator.callbacks import FIT_DEPTH, CallbackSupportMixin, report_to_callbacks, with_callbacks
-from fastperceptron.estimator.input import (
-    as_class_weights,
-    as_label_vector,
-    as_row_weights,
-    as_rows,
-    check_parameters,
-    classes_to_expect,
-)
+from fastperceptron.estimator.input import as_rows, check_parameters, classes_to_expect
 from fastperceptron.estimator.progress import show_progress
-from fastperceptron.estimator.solvers import SOLVERS, describe_shortfall, online_newton
-from fastperceptron.estimator.table import (
-    accuracy,
-    check_goes_alone,
-    note_features,
-    open_checkpoint,
-    open_problem,
-    with_features_of,
-)
+from fastperceptron.estimator.solvers import RULES, SOLVERS, describe_shortfall, online_newton
 
 
 class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Sigmoid neurons, trained to a certified optimum in a few reads of raw data.
 
-    Two classes are told apart by one neuron; more by one neuron each, every class against all others. Rows may have any
-    real or boolean dtype and any memory layout, columns any scale: there is nothing to prepare. For the same data and
-    parameters the result is the same to the last bit, for any number of threads.
+    Two classes take one neuron. More take one neuron each, which separates its class from all others. Rows may have any
+    real or boolean dtype and any memory layout, columns any scale: no preparation is needed. The same data and
+    parameters give the same result to the last bit, for any number of threads.
 
     Parameters
     ----------
@@ -60,44 +46,39 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "squared_error" is the cost of the tutorial's neuron, and more forgiving of wrong labels. "log_loss" makes this
         ``make_pipeline(StandardScaler(), LogisticRegression())`` with coefficients for the raw columns.
     solver : {"newton", "sgd"}
-        "newton" reads the data some three times and knows how far it is from the optimum. "sgd" is mini-batch gradient
-        descent.
+        "newton" reads the data a few times and estimates its gap to the optimum; "sgd" is mini-batch gradient descent.
     C : float
-        The inverse strength of the penalty: the sum of the rows' losses + ``|w|**2 / (2 * C)`` is minimised, where w
-        are the weights of standardised columns. ``float("inf")`` is no penalty.
+        The inverse strength of the penalty: the solver minimises the sum of the rows' losses + ``|w|**2 / (2 * C)``,
+        where w are the weights of standardised columns. ``float("inf")`` means no penalty.
     fit_intercept : bool
     standardize : bool
-        Whether the penalty (and the steps of "sgd") treat columns as if each had mean 0 and deviation 1.
+        Whether the penalty (and the steps of "sgd") treat columns as if each had mean 0 and standard deviation 1.
     class_weight : dict, "balanced" or None
         Factors for the weights of the rows of each class, as everywhere in scikit-learn.
     tol : float
-        "newton" stops within so many standard errors of the optimum: at 0.01 what is left to gain is far less than what
-        another sample of rows would change. "sgd" stops when five epochs lower the objective by less than that share of
-        its own standard error.
+        "newton" stops when the weights are this close to the optimum, in standard errors: at 0.01 the rest is far less
+        than what another sample of rows would change. "sgd" stops when five epochs lower the objective by less than
+        this share of its own standard error.
     max_iter : int
-        The most reads of the data, or epochs of "sgd".
+        The maximum number of reads of the data, or of epochs of "sgd".
     learning_rate : {"constant", "invscaling"}
-        For "sgd": each step is `eta0`, or ``eta0 / t**power_t`` in step t.
-    eta0 : float
-        For "sgd": the first step.
-    power_t : float
-        For "sgd" with learning_rate="invscaling".
+        For "sgd": the learning rate of step t is `eta0`, or ``eta0 / t**power_t``.
+    eta0, power_t : float
     batch_size : int
-        For "sgd": rows a step.
+        For "sgd": rows per step.
     shuffle : bool
         For "sgd": whether each epoch takes the rows in a new order.
     average : bool
         For "sgd": whether the result is the mean over (at least) the last half of the steps.
     warm_start : bool
-        Whether `fit` starts from the last one's result, where that had the same classes and number of features.
+        Whether `fit` starts from the result of the last one, if that had the same classes and number of features.
     random_state : int, RandomState instance or None
         For "sgd" with shuffle=True; "newton" has no randomness.
     n_jobs : int or None
-        Threads. None means all available cores, but one inside a worker (of joblib, Dask or multiprocessing); -1 means
-        all. It does not change the result.
+        Threads; they do not change the result. None means all available cores, but one inside a worker (of joblib, Dask
+        or multiprocessing); -1 means all.
     verbose : int
-        Whether to log a line about each read of the data, at level INFO of the logger "fastperceptron"; on stderr,
-        where logging was not set up.
+        Whether to log a line per read at level INFO of the logger "fastperceptron"; on stderr if logging is not set up.
 
     Attributes
     ----------
@@ -109,18 +90,14 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     n_iter_ : int
         Reads of the data, or epochs of "sgd".
     loss_curve_ : ndarray
-        What is minimised, divided by the sum of the rows' weights, after each step or epoch.
+        The objective divided by the sum of the rows' weights, after each step or epoch.
     optimality_gap_ : float
-        The last of `loss_curve_` is that much above the minimum, as estimated; NaN where that is not known.
+        The estimated excess of the last of `loss_curve_` over the minimum; NaN if it is not known.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Where X was a frame whose column names are all strings.
+        Only if X was a frame whose column names are all strings.
     model_ : Perceptron
         The neurons as a value that predicts, and can be stored without scikit-learn.
-
-    See Also
-    --------
-    fastperceptron.train : The tutorial's training procedure.
 
     Examples
     --------
@@ -132,6 +109,9 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     >>> classifier.score(flowers.X, flowers.y)
     1.0
     """
+
+    # Options of one call, not metadata: nothing routes them, and set_fit_request does not take them.
+    __metadata_request__fit: ClassVar = {"progress": UNUSED, "checkpoint": UNUSED}
 
     def __init__(
         self,
@@ -184,14 +164,14 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ----------
         X : array-like of shape (n_rows, n_features), or Dataset
         y : array-like of shape (n_rows,)
-            Numbers, booleans or strings; none beside a Dataset.
+            Numbers, booleans or strings; None with a Dataset, which has its own.
         sample_weight : array-like of shape (n_rows,), optional
             A row of weight 2 counts as two equal rows.
         progress : bool
-            Whether to show a bar (needs tqdm), if there is a terminal or a notebook to show it in.
+            Whether to show a bar (needs tqdm), if stderr is a terminal or this is a notebook.
         checkpoint : path, optional
-            The file in which the state is kept, after each read of the data and every 30 seconds (needs safetensors).
-            If it is there already, the fit goes on from it, and ends with the same bits as if it had never stopped.
+            The file that keeps the state, after each read of the data and every 30 seconds (needs safetensors). If it
+            exists, the fit continues from it, and ends with the same bits as if it had never stopped.
 
         Returns
         -------
@@ -200,50 +180,43 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Raises
         ------
         ValueError
-            If a parameter, X, y or sample_weight is not what it must be, or a class has no rows of positive weight.
+            If a parameter, X, y or sample_weight is not as described, or a class has no rows of positive weight.
         TypeError
-            If X is sparse, or X or y hold what are no numbers or labels.
+            If X is sparse, or X holds values that are not numbers, or y values that are not labels.
 
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
             If the solver ended before it was within `tol` of the optimum.
         """
-        check_parameters(self, SOLVERS)
+        check_parameters(self, RULES)
         with (
             show_progress(type(self).__name__, progress=progress, verbose=self.verbose) as display,
-            report_to_callbacks(self) as report,
-            open_problem(self, X, y, sample_weight, display) as (problem, classes),
-            open_checkpoint(self, problem, classes, checkpoint) as kept,
+            report_to_callbacks(self, display.read_done) as read_done,
+            table.open_problem(self, X, y, sample_weight, display) as (problem, classes),
+            table.open_checkpoint(self, problem, classes, checkpoint) as kept,
         ):
-
-            def read_done(progress: Progress) -> None:
-                display.read_done(progress)
-                report(progress)
-
             rows = problem.rows
             display.begin("read 1", rows.n_rows, rows.dtype.itemsize * rows.n_features)
             observer = Observer(display.rows_read, read_done, kept)
             solution = SOLVERS[self.solver](self, problem, self._start(problem, classes), observer)
-            self._online: Any = None  # what partial_fit goes on from
+            self._online: Any = None  # the state of partial_fit
             self._keep(solution, classes)
         if not solution.is_converged:
             warnings.warn(describe_shortfall(self, solution), ConvergenceWarning, stacklevel=FIT_DEPTH)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Learn from some more rows by online Newton, whatever `solver` is; all rows seen so far count alike.
+        """Learn from more rows by online Newton, whatever `solver` is; all rows seen so far count alike.
 
-        The first call starts anew, with a warning where there was a `fit`.
+        The first call starts from zero, and warns if there was a `fit`.
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features)
-        y : array-like of shape (n_rows,)
+        X, y, sample_weight
+            As for `fit`. Rows that all have weight 0 change nothing.
         classes : array-like of shape (n_classes,), optional
             All classes that will ever come; needed in the first call, unless there was a `fit`.
-        sample_weight : array-like of shape (n_rows,), optional
-            Rows that all have weight 0 change nothing.
 
         Returns
         -------
@@ -252,76 +225,66 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Raises
         ------
         ValueError, TypeError
-            As `fit`; or if `classes` are missing in the first call or not the same later, or y holds others.
+            As `fit`; or if `classes` are missing in the first call or differ later, or y holds others.
         """
-        check_parameters(self, SOLVERS)
+        check_parameters(self, RULES)
         is_first = getattr(self, "_online", None) is None
         if is_first and hasattr(self, "model_"):
-            warnings.warn("partial_fit starts anew: of the rows that fit was given it knows nothing.", stacklevel=2)
+            warnings.warn("partial_fit starts from zero: it does not use the rows that fit was given.", stacklevel=2)
         known = classes_to_expect(self, classes, is_first=is_first)
         if not isinstance(X, Dataset):
-            return self._learn(as_rows(self, X, is_first=is_first), y, known, sample_weight)
-        check_goes_alone(y, sample_weight)
+            self._learn(table.chunk_problem(self, as_rows(self, X, is_first=is_first), y, sample_weight, known), known)
+            return self
+        table.check_goes_alone(y, sample_weight)
         if is_first:
-            note_features(self, X)
-        for block in with_features_of(self, X, has_labels=True).blocks():
-            self._learn(block.X, block.y, known, block.weights)
+            table.note_features(self, X)
+        for block in table.with_features_of(self, X, has_labels=True).blocks():
+            self._learn(table.chunk_problem(self, block.X, block.y, block.weights, known), known)
         return self
 
-    def _learn(self, rows: Array, y: Any, classes: Array, sample_weight: Any) -> Self:
-        """Learn from some more rows, whose labels are among the classes."""
-        codes = encode_classes(as_label_vector(self, y, len(rows)), len(rows), classes).codes
-        weights = as_row_weights(sample_weight, len(rows), may_all_be_zero=True)
-        factors = as_class_weights(self.class_weight, classes, np.ones(classes.size))
-        is_first = getattr(self, "_online", None) is None
-        online = online_newton(self, rows.shape[1], classes.size) if is_first else self._online
-        if weights is None or weights.any():
-            online.update(Problem(ArrayRows(rows), codes, classes.size, weights, factors))
+    def _learn(self, problem: Problem, classes: Array) -> None:
+        online = getattr(self, "_online", None) or online_newton(self, problem.rows.n_features, classes.size)
+        if problem.row_weights is None or problem.row_weights.any():
+            online.update(problem)
         self._online = online
         self._keep(online.solution, classes)
-        return self
 
     def decision_function(self, X: Any) -> Array:
         """Return z = w . x + b of each row: of shape (n_rows,) for two classes, else (n_rows, n_classes)."""
-        return self._model_for(X, "decision_function")
+        return self._ask_model("decision_function", X)
 
     def predict(self, X: Any) -> Array:
         """Return the most probable class of each row."""
-        return self._model_for(X, "predict")
+        return self._ask_model("predict", X)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class, of shape (n_rows, n_classes)."""
-        return self._model_for(X, "predict_proba")
+        return self._ask_model("predict_proba", X)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities, accurate also where those round to 0 or 1."""
-        z = self.decision_function(X)
-        # The neurons' log(sigmoid(z)) = -log(1 + exp(-z)); of one neuron those of both its answers.
-        logs: Array = -np.logaddexp(0.0, np.column_stack([z, -z]) if z.ndim == 1 else -z)
-        if z.ndim > 1:
-            logs -= np.logaddexp.reduce(logs, axis=1, keepdims=True)
-        return logs
+        return self._ask_model("predict_log_proba", X)
 
-    def _model_for(self, X: Any, method: str) -> Array:
+    def _ask_model(self, method: str, X: Any) -> Array:
         check_is_fitted(self)
-        rows = with_features_of(self, X, has_labels=False) if isinstance(X, Dataset) else as_rows(self, X)
+        rows = table.with_features_of(self, X, has_labels=False) if isinstance(X, Dataset) else as_rows(self, X)
         result: Array = getattr(self.model_, method)(rows)
         return result
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the share of rows (or of their weight) whose class is predicted."""
+        """Return the share of the rows (or of their weight) whose class is predicted."""
         if not isinstance(X, Dataset):
             return float(super().score(X, y, sample_weight))
-        check_goes_alone(y, sample_weight)
+        table.check_goes_alone(y, sample_weight)
         check_is_fitted(self)
-        return accuracy(self, X)
+        return accuracy(self.model_, table.with_features_of(self, X, has_labels=True))
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Return whether there is a model: a fit that failed leaves none, but has set the features' number."""
+        """Return whether there is a model: a fit that failed leaves none, but has set the number of features."""
         return hasattr(self, "model_")
 
     def _start(self, problem: Problem, classes: Array) -> Array | None:
-        """Return the weights to start from, bias last, or None."""
+        """Return the weights to start from, of shape (n_neurons, n_features + 1), bias last, or None."""
         if not (self.warm_start and hasattr(self, "model_") and np.array_equal(self.classes_, classes)):
             return None
         is_alike = self.coef_.shape == (problem.n_neurons, problem.rows.n_features)
@@ -329,7 +292,6 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _keep(self, solution: Solution, classes: Array) -> None:
         names = getattr(self, "feature_names_in_", None)
-        names = None if names is None else tuple(names)
         is_one = len(solution.bias) == 1
         weights, bias = (solution.weights[0], solution.bias[0]) if is_one else (solution.weights, solution.bias)
         self.model_ = Perceptron(weights, bias, classes, names)

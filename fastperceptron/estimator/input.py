@@ -1,9 +1,8 @@
-"""What users of the estimator hand in, checked in scikit-learn's words.
+"""Checks of what users pass to the estimator, with scikit-learn's error messages.
 
-Rows are not looked at: NaN and infinities are found by the engine as it reads them, and nothing here copies X.
+Values of X are not checked here, since the solver finds NaN and infinities as it reads them; nothing here copies X.
 """
 
-import dataclasses
 import itertools
 import math
 from typing import Any
@@ -12,15 +11,14 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from fastperceptron.checks import BOOLEAN, Array, Rule, is_number, is_whole, one_of
+from fastperceptron.checks import BOOLEAN, Array, Rule, is_number, is_whole
 from fastperceptron.data.arrays import read_only
 from fastperceptron.data.labels import as_labels, check_not_continuous
-from fastperceptron.training.problem import NewtonOptions, SgdOptions
 
-# Class numbers summed at a time: np.bincount makes a copy of them, 8 bytes each.
+# Class numbers per call of np.bincount, which copies them, 8 bytes each.
 CODES_AT_A_TIME = 1 << 16
 
-# The rules for the parameters that no solver's options hold.
+# Rules for the parameters that no solver uses; the others are in solvers.py.
 _RULES: dict[str, Rule] = {
     "class_weight": Rule(
         lambda value: value is None or isinstance(value, dict) or (isinstance(value, str) and value == "balanced"),
@@ -36,17 +34,11 @@ _RULES: dict[str, Rule] = {
         "an int in the range [0, inf) or an instance of 'bool'",
     ),
 }
-for _option in (*dataclasses.fields(NewtonOptions), *dataclasses.fields(SgdOptions)):
-    if "rule" in _option.metadata:
-        _RULES[_option.name] = _option.metadata["rule"]
 
 
-def check_parameters(estimator: Any, solvers: Any) -> None:
-    """Raise ValueError at the first parameter that is not what it must be.
-
-    scikit-learn's own machinery for this is private, and takes 100 us.
-    """
-    for name, (is_valid, expected) in itertools.chain([("solver", one_of(solvers))], _RULES.items()):
+def check_parameters(estimator: Any, solver_rules: dict[str, Rule]) -> None:
+    """Raise ValueError at the first wrong parameter; scikit-learn's own check is private, and takes 100 us."""
+    for name, (is_valid, expected) in itertools.chain(solver_rules.items(), _RULES.items()):
         value = getattr(estimator, name)
         if not is_valid(value):
             raise ValueError(
@@ -56,14 +48,14 @@ def check_parameters(estimator: Any, solvers: Any) -> None:
 
 
 def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
-    """Return X as a numeric 2-d array, copied only where it is none; set or check the features' number and names.
+    """Return X as a numeric 2-d array, not copied if it is one; set or check the number and names of the features.
 
     Raises
     ------
     TypeError
-        If X is sparse, or holds objects that are no numbers.
+        If X is sparse, or holds objects that are not numbers.
     ValueError
-        If X is empty, not 2-d, not of real numbers, or has not the features of the fit.
+        If X is empty, not 2-d, not of real numbers, or does not have the features of the fit.
     """
     if hasattr(X, "toarray") and hasattr(X, "nnz"):
         raise TypeError(
@@ -72,7 +64,7 @@ def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
         )
     is_plain = type(X) in (np.ndarray, np.memmap) and X.ndim == 2 and X.size > 0 and X.dtype.kind in "fiub"
     if is_plain and is_first:
-        # All that scikit-learn's checks do to such arrays, in 0.2 ms.
+        # scikit-learn's checks do no more to such arrays, and take 0.2 ms.
         estimator.n_features_in_ = X.shape[1]
         vars(estimator).pop("feature_names_in_", None)
         return np.asarray(X)
@@ -83,7 +75,7 @@ def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
 
 
 def as_label_vector(estimator: Any, y: Any, n_rows: int) -> Any:
-    """Return y as something 1-d, or raise ValueError if it is not that or of another length than X."""
+    """Return y as a 1-d array-like; raise ValueError if it is None, not 1-d or not as long as X."""
     if y is None:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
@@ -97,12 +89,12 @@ def as_label_vector(estimator: Any, y: Any, n_rows: int) -> Any:
 
 
 def as_row_weights(sample_weight: Any, n_rows: int, *, may_all_be_zero: bool = False) -> Array | None:
-    """Return one float64 weight a row, finite and not negative; None stands for a weight of 1 for all.
+    """Return the row weights, of shape (n_rows,), float64, finite and not negative; None means that all are 1.
 
     Raises
     ------
     ValueError
-        If they are not one a row, or one is negative or not finite, or all are zero.
+        If there is not one weight per row, or one is negative or not finite, or all are zero.
     """
     if sample_weight is None:
         return None
@@ -136,9 +128,9 @@ def _unfit_weight(weights: Array) -> ValueError:
 
 
 def weights_of_classes(codes: Array, counts: Array, row_weights: Array | None, class_weight: Any) -> Array:
-    """Return the sum of the rows' weights of each class; or the counts, where all that matters is that none is zero.
+    """Return the sum of the row weights of each class; or the counts, if the caller only needs to find zeros.
 
-    Sums are added in row order: the same bits on any machine.
+    Weights are added in row order, for the same bits on any machine.
     """
     if row_weights is None or (class_weight != "balanced" and row_weights.min() > 0):
         return counts
@@ -150,12 +142,12 @@ def weights_of_classes(codes: Array, counts: Array, row_weights: Array | None, c
 
 
 def as_class_weights(class_weight: Any, classes: Array, sums: Array) -> Array | None:
-    """Return one weight a class as scikit-learn defines them: "balanced" goes by the sums of the rows' weights.
+    """Return one weight per class as scikit-learn defines them: "balanced" uses the sums of the row weights.
 
     Raises
     ------
     ValueError
-        If one is not a positive number, or classes are missing from the dict while it names others.
+        If a weight is not a positive number, or the dict lacks classes while it names unknown ones.
     """
     if class_weight is None:
         return None
@@ -174,11 +166,11 @@ def as_class_weights(class_weight: Any, classes: Array, sums: Array) -> Array | 
 
 
 def classes_to_expect(estimator: Any, classes: Any, *, is_first: bool) -> Array:
-    """Return the sorted classes that partial_fit is told in its first call, unless `fit` has found them before."""
+    """Return the sorted classes of partial_fit: those of its first call, or those that `fit` found before."""
     known: Array | None = getattr(estimator, "classes_", None)
     if isinstance(estimator.class_weight, str):
         raise ValueError(
-            "class_weight 'balanced' is not supported for partial_fit, which does not know how many rows are to come. "
+            "class_weight 'balanced' is not supported for partial_fit, which does not know how many rows will come. "
             "Pass a dict of weights, for example from sklearn.utils.class_weight.compute_class_weight."
         )
     if classes is None:

@@ -1,63 +1,61 @@
-"""What a user sees of a fit: one progress bar on a terminal or in a notebook, and one line per read in the log."""
+"""What a user sees of a fit: one progress bar on a terminal or in a notebook, one line per read in the log.
+
+A first fit compiles kernels for 10 s or more: the bar, or else the log, says so once, as Numba's events report it.
+"""
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from typing import Any, NamedTuple
+
+from numba.core import event
 
 from fastperceptron.training.observer import Progress, ignore
 
 LOGGER = logging.getLogger("fastperceptron")
 FORMAT = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} rows [{elapsed}, {rate_fmt}, {gigabytes}{postfix}]"
 FORMAT_WITHOUT_TOTAL = "{desc}{n_fmt} rows [{elapsed}, {rate_fmt}, {gigabytes}{postfix}]"
+COMPILING = "compiling kernels, once"
+# Seconds of compiling before this is shown.
+LONG_COMPILE = 2.0
 
 
-@dataclass(frozen=True)
-class Display:
-    """The functions that a fit calls to show its progress.
+class Display(NamedTuple):
+    """The functions that a fit calls to show its progress."""
 
-    Attributes
-    ----------
-    begin : callable
-        Takes what begins ("decoding", "read 1"), the number of rows (or None) and the bytes per row.
-    rows_read : callable
-        Takes the number of rows read since the call before.
-    read_done : callable
-        Takes the progress after each read.
-    """
-
-    begin: Callable[[str, int | None, int], object]
-    rows_read: Callable[[int], object]
-    read_done: Callable[[Progress], object]
+    begin: Callable[[str, int | None, int], object]  # takes "decoding" or "read 1", the rows if known, bytes per row
+    rows_read: Callable[[int], object]  # takes the number of rows read since the call before
+    read_done: Callable[[Progress], object]  # takes the progress after each read
 
 
 @contextmanager
 def show_progress(name: str, *, progress: bool, verbose: int) -> Iterator[Display]:
-    """Give the display of a fit.
+    """Give the display of a fit, which the log calls `name`.
 
-    Parameters
-    ----------
-    name : str
-        The name of the fit in the log.
-    progress : bool
-        Whether to show a bar; none is shown where stderr is neither a terminal nor a notebook's.
-    verbose : int
-        Whether to log a line per read, at level INFO; on stderr, where no handler was set up.
+    `progress` asks for a bar, shown if stderr is a terminal or a notebook's; `verbose` asks for a log line per read at
+    level INFO, on stderr if logging is not set up.
     """
+
+    def log(state: Progress) -> None:
+        LOGGER.info("%s: read %d, objective %.8g, gap %.2g", name, state.n_reads, state.objective, state.gap)
+
+    def log_and_show(state: Progress) -> None:
+        report(state)
+        bar.read_done(state)
+
     with ExitStack() as stack:
-        log = stack.enter_context(_log(name)) if verbose else ignore
-        bar = stack.enter_context(_bar()) if progress and is_shown() else None
-        if bar is None:
-            yield Display(lambda *_: None, int, log)
-            return
-
-        def read_done(state: Progress) -> None:
-            log(state)
-            bar.read_done(state)
-
-        yield Display(bar.begin, bar.rows_read, read_done)
+        if verbose:
+            stack.enter_context(_info_is_logged())
+        report = log if verbose else ignore
+        if progress and is_shown():
+            bar = stack.enter_context(closing(_Bar()))
+            stack.enter_context(event.install_listener("numba:compile", _Compiling(lambda: bar.say(COMPILING))))
+            yield Display(bar.begin, bar.rows_read, log_and_show)
+        else:
+            stack.enter_context(event.install_listener("numba:compile", _Compiling(lambda: _log_compiling(name))))
+            yield Display(lambda *_: None, int, report)
 
 
 def is_shown() -> bool:
@@ -67,7 +65,8 @@ def is_shown() -> bool:
 
 
 @contextmanager
-def _log(name: str) -> Iterator[Callable[[Progress], object]]:
+def _info_is_logged() -> Iterator[None]:
+    """Let the logger pass on level INFO, to stderr if it has no handlers; afterwards it is as it was."""
     handler = None if LOGGER.hasHandlers() else logging.StreamHandler()
     level = LOGGER.level
     if handler is not None:
@@ -75,22 +74,39 @@ def _log(name: str) -> Iterator[Callable[[Progress], object]]:
     if not LOGGER.isEnabledFor(logging.INFO):
         LOGGER.setLevel(logging.INFO)
     try:
-        yield lambda progress: LOGGER.info(
-            "%s: read %d, objective %.8g, gap %.2g", name, progress.n_reads, progress.objective, progress.gap
-        )
+        yield
     finally:
         LOGGER.setLevel(level)
         if handler is not None:
             LOGGER.removeHandler(handler)
 
 
-@contextmanager
-def _bar() -> Iterator["_Bar"]:
-    bar = _Bar()
-    try:
-        yield bar
-    finally:
-        bar.close()
+def _log_compiling(name: str) -> None:
+    """Log that kernels compile, as logging is set up; if it is not, on stderr, but only if that is a user's screen."""
+    with _info_is_logged() if is_shown() and not LOGGER.hasHandlers() else nullcontext():
+        LOGGER.info("%s: %s", name, COMPILING)
+
+
+class _Compiling(event.Listener):
+    """Calls a function once, after LONG_COMPILE seconds of compiling; loading cached kernels does not count."""
+
+    def __init__(self, say: Callable[[], object]) -> None:
+        self._say: Callable[[], object] | None = say
+        self._depth, self._seconds, self._last = 0, 0.0, 0.0
+
+    def on_end(self, event: Any) -> None:
+        """Add the time until this kernel was compiled."""
+        self.on_start(event, -1)
+
+    def on_start(self, _: Any, change: int = 1) -> None:
+        """Add the time since the last event, if a kernel was being compiled; kernels compile those that they call."""
+        now = time.perf_counter()
+        self._seconds += now - self._last if self._depth > 0 else 0.0
+        # A kernel of another thread may have started before this listener was installed.
+        self._last, self._depth = now, max(0, self._depth + change)
+        if self._say is not None and self._seconds >= LONG_COMPILE:
+            say, self._say = self._say, None
+            say()
 
 
 class _Bar:
@@ -114,35 +130,41 @@ class _Bar:
 
         self._kind = RowBar
         self._bar: Any = None
-        self._next: tuple[str, int | None, int] | None = None
-        self._size: tuple[int | None, int] = None, 0
+        self.begin("", None, 0)
+        self._is_interrupted = False
 
     def begin(self, what: str, total: int | None, row_bytes: int) -> None:
-        """Set what is shown from the next rows on."""
-        self._next = what, total, row_bytes
-        self._size = total, row_bytes
+        """Set what the bar shows from the next rows on."""
+        self._what, self._total, self._row_bytes, self._is_new = what, total, row_bytes, True
 
     def rows_read(self, n_rows: int) -> None:
         """Advance by a number of rows; tqdm redraws at most ten times per second."""
-        if self._next is not None:
-            self._start(*self._next)
-            self._next = None
+        if self._is_new or self._is_interrupted:
+            self._describe(self._what)
+        if self._is_new:
+            self._bar.reset(self._total)
+        self._is_new = self._is_interrupted = False
         self._bar.update(n_rows)
+
+    def say(self, text: str) -> None:
+        """Show a text in place of what is read, until the next rows."""
+        self._describe(text)
+        self._bar.refresh()
+        self._is_interrupted = True
 
     def read_done(self, progress: Progress) -> None:
         """Show the objective and the gap; the next rows start a new read."""
         if self._bar is not None:
             self._bar.set_postfix_str(f"objective {progress.objective:.6g}, gap {progress.gap:.1g}")
-            self._next = (f"read {progress.n_reads + 1}", *self._size)
+            self.begin(f"read {progress.n_reads + 1}", self._total, self._row_bytes)
 
-    def _start(self, what: str, total: int | None, row_bytes: int) -> None:
-        bar_format = FORMAT if total else FORMAT_WITHOUT_TOTAL
+    def _describe(self, what: str) -> None:
+        bar_format = FORMAT if self._total else FORMAT_WITHOUT_TOTAL
         if self._bar is None:
             options = {"unit": "row", "unit_scale": True, "dynamic_ncols": True}
-            self._bar = self._kind(desc=f"{what}: ", total=total, bar_format=bar_format, **options)
-        self._bar.row_bytes, self._bar.bar_format = row_bytes, bar_format
+            self._bar = self._kind(desc=f"{what}: ", total=self._total, bar_format=bar_format, **options)
+        self._bar.row_bytes, self._bar.bar_format = self._row_bytes, bar_format
         self._bar.set_description(what, refresh=False)
-        self._bar.reset(total)
 
     def close(self) -> None:
         """Leave the bar as it is."""

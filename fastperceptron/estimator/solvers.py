@@ -1,6 +1,9 @@
-"""The estimator's solvers by name, the threads that they may take, and words for how they ended.
+"""The estimator's solvers by name, the threads that they may take, and messages about how they ended.
 
-To add a solver, write a function from (classifier, problem, start, observer) to a solution, and add it to SOLVERS.
+To add a solver, edit three files: its own in training/; this one, with a function from (classifier, problem, start,
+observer) to a `Solution` in SOLVERS; and the docstring of classifier.py. A test then asks for its name in the command's
+help. It finds its options with `options_of`; an options class of its own joins RULES; a new option is a new parameter,
+see classifier.py.
 """
 
 import dataclasses
@@ -15,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from sklearn.utils import check_random_state
 
-from fastperceptron.checks import Array
+from fastperceptron.checks import Array, Rule, one_of
 from fastperceptron.training.newton.newton import minimise_by_newton
 from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import NewtonOptions, ObjectiveOptions, Problem, SgdOptions, Solution
@@ -24,13 +27,16 @@ Options = TypeVar("Options", bound=ObjectiveOptions)
 
 
 def options_of(classifier: Any, kind: type[Options], **others: Any) -> Options:
-    """Return the options of a solver: the classifier's parameters of the same names, and others."""
-    names = [each.name for each in dataclasses.fields(kind) if "rule" in each.metadata]
-    return kind(**{name: getattr(classifier, name) for name in names}, **others)
+    """Return the options of a solver: the classifier's parameters with a rule, by name, and others."""
+    return kind(**{name: getattr(classifier, name) for name in _rules_of(kind)}, **others)
+
+
+def _rules_of(kind: type[ObjectiveOptions]) -> dict[str, Rule]:
+    return {each.name: each.metadata["rule"] for each in dataclasses.fields(kind) if "rule" in each.metadata}
 
 
 def online_newton(classifier: Any, n_features: int, n_classes: int) -> Any:
-    """Return the engine of partial_fit, which has seen no rows yet."""
+    """Return a new engine of partial_fit, without rows."""
     from fastperceptron.training.online.online import OnlineNewton
 
     return OnlineNewton(n_features, n_classes, options_of(classifier, NewtonOptions))
@@ -54,10 +60,12 @@ SOLVERS: dict[str, Callable[[Any, Problem, Array | None, Observer], Solution]] =
     "newton": _solve_by_newton,
     "sgd": _solve_by_sgd,
 }
+# The rules for the parameters that solvers use.
+RULES = {"solver": one_of(SOLVERS), **_rules_of(NewtonOptions), **_rules_of(SgdOptions)}
 
 
-def describe_end(solution: Solution) -> str:
-    """Describe how far a solver came, as far as that is known."""
+def describe_shortfall(classifier: Any, solution: Solution) -> str:
+    """Return the text of a ConvergenceWarning: where the solver stopped, which tol was asked for, and what to do."""
     place = f"{solution.n_iter} read{'s' * (solution.n_iter != 1)} of the data"
     if len(solution.loss_curve):
         place += f": the objective is {solution.loss_curve[-1]:.6g}"
@@ -65,17 +73,12 @@ def describe_end(solution: Solution) -> str:
         place += f", about {solution.optimality_gap:.2g} above its minimum"
     if not math.isnan(solution.distance):
         place += f", and the weights are {solution.distance:.2g} standard errors from the optimum"
-    return place
-
-
-def describe_shortfall(classifier: Any, solution: Solution) -> str:
-    """Describe what was reached, what was asked, and what to do."""
     is_spent = solution.n_iter >= classifier.max_iter
     advice = "raise max_iter" if is_spent else "lower C, since a stronger penalty makes the optimum easier to find"
     end = f"{'all of ' if is_spent else 'without progress, at '}max_iter={classifier.max_iter}"
     return (
-        f"solver={classifier.solver!r} stopped ({end}) after {describe_end(solution)}. "
-        f"Asked was tol={classifier.tol:g}. To get there, {advice}; or raise tol, if this is near enough."
+        f"solver={classifier.solver!r} stopped ({end}) after {place}. "
+        f"It did not reach tol={classifier.tol:g}: {advice}; or raise tol, if this is close enough."
     )
 
 
@@ -85,8 +88,8 @@ def thread_count(n_jobs: int | None) -> int:
     Parameters
     ----------
     n_jobs : int or None
-        -1 means all available cores, -2 all but one. None means all of them too, but one inside a worker (of joblib,
-        Dask or multiprocessing), and what `joblib.parallel_config` says where that says something.
+        -1 means all available cores, -2 all but one. None means what `joblib.parallel_config` sets, else all; inside a
+        worker (of joblib, Dask or multiprocessing) it means one.
 
     Examples
     --------
@@ -104,21 +107,21 @@ def thread_count(n_jobs: int | None) -> int:
 
 
 def _joblib_context() -> tuple[int, int | None]:
-    """Return how deep within joblib's workers this thread is, and the n_jobs that is configured for it."""
+    """Return the nesting level of this thread in joblib's workers, and its configured n_jobs."""
     joblib: Any = sys.modules.get("joblib.parallel")
     if joblib is None:
         return 0, None
     backend, n_jobs = joblib.get_active_backend()
-    # Processes of loky are known by their parent too; threads of the threading backend by this level only.
+    # Processes of loky also have a parent process; threads of the threading backend show by this level only.
     return backend.nesting_level or 0, n_jobs
 
 
 def _is_in_dask_worker() -> bool:
-    # Workers may be threads of this very process: LocalCluster(processes=False).
+    # Workers may be threads of this process: LocalCluster(processes=False).
     distributed: Any = sys.modules.get("distributed")
     try:
         return distributed is not None and distributed.get_worker() is not None
-    except (ValueError, AttributeError):  # no worker here; or the package is only just being imported
+    except (ValueError, AttributeError):  # not in a worker; or the package is still being imported
         return False
 
 
@@ -129,6 +132,6 @@ def _available_cores() -> int:
 
 @lru_cache(1)
 def _allowed_cores(affinity: int) -> int:
-    """Return how many cores the container's quota allows: it is read from files in 80 us, so once only."""
+    """Return the number of cores that the container's quota allows; reading its files takes 80 us, so it is cached."""
     joblib: Any = sys.modules.get("joblib")
     return affinity if joblib is None else max(1, joblib.cpu_count())

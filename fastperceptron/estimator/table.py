@@ -1,4 +1,4 @@
-"""From what users pass to the estimator to the problem that a solver takes: arrays and frames with y, or a Dataset."""
+"""From what users pass to the estimator to the `Problem` that a solver takes: arrays or frames with y, or a Dataset."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -8,7 +8,7 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import ArrayRows
-from fastperceptron.data.dataset import Dataset, Table, no_labels
+from fastperceptron.data.dataset import Dataset, Table
 from fastperceptron.data.labels import check_not_continuous, encode_classes
 from fastperceptron.estimator.input import (
     as_class_weights,
@@ -21,9 +21,9 @@ from fastperceptron.estimator.progress import Display
 from fastperceptron.training.checkpoint import Checkpoint, digest
 from fastperceptron.training.problem import Problem
 
-# A checkpoint knows its data by this many evenly spaced rows, and by all labels and weights, hashed so many at a time.
+# A checkpoint identifies its data by this many evenly spaced rows, and by all labels and weights, this many per hash.
 ROWS_OF_DIGEST, LABELS_AT_A_TIME = 1024, 1 << 20
-# Labels examined at a time until each class was seen: synthetic labels are made as they are read.
+# Labels examined at a time until every class has been seen: synthetic labels are computed as they are read.
 LABELS_AT_FIRST = 1 << 16
 
 
@@ -31,7 +31,7 @@ LABELS_AT_FIRST = 1 << 16
 def open_problem(
     estimator: Any, X: Any, y: Any, sample_weight: Any, display: Display
 ) -> Iterator[tuple[Problem, Array]]:
-    """Give the problem and the classes of what `fit` was called with, checked; set the features' number and names."""
+    """Give the problem and the classes of the checked arguments of `fit`; set the number and names of the features."""
     if isinstance(X, Dataset):
         check_goes_alone(y, sample_weight)
         display.begin("decoding", X.n_rows, 4 * X.n_features)
@@ -44,12 +44,20 @@ def open_problem(
         if isinstance(X, Dataset):
             note_features(estimator, X)
         check_not_continuous(table.classes)
-        factors = class_weights_of(estimator, table)
+        factors = _class_weights_of(estimator, table)
         yield Problem(table.rows, table.codes, table.classes.size, table.row_weights, factors), table.classes
 
 
+def chunk_problem(estimator: Any, rows: Array, y: Any, sample_weight: Any, classes: Array) -> Problem:
+    """Return the problem of some rows, whose labels are among the classes and whose weights may all be 0."""
+    codes = encode_classes(as_label_vector(estimator, y, len(rows)), len(rows), classes).codes
+    weights = as_row_weights(sample_weight, len(rows), may_all_be_zero=True)
+    factors = as_class_weights(estimator.class_weight, classes, np.ones(classes.size))
+    return Problem(ArrayRows(rows), codes, classes.size, weights, factors)
+
+
 def check_goes_alone(y: Any, sample_weight: Any) -> None:
-    """Raise ValueError if labels or weights are passed together with a data set."""
+    """Raise ValueError if labels or weights are passed together with a `Dataset`."""
     for name, given in (("y", y), ("sample_weight", sample_weight)):
         if given is not None:
             raise ValueError(f"{name} must be None beside a Dataset, which has its own: name the column there.")
@@ -58,10 +66,10 @@ def check_goes_alone(y: Any, sample_weight: Any) -> None:
 def open_checkpoint(
     estimator: Any, problem: Problem, classes: Array, path: Any
 ) -> AbstractContextManager[Checkpoint | None]:
-    """Give the checkpoint of a fit, kept at a path; None where there is no path."""
+    """Give the checkpoint of a fit at a path, or None if the path is None."""
     if path is None:
         return nullcontext()
-    ignored = {"verbose", "n_jobs", "random_state"}  # of random_state, a number counts
+    ignored = {"verbose", "n_jobs", "random_state"}  # a random_state that is a number is added below
     parameters = {name: repr(value) for name, value in estimator.get_params().items() if name not in ignored}
     seed = estimator.random_state
     parameters["random_state"] = repr(seed) if isinstance(seed, int | np.integer) else "drawn"
@@ -71,7 +79,7 @@ def open_checkpoint(
 
 
 def _digest_of(problem: Problem, classes: Array) -> str:
-    """Return a digest of all labels, all weights and some rows; or of the definition of rows made as they are read."""
+    """Return a digest of all labels, all weights and some rows; of synthetic rows, of their definition."""
     rows, codes, weights = problem.rows, problem.codes, problem.row_weights
     if not isinstance(rows, ArrayRows):
         return digest(rows.identity)
@@ -84,7 +92,7 @@ def _digest_of(problem: Problem, classes: Array) -> str:
 
 
 def note_features(estimator: Any, data: Dataset) -> None:
-    """Set the number and the names of the features as those of a data set."""
+    """Set the number and the names of the estimator's features to those of a data set."""
     estimator.n_features_in_ = data.n_features
     vars(estimator).pop("feature_names_in_", None)
     if data.feature_names is not None:
@@ -92,7 +100,7 @@ def note_features(estimator: Any, data: Dataset) -> None:
 
 
 def with_features_of(estimator: Any, data: Dataset, *, has_labels: bool) -> Dataset:
-    """Return a data set with the features of the fit, or raise ValueError if it has others."""
+    """Return a data set with the features of the fit, in their order; raise ValueError if it has others."""
     known = getattr(estimator, "feature_names_in_", None)
     if known is not None and data.feature_names is not None:
         data = data.with_features(tuple(known), has_labels=has_labels)
@@ -104,8 +112,8 @@ def with_features_of(estimator: Any, data: Dataset, *, has_labels: bool) -> Data
     return data
 
 
-def class_weights_of(estimator: Any, table: Table) -> Array | None:
-    """Return a factor for the weights of the rows of each class, or None; each class must have rows with weight."""
+def _class_weights_of(estimator: Any, table: Table) -> Array | None:
+    """Return a factor for the row weights of each class, or None; raise ValueError if a class has no weight."""
     if table.known_counts is None and estimator.class_weight != "balanced" and table.row_weights is None:
         sums = _is_present(table)
     else:
@@ -117,24 +125,10 @@ def class_weights_of(estimator: Any, table: Table) -> Array | None:
 
 
 def _is_present(table: Table) -> Array:
-    """Return 1 for each class that has a row, else 0; labels are read only until each class was seen."""
+    """Return 1 for each class that has a row, else 0; it reads labels only until it has seen every class."""
     found = np.zeros(table.classes.size)
     for start in range(0, len(table.codes), LABELS_AT_FIRST):
         found[np.unique(table.codes[start : start + LABELS_AT_FIRST])] = 1
         if found.all():
             break
     return found
-
-
-def accuracy(estimator: Any, data: Dataset) -> float:
-    """Return the share of the rows' weight whose class is predicted."""
-    right = total = 0.0
-    for block in with_features_of(estimator, data, has_labels=True).blocks():
-        if block.y is None:
-            raise no_labels()
-        weights = np.ones(len(block.X)) if block.weights is None else block.weights
-        right += float(weights[estimator.model_.predict(block.X) == np.asarray(block.y)].sum())
-        total += float(weights.sum())
-    if total == 0:
-        raise ValueError("all weights are zero: at least one row must count.")
-    return right / total

@@ -1,4 +1,4 @@
-"""PerceptronClassifier: what it learns, and that weights, layouts and labels mean what they should."""
+"""PerceptronClassifier: its weights and attributes, and the meaning of row weights, layouts, labels and parameters."""
 
 import re
 import tracemalloc
@@ -23,12 +23,12 @@ from fastperceptron.estimator.solvers import SOLVERS
 from fastperceptron.training import reads
 from fastperceptron.training.problem import NewtonOptions
 
-# Interpreted kernels take a millisecond a row.
+# Interpreted kernels take a millisecond per row.
 N_ROWS = 60 if config.DISABLE_JIT else 300
 
 
 def made(n_classes: int = 2, n_rows: int = N_ROWS) -> tuple[np.ndarray, np.ndarray]:
-    """Return overlapping classes; columns of very different scale and offset."""
+    """Return overlapping classes; the columns differ in scale and offset."""
     rng = np.random.default_rng(0)
     y = rng.integers(n_classes, size=n_rows)
     centres = 1.5 * rng.normal(size=(n_classes, 4))
@@ -41,7 +41,7 @@ def bits(classifier: Any) -> bytes:
 
 @pytest.fixture
 def options(monkeypatch: pytest.MonkeyPatch) -> list[NewtonOptions]:
-    """Return a list of the options that the newton solver is called with."""
+    """Return a list that collects the options of each call of the newton solver."""
     seen: list[NewtonOptions] = []
     from fastperceptron.estimator import solvers
 
@@ -183,7 +183,7 @@ def test_class_weights_are_sample_weights(names: list[Any], is_weighted: bool) -
     balanced = dict(
         zip(names, compute_class_weight("balanced", classes=np.array(names), y=y, sample_weight=weight), strict=True)
     )
-    # The deviations that the penalty goes by are those of the rows' weights, so without it all must agree.
+    # The penalty uses deviations by the row weights only, so results agree only without a penalty.
     tight = {"C": float("inf"), "loss": "log_loss", "tol": 1e-7}
     uneven = dict.fromkeys(names, 2.0) | {names[0]: 0.3}
     for given, factors in [("balanced", balanced), (uneven, uneven)]:
@@ -227,17 +227,17 @@ def test_warm_start_begins_where_the_last_fit_ended() -> None:
     classifier = fp.PerceptronClassifier(warm_start=True, tol=1e-6).fit(X, y)
     first = classifier.n_iter_
     assert classifier.fit(X, y).n_iter_ < first
-    # Other classes or features leave nothing to start from.
+    # With other classes or features it starts from zero.
     assert bits(classifier.fit(X, y % 2)) == bits(fp.PerceptronClassifier(tol=1e-6).fit(X, y % 2))
     assert bits(classifier.fit(X[:, :2], y % 2)) == bits(fp.PerceptronClassifier(tol=1e-6).fit(X[:, :2], y % 2))
 
 
-def test_a_shortfall_is_told_with_what_was_asked_and_what_to_do() -> None:
+def test_a_shortfall_warns_with_the_distance_the_tolerance_and_advice() -> None:
     X, y = made()
     expected = (
         r"solver='newton' stopped \(all of max_iter=2\) after 2 reads of the data: the objective is NUMBER, about "
         r"NUMBER above its minimum, and the weights are NUMBER standard errors from the optimum\. "
-        r"Asked was tol=1e-06\. To get there, raise max_iter; or raise tol, if this is near enough\."
+        r"It did not reach tol=1e-06: raise max_iter; or raise tol, if this is close enough\."
     ).replace("NUMBER", r"[-+.e\d]+")
     with pytest.warns(ConvergenceWarning) as caught:
         classifier = fp.PerceptronClassifier(max_iter=2, tol=1e-6, loss="log_loss").fit(X, y)

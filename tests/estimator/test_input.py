@@ -1,4 +1,4 @@
-"""What PerceptronClassifier cannot use: each error says what, where and what to do, in scikit-learn's words."""
+"""Wrong input of PerceptronClassifier: each error names what, where and what to do, with scikit-learn's messages."""
 
 import re
 import subprocess

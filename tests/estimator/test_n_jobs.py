@@ -1,4 +1,4 @@
-"""A fit takes all cores, but one thread inside a worker, unless it is told how many."""
+"""Without n_jobs, a fit takes all cores, but one thread inside a worker."""
 
 import concurrent.futures
 import multiprocessing
@@ -66,7 +66,7 @@ def test_one_in_threads_of_a_dask_worker(monkeypatch: pytest.MonkeyPatch, eight_
 
     dask = types.ModuleType("distributed")
     monkeypatch.setitem(sys.modules, "distributed", dask)
-    assert thread_count(None) == 8  # only just being imported
+    assert thread_count(None) == 8  # while the package is being imported
     dask.get_worker = no_worker
     assert thread_count(None) == 8
     dask.get_worker = object

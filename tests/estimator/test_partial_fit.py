@@ -1,4 +1,4 @@
-"""partial_fit: rows in chunks of any size, classes that come late or never, chunks that weigh nothing."""
+"""partial_fit: chunks of any size, classes that come late or never, chunks whose weights are all 0."""
 
 import pickle
 
@@ -53,7 +53,7 @@ def test_classes_may_come_late_or_never(n_classes: int) -> None:
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_rows_that_weigh_nothing_change_nothing(n_classes: int) -> None:
+def test_rows_of_weight_zero_change_nothing(n_classes: int) -> None:
     X, y = made(n_classes)
     classifier = fp.PerceptronClassifier().partial_fit(X, y, range(n_classes), np.zeros(len(y)))
     assert not classifier.coef_.any()
@@ -71,7 +71,7 @@ def test_class_weights_count() -> None:
     assert weighted.predict(X).mean() > plain.predict(X).mean()
 
 
-def test_it_goes_on_after_being_stored() -> None:
+def test_a_pickled_classifier_continues_with_the_same_bits() -> None:
     X, y = made()
     classifier = fp.PerceptronClassifier().partial_fit(X[:500], y[:500], [0, 1])
     restored = pickle.loads(pickle.dumps(classifier))
@@ -101,11 +101,11 @@ def test_a_chunk_that_is_refused_leaves_the_classifier_as_it_was() -> None:
     assert bits(classifier.partial_fit(X, y, sample_weight=np.zeros(len(y)))) == before
 
 
-def test_fit_and_partial_fit_each_start_anew() -> None:
+def test_fit_and_partial_fit_each_start_from_zero() -> None:
     X, y = made()
     fresh, learnt = fp.PerceptronClassifier().fit(X, y), fp.PerceptronClassifier().partial_fit(X, y, [0, 1])
     classifier = fp.PerceptronClassifier().fit(X[::2], y[::2])
-    with pytest.warns(UserWarning, match="partial_fit starts anew: of the rows that fit was given it knows nothing"):
+    with pytest.warns(UserWarning, match="partial_fit starts from zero"):
         classifier.partial_fit(X, y)
     assert bits(classifier) == bits(learnt)
     assert bits(classifier.fit(X, y)) == bits(fresh)

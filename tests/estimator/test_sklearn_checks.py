@@ -1,4 +1,4 @@
-"""Every check that scikit-learn has for classifiers, with reasons beside those that must fail."""
+"""All checks that scikit-learn has for classifiers, with the reasons for those that must fail."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ import fastperceptron as fp
 # Hundreds of fits.
 pytestmark = pytest.mark.compiled
 
-# What sgd must fail, as scikit-learn's own SGDClassifier does: check -> reason.
+# Checks that sgd must fail, as scikit-learn's own SGDClassifier does, and why.
 SGD_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": "a repeated row is two steps, a row of weight 2 one larger step"
 }
@@ -21,8 +21,8 @@ def expected_failures(classifier: Any) -> dict[str, str]:
     return SGD_FAILURES if classifier.solver == "sgd" else {}
 
 
-# One check calls fit and then partial_fit, which says what that means.
-@pytest.mark.filterwarnings("ignore:partial_fit starts anew:UserWarning")
+# One check calls fit and then partial_fit, which warns.
+@pytest.mark.filterwarnings("ignore:partial_fit starts from zero:UserWarning")
 # On the checks' few rows an epoch of sgd is one step, and 100 may not be enough.
 @pytest.mark.filterwarnings("ignore:solver='sgd' stopped:sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(

@@ -1,4 +1,4 @@
-"""scikit-learn's tools take PerceptronClassifier: searches, pipelines, ensembles, copies, routing of sample weights."""
+"""scikit-learn's tools take PerceptronClassifier: searches, pipelines, ensembles, copies, metadata routing."""
 
 import pickle
 from pathlib import Path
@@ -21,11 +21,12 @@ import fastperceptron as fp
 # Many fits.
 pytestmark = pytest.mark.compiled
 
+ROUTED = {"fit": {"sample_weight"}, "partial_fit": {"classes", "sample_weight"}, "score": {"sample_weight"}}
 FITTED = ["coef_", "intercept_", "classes_", "n_iter_", "loss_curve_", "optimality_gap_"]
 
 
 def made(n_classes: int = 2, n_rows: int = 300) -> tuple[np.ndarray, np.ndarray]:
-    """Return overlapping classes; columns of very different scale and offset."""
+    """Return overlapping classes; the columns differ in scale and offset."""
     rng = np.random.default_rng(0)
     y = rng.integers(n_classes, size=n_rows)
     centres = 1.5 * rng.normal(size=(n_classes, 4))
@@ -68,7 +69,7 @@ def test_meta_estimators() -> None:
     assert pipeline.set_output(transform="pandas").fit(X, y)[-1].feature_names_in_.tolist() == ["x0", "x1", "x2", "x3"]
 
 
-def test_sample_weights_are_routed_where_they_are_asked_for() -> None:
+def test_sample_weights_are_routed_on_request() -> None:
     X, y = made()
     weight = np.random.default_rng(1).integers(0, 3, size=len(y))
     with sklearn.config_context(enable_metadata_routing=True):
@@ -83,6 +84,25 @@ def test_sample_weights_are_routed_where_they_are_asked_for() -> None:
             ValueError, match=r"\[sample_weight\] are passed but are not explicitly set as requested or not"
         ):
             cross_validate(fp.PerceptronClassifier(), X, y, cv=3, params={"sample_weight": weight})
+
+
+def test_progress_and_checkpoint_are_not_metadata(tmp_path: Path) -> None:
+    X, y = made()
+    grid = {"perceptronclassifier__C": [0.01, 1.0]}
+    with sklearn.config_context(enable_metadata_routing=True):
+        classifier = fp.PerceptronClassifier()
+        requests = {method: set(getattr(classifier.get_metadata_routing(), method).requests) for method in ROUTED}
+        assert requests == ROUTED  # those of partial_fit and score are SGDClassifier's
+        for name in ("progress", "checkpoint"):
+            with pytest.raises(TypeError, match=f"Unexpected args: {{'{name}'}}"):
+                classifier.set_fit_request(**{name: True})
+        pipeline = make_pipeline(StandardScaler(), classifier)
+        assert bits(GridSearchCV(pipeline, grid, cv=3).fit(X, y).best_estimator_[-1])
+        plain = classifier.fit(X, y, progress=True, checkpoint=tmp_path / "fit.checkpoint")
+        assert bits(plain) == bits(fp.PerceptronClassifier().fit(X, y))
+    named = {"perceptronclassifier__checkpoint": tmp_path / "other.checkpoint"}  # without routing, by the step's name
+    make_pipeline(StandardScaler(), fp.PerceptronClassifier()).fit(X, y, **named)
+    assert (tmp_path / "other.checkpoint").exists()
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
