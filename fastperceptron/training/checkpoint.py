@@ -16,30 +16,30 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.storage import load_tensors, save_tensors
 
-# An answer that is not complete is written at most that often.
+# Seconds between writes of an incomplete answer.
 SECONDS = 30.0
 KIND = "checkpoint"
 Tensors = dict[str, Array]
 
 
 class Checkpoint:
-    """Answers by the order in which they were asked for; each under a key that says what was asked.
+    """The results of reads, called answers, in the order of the reads; each with a key that identifies its question.
 
-    Used in a `with` statement, it writes what there is when that ends by an error or an interrupt.
+    A context manager: on an error or an interrupt it writes the answers so far.
 
     Parameters
     ----------
     path : path-like
-        Where it is kept. An existing file is gone on with.
+        The file. An existing one is continued.
     about : dict of str
         The options and the data that the answers belong to, as text.
     seconds : float
-        How often an incomplete answer is written.
+        Between writes of an incomplete answer.
 
     Raises
     ------
     ValueError
-        If the file is no checkpoint, or one of other data or other options.
+        If the file is not a checkpoint, or belongs to other data or options.
     OSError
         If it cannot be written.
     """
@@ -63,21 +63,21 @@ class Checkpoint:
             self._write()
 
     def number(self, name: str, drawn: int) -> int:
-        """Return the number that an earlier run has drawn by this name, or keep the one drawn now."""
+        """Return the number that an earlier run drew under this name, else keep the one drawn now."""
         if name not in self._numbers:
             self._numbers[name] = drawn
             self._write()
         return self._numbers[name]
 
     def recall(self, key: str) -> Tensors | None:
-        """Return the answer to the next question, or None where it has not been asked before.
+        """Return the answer to the next question, or None if an earlier run did not ask it.
 
-        One that is not complete is to be gone on with, and noted under the same key.
+        The caller continues an incomplete answer, and notes it under the same key.
 
         Raises
         ------
         ValueError
-            If another question was asked here: the data are not the same.
+            If an earlier run asked another question here: the data differ.
         """
         if self._place == len(self._keys):
             return None
@@ -88,7 +88,7 @@ class Checkpoint:
         return {name: tensor.copy() for name, tensor in answer.items()}
 
     def note(self, key: str, answer: Tensors, *, is_complete: bool) -> None:
-        """Keep the answer to the question that `recall` was last asked; a complete one makes way for the next."""
+        """Keep the answer to the question of the last `recall`; after a complete one, the next question follows."""
         if self._place == len(self._keys):
             self._keys.append(key)
             self._answers.append({})
@@ -128,7 +128,7 @@ class Checkpoint:
 
 
 def digest(*parts: Any) -> str:
-    """Return a short text that differs where one of the parts does: arrays, or what has a `repr`."""
+    """Return a hash of the parts: arrays by their bytes, shapes and dtypes, other objects by their `repr`."""
     total = hashlib.sha256()
     for part in parts:
         is_array = isinstance(part, np.ndarray)

@@ -19,6 +19,8 @@ MAXIMUM_HALVINGS = 40
 SUFFICIENT_DECREASE = 1e-4
 # Rounding of a sum of float64 losses, relative.
 ROUNDING = 1e-15
+# Share of the gap before at which steps converge quadratically.
+QUADRATIC = 0.1
 
 
 class Found(NamedTuple):
@@ -32,8 +34,8 @@ class Found(NamedTuple):
         The Newton step from there.
     gap : float
         Half the Newton decrement there: the estimated excess of the objective over its minimum.
-    is_near : bool
-        Whether the gap is within the goal.
+    is_sure : bool
+        Whether the last step needs no evaluation: it is within the goal, or sure to lead there.
     n_evaluations : int
     values : tuple of float
         The objective at each accepted point, the start first.
@@ -42,14 +44,14 @@ class Found(NamedTuple):
     state: State
     step: Array
     gap: float
-    is_near: bool
+    is_sure: bool
     n_evaluations: int
     values: tuple[float, ...]
 
     @property
     def end(self) -> Array:
-        """The minimum as far as it is known: the last step is taken unchecked where it is small."""
-        point: Array = self.state.point + self.step if self.is_near else self.state.point
+        """The minimum as far as it is known: the last step is taken unevaluated where it is sure."""
+        point: Array = self.state.point + self.step if self.is_sure else self.state.point
         return point
 
 
@@ -62,6 +64,7 @@ def minimise(
     *,
     polishing_steps: int = 0,
     fallback: Array | None = None,
+    is_rough: bool = False,
 ) -> Found:
     """Return where the gap is at most goal(state), or the best point found in so many evaluations.
 
@@ -76,34 +79,38 @@ def minimise(
     polishing_steps : int
         Steps to take once the goal is reached: two take a method that converges quadratically to rounding.
     fallback : ndarray of shape (size,), optional
-        Another start, tried if the first is not near: where a neuron has saturated and is wrong, slopes are 1 and
-        curvatures nil, and steps overshoot.
+        Another start, for where the first step from `start` is rejected: with outliers, or where a neuron has saturated
+        and is wrong, steps overshoot again and again (15 evaluations where 5 from zero will do).
+    is_rough : bool
+        Whether to end one evaluation early, once the step is sure to reach the goal.
     """
     state, n_evaluations, n_near = objective.at(start, exactness), 1, 0
-    values, step, gap, is_near = [state.value], np.zeros_like(start), math.inf, False
+    values, step, gap, is_sure = [state.value], np.zeros_like(start), math.inf, False
     while math.isfinite(state.value):
         evaluated_at, inverse = _invertible(objective, state)
         n_evaluations, state = n_evaluations + (evaluated_at is not state), evaluated_at
         step = -inverse(state.gradient)
         slope = float(inner_product(step, state.gradient))
-        gap = -slope / 2
-        is_near = gap <= goal(state)
-        n_near += is_near
+        before, gap, enough = gap, -slope / 2, goal(state)
+        n_near += gap <= enough
+        # The next gap's share of this one is about this one's share of the last.
+        is_quadratic = gap < QUADRATIC * before < math.inf and gap * gap <= enough * before
+        is_sure = gap <= enough or (is_rough and is_quadratic)
         is_rounding = not -slope > ROUNDING * abs(state.value)
-        if is_rounding or n_near > polishing_steps or n_evaluations >= max_evaluations:
+        if is_rounding or n_near > polishing_steps or n_evaluations >= max_evaluations or (is_sure and gap > enough):
             break
-        if fallback is not None:
-            other, fallback, n_evaluations = objective.at(fallback, exactness), None, n_evaluations + 1
-            if other.value < state.value:
-                state = other
-                continue
-        better, used = _search_line(objective, state, step, exactness, max_evaluations - n_evaluations)
+        budget = max_evaluations - n_evaluations
+        budget = min(budget, 1) if fallback is not None else budget
+        better, used = _search_line(objective, state, step, exactness, budget)
         n_evaluations += used
+        if better is None and fallback is not None and n_evaluations < max_evaluations:
+            better, n_evaluations, values = objective.at(fallback, exactness), n_evaluations + 1, []
+        fallback = None
         if better is None:
             break
         state = better
         values.append(state.value)
-    return Found(state, step, gap, is_near, n_evaluations, tuple(values))
+    return Found(state, step, gap, is_sure, n_evaluations, tuple(values))
 
 
 def _invertible(objective: Objective, state: State) -> tuple[State, Inverse]:

@@ -29,6 +29,9 @@ ENOUGH_ROWS_PER_PARAMETER = 20
 MAXIMUM_GRADIENTS = 100
 # Where all rows are the sample and no more than this, the minimum is polished to rounding, by two steps.
 POLISHED_ROWS, POLISHING_STEPS = 5000, 2
+# Every eighth row takes the first steps, at most eight, where these are enough rows and a Hessian of all takes time:
+# real tables of 10,000 to 40,000 rows took 0.76 to 0.95 of the time on one thread, larger ones 0.96 to 1.02.
+COARSE, COARSE_EVALUATIONS, LITTLE_WORK = 8, 8, 1 << 20
 
 
 def stages(loss: str) -> list[str]:
@@ -125,15 +128,24 @@ class Start:
         else:
             budget = options.max_iter - (neuron.found.n_evaluations if neuron.found else 0)
             is_polished = is_all and loss == options.loss and self.sample.n_rows <= POLISHED_ROWS
+            start, fallback, enough_rows = neuron.point, None, COARSE * ENOUGH_ROWS_PER_PARAMETER * n_parameters
+            if neuron.found is None and objective.work >= LITTLE_WORK and self.sample.n_rows >= enough_rows:
+                coarse, enough = objective.every(COARSE), COARSE * rough
+                fallback = start
+                start = minimise(coarse, start, lambda _: enough, exactness, COARSE_EVALUATIONS).state.point
             found = minimise(
                 objective,
-                neuron.point,
+                start,
                 lambda state: self.certificate(state, loss).goal(options.tol) if is_all else rough,
                 exactness,
                 max(budget, 1),
                 polishing_steps=POLISHING_STEPS if is_polished else 0,
+                fallback=fallback,
+                is_rough=not is_all,
             )
-        neuron.found, neuron.point = found, found.state.point
+        # Where the sample is not all rows, a read of these will check an unevaluated step.
+        is_unchecked = not is_all and found.gap > rough
+        neuron.found, neuron.point = found, found.end if is_unchecked else found.state.point
         neuron.hessian = OwnHessian(found.state, self.sample.n_rows)
         neuron.certificate = self.certificate(found.state, loss)
 

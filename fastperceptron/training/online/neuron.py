@@ -117,7 +117,7 @@ class Neuron(NamedTuple):
         """Return the neuron where a search ended; the expansion there is its quadratic."""
         state, point = found.state, found.end
         # At the minimum of the penalised expansion, the slope of the rest cancels the penalty's.
-        gradient = -penalty * point if found.is_near else state.gradient - penalty * point
+        gradient = -penalty * point if found.is_sure else state.gradient - penalty * point
         return self._replace(quadratic=Quadratic(point, gradient, state.hessian, state.curvature))
 
     def objective(self, rows: Block | KeptRows, task: Task, loss: str, quadratic: Quadratic | None = None) -> Objective:

@@ -167,8 +167,20 @@ def test_a_start_from_which_steps_overshoot_is_left_for_the_fallback() -> None:
     best = minimise(objective, np.zeros(size), goal, 0.0, 50)
     found = minimise(objective, bad, goal, 0.0, 50, fallback=np.zeros(size))
     assert found.state.value == pytest.approx(best.state.value, rel=1e-9)
-    assert found.n_evaluations == best.n_evaluations + 1
-    assert found.state.value < minimise(objective, bad, goal, 0.0, best.n_evaluations).state.value
+    assert found.n_evaluations == best.n_evaluations + 2
+    assert found.values[0] == best.values[0]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_rough_search_ends_an_evaluation_early_and_within_the_goal(loss: str) -> None:
+    objective, start, exactness = example(0, loss, signal=2.0), np.zeros(8), float(loss != "log_loss")
+    best = minimise(objective, start, few(1e-12), exactness, 100).state.value
+    for goal in (1.0, 1e-2, 1e-4):
+        whole = minimise(objective, start, few(goal), exactness, 100)
+        rough = minimise(objective, start, few(goal), exactness, 100, is_rough=True)
+        assert rough.n_evaluations in (whole.n_evaluations - 1, whole.n_evaluations)
+        assert objective.at(rough.end, 0.0).value - best <= goal + 1e-9
+    assert rough.n_evaluations < whole.n_evaluations
 
 
 @given(seed=st.integers(0, 1000), loss=st.sampled_from(LOSSES), is_diagonal=st.booleans())
