@@ -1,13 +1,15 @@
 """What a user sees of a fit: one progress bar on a terminal or in a notebook, one line per read in the log.
 
-A first fit compiles kernels for 10 s or more: the bar, or else the log, says so once, as Numba's events report it.
+A first fit compiles kernels for some 10 s, as events of Numba report: the bar, or else the log, says so once.
 """
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
+from multiprocessing import parent_process
 from typing import Any, NamedTuple
 
 from numba.core import event
@@ -82,8 +84,9 @@ def _info_is_logged() -> Iterator[None]:
 
 
 def _log_compiling(name: str) -> None:
-    """Log that kernels compile, as logging is set up; if it is not, on stderr, but only if that is a user's screen."""
-    with _info_is_logged() if is_shown() and not LOGGER.hasHandlers() else nullcontext():
+    """Log that kernels compile; on a user's screen if logging is not set up, but not once per parallel worker."""
+    is_worker = parent_process() is not None or threading.current_thread() is not threading.main_thread()
+    with nullcontext() if is_worker or LOGGER.hasHandlers() or not is_shown() else _info_is_logged():
         LOGGER.info("%s: %s", name, COMPILING)
 
 

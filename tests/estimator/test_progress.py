@@ -1,5 +1,6 @@
 """What a fit shows: a bar on a terminal, lines in the log, calls of callbacks, and nothing elsewhere."""
 
+import concurrent.futures
 import io
 import logging
 import os
@@ -140,6 +141,8 @@ def test_without_a_bar_a_terminal_shows_once_that_kernels_compile(
     monkeypatch.setattr(watching.LOGGER, "propagate", False)  # as if logging were not set up
     compile_for_long(monkeypatch)
     fit()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(fit).result()  # a worker, of which there may be many
     assert stderr.getvalue() == "PerceptronClassifier: compiling kernels, once\n" * is_terminal
     assert not watching.LOGGER.handlers
 
