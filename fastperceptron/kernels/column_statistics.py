@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from fastperceptron.kernels.jit import jit
 
 # scikit-learn's bound (StandardScaler): a variance below it is the rounding of a constant column.
@@ -47,11 +49,17 @@ def deviations_of(sums, squares, total, n_rows, centre, out):
         out[j] = 0.0 if variance <= bound and variance < math.inf else math.sqrt(variance)
 
 
-@jit
 def standardise(rows, centre, scale, has_bias, panel):
     """Write ((x - centre) / scale, 1 or 0 for the bias) to the panel's rows, whose padding stays zero."""
+    with np.errstate(over="ignore"):
+        factors = 1.0 / scale  # one division per value takes four times as long
+    standardise_by(rows, centre, factors, has_bias, panel)
+
+
+@jit
+def standardise_by(rows, centre, factors, has_bias, panel):
+    """Do what `standardise` does, by the reciprocals of the scale."""
     n_features = rows.shape[1]
-    factors = 1.0 / scale  # a division a value takes four times as long
     for i in range(rows.shape[0]):
         row, out = rows[i], panel[i]
         for j in range(n_features):

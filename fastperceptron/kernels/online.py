@@ -63,8 +63,10 @@ def newton_step(hessian, penalty, gradient, work, step):
     matrix, factor = work
     if hessian.shape[0] == 1:
         return diagonal_step(hessian[0], penalty, gradient, step)
-    matrix[:], factor[:] = hessian, 0.0
+    factor[:] = 0.0
     for j in range(step.size):
+        for k in range(step.size):
+            matrix[j, k] = hessian[j, k]
         matrix[j, j] += penalty[j] if hessian[j, j] != 0.0 else 0.0
         step[j] = -gradient[j]
     is_convex = factorise(matrix, factor)

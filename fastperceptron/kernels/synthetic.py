@@ -59,7 +59,8 @@ def _make_kernel(pieces):
             n = -(-(places[k] + 1) * width // PIECE) - first
             pieces(first, stream, seed, scratch, whole[:n])
             begin = places[k] * width - first * PIECE
-            out[k] = flat[begin : begin + width]
+            for j in range(width):
+                out[k, j] = flat[begin + j]
 
     return rows_at
 
