@@ -38,8 +38,8 @@ class History:
     n_drawn: int = 0
     epoch_seed: int | None = None
     # Training by single rows computes each step's z from the weights before the previous step. So that going on gives
-    # the same bits as never having stopped, this holds, as float64 of shape (2, n_features + 1), weights and bias before
-    # the last step, and that step's row with the step's size behind it.
+    # the same bits as never having stopped, this holds weights and bias before the last step, and that step's row with
+    # the step's size behind it: float64 of shape (2, n_features + 1).
     _unfinished_step: Array | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from fastperceptron.kernels.arithmetic import fma
 from fastperceptron.kernels.exponential import exp_nonpositive, log1p_unit
 from fastperceptron.kernels.gradient import GRADIENT_TILE, gradient_kernel, narrow_gradient_kernel
-from fastperceptron.kernels.jit import jit
+from fastperceptron.kernels.jit import inlined, jit
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.prediction import column_cost_kernel
 from fastperceptron.kernels.rows import add_scaled, dot, look_ahead, padded_size
@@ -98,7 +98,7 @@ def settle(state, out):
         out[j] = fma(state.last_row[j], state.last_step[0], state.weights[j])
 
 
-@jit
+@inlined
 def inverse_power(t, power):
     """Return t^-power of a whole number t >= 1: the C library's pow has other bits on another CPU."""
     mantissa, exponent = math.frexp(t)
@@ -106,7 +106,7 @@ def inverse_power(t, power):
     return exp_nonpositive(-power * logarithm)[0]
 
 
-@jit
+@inlined
 def step_length(rule, step):
     """Return the learning rate of a step."""
     return rule.learning_rate * inverse_power(float(step), rule.power) if rule.power > 0.0 else rule.learning_rate
@@ -195,13 +195,13 @@ def rows_kernel(loss, is_weighted):
     return take_steps
 
 
-@jit
+@inlined
 def of_row(y, row):
     """Return a row's target and 1."""
     return float(y[row]), 1.0
 
 
-@jit
+@inlined
 def of_weighted_row(y, row):
     """Return a row's target and weight."""
     return float(y[0][row]), float(y[1][row])
