@@ -30,10 +30,6 @@ class History:
         Rows used so far; with sampling in epochs it says how far the present epoch is.
     epoch_seed : int or None
         What the order of the present epoch is made from, where sampling is random.
-    pending : ndarray of shape (2, n_features + 1) or None
-        Training by single rows computes each step's z from the weights before the step before it. So that going on
-        gives the same bits as never having stopped, this holds weights and bias before the last step, and the last
-        row with the step's size behind it.
     """
 
     costs: Array = field(default_factory=lambda: np.empty(0))
@@ -41,15 +37,20 @@ class History:
     n_steps: int = 0
     n_drawn: int = 0
     epoch_seed: int | None = None
-    pending: Array | None = None
+    # Training by single rows computes each step's z from the weights before the previous step. So that going on gives
+    # the same bits as never having stopped, this holds weights and bias before the last step, and that step's row with
+    # the step's size behind it: float64 of shape (2, n_features + 1).
+    _unfinished_step: Array | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         for name, dtype in (("costs", np.float64), ("steps", np.int64)):
             object.__setattr__(self, name, _frozen(getattr(self, name), dtype))
-        if self.pending is not None:
-            object.__setattr__(self, "pending", _frozen(self.pending, np.float64))
         if self.costs.ndim != 1 or self.costs.shape != self.steps.shape:
             raise ValueError(f"each cost needs its step, but shapes are {self.costs.shape} and {self.steps.shape}.")
+
+    def _keep(self, unfinished_step: Array) -> None:
+        """Keep the step that further training begins with; for `train` and `load` alone."""
+        object.__setattr__(self, "_unfinished_step", _frozen(unfinished_step, np.float64))
 
     def __len__(self) -> int:
         """Return the number of recorded costs."""
@@ -63,11 +64,11 @@ class History:
         """Return whether all that was recorded is the same."""
         if not isinstance(other, History):
             return NotImplemented
+        own, others = self._unfinished_step, other._unfinished_step
         return (self.n_steps, self.n_drawn, self.epoch_seed) == (other.n_steps, other.n_drawn, other.epoch_seed) and (
             np.array_equal(self.costs, other.costs, equal_nan=True)
             and np.array_equal(self.steps, other.steps)
-            and (self.pending is None) == (other.pending is None)
-            and (self.pending is None or other.pending is None or np.array_equal(self.pending, other.pending))
+            and (own is others if own is None or others is None else np.array_equal(own, others))
         )
 
     def __hash__(self) -> int:

@@ -178,8 +178,8 @@ class Perceptron:
         """
         tensors = {"weights": self.weights, "bias": np.atleast_1d(self.bias)}
         tensors |= {"history.costs": self.history.costs, "history.steps": self.history.steps}
-        if self.history.pending is not None:
-            tensors["history.pending"] = self.history.pending
+        if self.history._unfinished_step is not None:
+            tensors["history.pending"] = self.history._unfinished_step
         described: dict[str, Any] = {name: getattr(self.history, name) for name in _HISTORY_NUMBERS}
         described["feature_names"], described["target_name"] = self.feature_names, self.target_name
         if self.classes.dtype.kind == "U":
@@ -286,8 +286,9 @@ def load(path: str | os.PathLike[str]) -> Perceptron:
     try:
         classes = np.array(described["classes"]) if "classes" in described else tensors["classes"]
         numbers = {name: described[name] for name in _HISTORY_NUMBERS}
-        pending = tensors.get("history.pending")
-        history = History(tensors["history.costs"], tensors["history.steps"], pending=pending, **numbers)
+        history = History(tensors["history.costs"], tensors["history.steps"], **numbers)
+        if "history.pending" in tensors:
+            history._keep(tensors["history.pending"])
         weights, bias = tensors["weights"], tensors["bias"]
         # The one bias of two classes is stored as an array of one.
         bias = bias if weights.ndim == 2 else bias.reshape(())

@@ -286,7 +286,8 @@ LABELS = [
 def test_what_was_saved_is_what_is_loaded_to_the_bit(tmp_path_factory, labels, weights) -> None:
     path = tmp_path_factory.mktemp("models") / "model.safetensors"
     names = [f"feature {j} \u03b1" for j in range(len(weights))]
-    history = History([0.1, 0.05], [100, 200], 250, 500, 2**63 - 1, np.ones((2, len(weights) + 1)))
+    history = History([0.1, 0.05], [100, 200], 250, 500, 2**63 - 1)
+    history._keep(np.ones((2, len(weights) + 1)))
     model = fp.Perceptron(weights, -0.0, labels, names, history)
     model.save(path)
     loaded = fp.load(path)

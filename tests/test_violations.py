@@ -116,9 +116,9 @@ VIOLATIONS = [
         "kernels/test_draws.py::test_draws_equal_those_of_plain_python",
     ),
     Violation(
-        "pending step forgotten",
+        "unfinished step forgotten",
         "training/tutorial/descent.py",
-        "history.pending is not None",
+        "history._unfinished_step is not None",
         "False",
         GOING_ON,
         is_compiled=True,

@@ -90,8 +90,8 @@ VIOLATIONS = [
     (
         "rounding taken for a deviation",
         "kernels/column_statistics.py",
-        "0.0 if variance <= bound and variance < math.inf else math.sqrt(variance)",
-        "math.sqrt(max(variance, 0.0))",
+        "np.where((variance <= bound) & (variance < np.inf), 0.0, np.sqrt(variance))",
+        "np.sqrt(np.maximum(variance, 0.0))",
         "kernels/test_column_statistics.py::test_a_constant_column_has_none",
     ),
     (

@@ -10,7 +10,7 @@ from numba.core import types
 from numba.extending import overload
 
 from fastperceptron.kernels.cache import name_by_closure
-from fastperceptron.kernels.jit import intrinsic, jit
+from fastperceptron.kernels.jit import inlined, intrinsic, jit
 
 _INTEGER_OF = {types.float32: types.int32, types.float64: types.int64}
 _FLOAT_OF = {types.int32: types.float32, types.int64: types.float64}
@@ -43,7 +43,7 @@ def copysign(typing_context, magnitude, sign):
     return magnitude(magnitude, magnitude), generate
 
 
-@jit
+@inlined
 def unit_step(z):
     """Return 1 where z >= +0, else 0 (-0 counts as negative), without a branch.
 

@@ -42,7 +42,7 @@ def cache_directory() -> Path:
 
 
 def cache_root() -> Path:
-    """Return where what is kept on disk lies: $FASTPERCEPTRON_CACHE_DIR, or a part of the user's cache directory."""
+    """Return the directory for files kept on disk: $FASTPERCEPTRON_CACHE_DIR, or one in the user's cache directory."""
     chosen = os.environ.get("FASTPERCEPTRON_CACHE_DIR")
     return Path(chosen or _user_cache_directory() / "fastperceptron")
 
@@ -78,7 +78,7 @@ def name_by_closure(function: Any) -> None:
 
 
 class KernelCache(CacheProtocol):
-    """What Numba asks before it compiles a kernel and tells afterwards."""
+    """The cache interface that a Numba dispatcher loads from before it compiles and saves to afterwards."""
 
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel

@@ -1,6 +1,6 @@
 """Means and standard deviations of columns, from rows or from sums over rows, and rows standardised by them."""
 
-import math
+import numpy as np
 
 from fastperceptron.kernels.jit import jit
 
@@ -33,25 +33,31 @@ def column_moments(rows, weights, centre, sums, squares):
             squares[j] += weight * x * x
 
 
-@jit
 def deviations_of(sums, squares, total, n_rows, centre, out):
     """Write the columns' standard deviations, from sums of columns less a centre; 0 for a constant column.
 
-    Where squares overflow it is infinite, and NaN where values are.
+    Where squares overflow it is infinite, and NaN where values are. NumPy's elementwise arithmetic is exact to the bit
+    everywhere, and needs no compiling.
     """
-    for j in range(out.size):
-        mean = sums[j] / total
-        variance = squares[j] / total - mean * mean
-        rounding = n_rows * MACHINE_EPSILON * (centre[j] + mean)
+    with np.errstate(all="ignore"):
+        mean = sums / total
+        variance = squares / total - mean * mean
+        rounding = n_rows * MACHINE_EPSILON * (centre[: out.size] + mean)
         bound = n_rows * MACHINE_EPSILON * variance + rounding * rounding
-        out[j] = 0.0 if variance <= bound and variance < math.inf else math.sqrt(variance)
+        out[:] = np.where((variance <= bound) & (variance < np.inf), 0.0, np.sqrt(variance))
+
+
+def standardise(rows, centre, scale, has_bias, panel):
+    """Write ((x - centre) / scale, 1 or 0 for the bias) to the panel's rows, whose padding stays zero."""
+    with np.errstate(over="ignore"):
+        factors = 1.0 / scale  # one division per value takes four times as long
+    standardise_by(rows, centre, factors, has_bias, panel)
 
 
 @jit
-def standardise(rows, centre, scale, has_bias, panel):
-    """Write ((x - centre) / scale, 1 or 0 for the bias) to the panel's rows, whose padding stays zero."""
+def standardise_by(rows, centre, factors, has_bias, panel):
+    """Do what `standardise` does, by the reciprocals of the scale."""
     n_features = rows.shape[1]
-    factors = 1.0 / scale  # a division a value takes four times as long
     for i in range(rows.shape[0]):
         row, out = rows[i], panel[i]
         for j in range(n_features):

@@ -1,6 +1,6 @@
 """exp(x) for x <= 0 and log(1 + e) for 0 <= e <= 1, as polynomials that LLVM turns into vector code.
 
-Numba's math.exp and np.log are scalar library calls: 10 ns a value, and other bits on another libm.
+Numba's math.exp and np.log are scalar library calls: 10 ns per value, and other bits on another libm.
 exp: x = k ln 2 + r with |r| <= ln(2)/2, exp(r) = 1 + r + r^2 q(r), and 2^k enters through the exponent's bits (Cody and
 Waite 1980). log1p: with s = e / (2 + e), log(1 + e) = 2 atanh(s) = 2 s + s^3 q(s^2). Each q interpolates at Chebyshev
 nodes; tests/kernels/test_exponential.py derives the coefficients again. Measured: exp within 1.14 ulp.
@@ -12,12 +12,12 @@ from fastperceptron.kernels.arithmetic import by_precision, fma, from_bits, to_b
 from fastperceptron.kernels.jit import jit
 
 LOG2_E = 1.4426950408889634
-# Adding 1.5 * 2^52 leaves the nearest integer k in the low bits of the sum. What is added beside it is the exponent's
+# Adding 1.5 * 2^52 leaves the nearest integer k in the low bits of the sum. Also added are the exponent's
 # bias and 64 more, so that those bits, shifted, are 2^(k + 64): never subnormal, and 2^-64 times it is 2^k or, too
 # small even for that, 0. No case needs a branch or a choice.
 SHIFT_64 = 6755399441055744.0 + 1023 + 64
 SHIFT_32 = np.float32(12582912.0 + 127 + 64)
-# ln 2 in two parts; the upper one has so many trailing zeros that k times it is exact.
+# ln 2 in two parts; the upper one ends in zero bits, so that k times it is exact.
 LN2_UPPER_64, LN2_LOWER_64 = float.fromhex("0x1.62e42fefa3800p-1"), float.fromhex("0x1.ef35793c76730p-45")
 LN2_UPPER_32, LN2_LOWER_32 = (np.float32(float.fromhex(part)) for part in ("0x1.62e4p-1", "0x1.7f7d1cp-20"))
 LOG2_E_32 = np.float32(LOG2_E)

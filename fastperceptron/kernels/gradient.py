@@ -1,20 +1,19 @@
-"""The gradient of a tile of rows: dot products, slopes, and the slopes' sum over the rows, while they are in cache.
+"""The gradient over a tile of rows: dot products, slopes, and the sum of slope * row, while the rows are in cache.
 
-`scratch` has the dtype of X and shape scratch_shape(d), and starts as zeros: slopes, targets, weights rounded to
-X's precision, and a tile's gradient or, for narrow rows, a tile's columns.
+`scratch` has the dtype of X and shape scratch_shape(d), and starts as zeros. Its rows are slopes, targets, weights
+rounded to X's precision, and the tile's gradient or, for narrow rows, the tile's columns.
 """
 
 import functools
 
 from fastperceptron.kernels.arithmetic import fma
-from fastperceptron.kernels.jit import jit
+from fastperceptron.kernels.jit import inlined, jit
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.narrow_rows import MOST, set_columns, set_ones
 from fastperceptron.kernels.rows import add_scaled_four, dot_four, padded_size, prefetch, sum_of_products
 from fastperceptron.kernels.vectors import LANES
 
-# Rows that are summed in X's precision before float64. Fewer would let Numba's bookkeeping of array views, some 15 a
-# tile, show: at d=2 a row took 7 ns with tiles of 64.
+# Rows that are summed in X's precision before float64. The cost per tile shows with fewer: 7 ns per row at d=2 with 64.
 GRADIENT_TILE = 256
 
 
@@ -28,8 +27,8 @@ def gradient_kernel(loss, is_weighted=False):
     """Return the kernel that adds the gradient of the rows order[start:stop] to the float64 `gradient`.
 
     There are at most GRADIENT_TILE rows. If it is weighted, y is (targets, the rows' weights in the precision of X).
-    The tile is summed in X's precision. Its rows come in groups that stay in the first-level cache between the dot
-    products and the sum: in one group of 64 rows, 1000 float32 wide, the sum cost 110 ns a row more.
+    The tile is summed in X's precision. Its rows are cut into groups that stay in the first-level cache between the dot
+    products and the sum: with one group of 64 rows of 1000 float32, the sum cost 110 ns per row more.
     """
     slope = LOSSES[loss].slope
     targets_of, scale_slopes = _weighting(is_weighted)
@@ -39,7 +38,7 @@ def gradient_kernel(loss, is_weighted=False):
         size = padded_size(X.shape[1])
         tile_gradient = scratch[3, :size]
         tile_gradient[:] = 0
-        group_size = group_of(X.shape[1])
+        group_size = rows_per_group(X.shape[1])
         for group_start in range(start, stop, group_size):
             group = order[group_start : min(group_start + group_size, stop)]
             slopes, targets = scratch[0, : whole_fours(group.size)], scratch[1, : whole_fours(group.size)]
@@ -59,33 +58,33 @@ def gradient_kernel(loss, is_weighted=False):
     return add_gradient
 
 
-@jit
-def group_of(n_features):
+@inlined
+def rows_per_group(n_features):
     """Return how many rows of a tile are worked on together: 16 KB of float32, half of the first-level cache."""
     return max(4, min(GRADIENT_TILE, 4096 // n_features // 4 * 4))
 
 
-@jit
+@inlined
 def whole_fours(size):
     """Return the size rounded up to a multiple of 4."""
     return (size + 3) // 4 * 4
 
 
-@jit
+@inlined
 def four_rows(order, k):
     """Return order[k : k + 4], with the last row again where the order ends."""
     last = order.size - 1
     return (order[min(k, last)], order[min(k + 1, last)], order[min(k + 2, last)], order[min(k + 3, last)])
 
 
-@jit
+@inlined
 def prefetch_four(X, order, k):
-    """Ask for four coming rows while others are summed; else memory and arithmetic would take turns."""
+    """Prefetch four of the coming rows while others are summed; otherwise memory and arithmetic would take turns."""
     for i in range(k, min(k + 4, order.size)):
         prefetch(X, order[i])
 
 
-@jit
+@inlined
 def dots_and_targets(X, y, order, weights, dots, targets):
     """Write the dot products and the targets of the rows in `order`, and more of the last up to a multiple of 4."""
     for k in range(0, order.size, 4):
@@ -96,31 +95,31 @@ def dots_and_targets(X, y, order, weights, dots, targets):
 
 
 def _weighting(is_weighted):
-    """Return the kernels that find the targets in `y`, and that multiply slopes by the rows' weights, if they have any.
+    """Return the kernels that select the targets in `y`, and that multiply slopes by the rows' weights, if any.
 
-    A branch would be there in every tile of the tutorial's loop too.
+    They save the tutorial's loop a branch per tile.
     """
     return (first_of_pair, scale_by_weights) if is_weighted else (itself, leave_as_they_are)
 
 
-@jit
+@inlined
 def itself(y):
     """Return y."""
     return y
 
 
-@jit
+@inlined
 def first_of_pair(y):
     """Return y[0]."""
     return y[0]
 
 
-@jit
+@inlined
 def leave_as_they_are(slopes, y, order):
     """Do nothing: all rows weigh the same."""
 
 
-@jit
+@inlined
 def scale_by_weights(slopes, y, order):
     """Multiply the slopes by y[1], the weights, of the rows in `order`."""
     weights = y[1]
@@ -141,7 +140,7 @@ def narrow_gradient_kernel(loss, is_weighted=False):
     def add_gradient(X, y, order, start, stop, weights, gradient, scratch):
         slopes, targets = scratch[0, :GRADIENT_TILE], scratch[1, :GRADIENT_TILE]
         n_columns = X.shape[1] + 1
-        # Rows of a contiguous array: LLVM makes slower code for those of a slice, 4.0 against 2.6 ns a row at d=2.
+        # Contiguous rows: LLVM makes slower code for rows of a slice, 4.0 against 2.6 ns per row at d=2.
         columns = scratch[3:].reshape(scratch[3:].size)[: n_columns * GRADIENT_TILE].reshape((n_columns, GRADIENT_TILE))
         transpose(X, targets_of(y), order[start:stop], columns, targets)
         slopes[:] = 0
@@ -166,7 +165,7 @@ def transpose(X, y, order, columns, targets):
     for k in range(order.size):
         gaps |= order[k] - order[0] - k
     if gaps == 0:
-        # Neighbouring rows need no look-up each: 2 ns a row at d=2.
+        # Neighbouring rows are read without looking up each number, which took 2 ns per row at d=2.
         start, stop = order[0], order[0] + order.size
         labels = y[start:stop]
         for k in range(labels.size):

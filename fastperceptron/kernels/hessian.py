@@ -1,26 +1,25 @@
-"""Newton's sums over a sample: loss, gradient and Hessian of one neuron, all float64, in a fixed order.
+"""Loss, gradient and Hessian of one neuron over a sample of rows, all float64, summed in a fixed order.
 
-`panel` holds the sample's rows standardised, as (u, 1, 0, ...) of padded length: so the Hessian is well scaled and
-nothing here needs to know where the rows came from.
+`panel` holds the sample's standardised rows as (u, 1, 0, ...) of padded length, so that the Hessian is well scaled.
 """
 
 import functools
 
 from fastperceptron.kernels.arithmetic import sum_in_order
-from fastperceptron.kernels.jit import jit
+from fastperceptron.kernels.jit import inlined, jit
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.outer_products import add_outer
 from fastperceptron.kernels.rows import sum_of_products
 
-# Rows whose scaled copies stay in the second-level cache beside themselves, up to 500 columns.
-BLOCK_ROWS = 64
+# Rows that fit into the second-level cache together with their scaled copies, up to 500 columns.
+HESSIAN_BLOCK = 64
 # Rows of `scratch`.
 SLOPES, COSTS, CURVATURES, SQUARES = range(4)
 
 
 def scratch_shapes(size):
     """Return the shapes of the two float64 scratch arrays: values of a block of rows, and the rows scaled."""
-    return (4, BLOCK_ROWS), (BLOCK_ROWS, size)
+    return (4, HESSIAN_BLOCK), (HESSIAN_BLOCK, size)
 
 
 @functools.cache
@@ -29,7 +28,7 @@ def newton_kernel(loss):
 
     labels : (targets, row weights), float64
     sums : the gradient in weights.size places, then loss, sum of curvatures, sum of squared weighted slopes
-    hessian : (size, size); blocks on and above the diagonal are added to. With no columns it is not asked for
+    hessian : (size, size), or empty if not wanted; blocks on and above the diagonal are added to
     """
     cost_and_slope, curvature = LOSSES[loss].cost_and_slope, LOSSES[loss].curvature
 
@@ -37,8 +36,8 @@ def newton_kernel(loss):
     def add_newton_sums(panel, labels, weights, exactness, sums, hessian, scratch):
         values, scaled = scratch
         targets, row_weights = labels
-        for start in range(0, panel.shape[0], BLOCK_ROWS):
-            stop = min(start + BLOCK_ROWS, panel.shape[0])
+        for start in range(0, panel.shape[0], HESSIAN_BLOCK):
+            stop = min(start + HESSIAN_BLOCK, panel.shape[0])
             rows, y, omega = panel[start:stop], targets[start:stop], row_weights[start:stop]
             slopes, costs, curvatures, squares = values[0], values[1], values[2], values[3]
             for k in range(rows.shape[0]):
@@ -58,7 +57,7 @@ def newton_kernel(loss):
     return add_newton_sums
 
 
-@jit
+@inlined
 def add_gradient(rows, slopes, gradient):
     """Add the rows scaled by their slopes."""
     for k in range(rows.shape[0]):
@@ -67,7 +66,7 @@ def add_gradient(rows, slopes, gradient):
             gradient[j] += slope * row[j]
 
 
-@jit
+@inlined
 def add_hessian(rows, curvatures, scaled, hessian):
     """Add curvature * row x row of all rows to the blocks on and above the diagonal."""
     size = hessian.shape[0]

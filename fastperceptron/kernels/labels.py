@@ -2,7 +2,7 @@
 
 Labels are 64-bit patterns (uint64), whatever they were. Equal labels are equal patterns, but for 0.0 and -0.0, which
 the caller joins as it puts the classes in order: so one kernel serves all dtypes, and knows nothing of floats.
-Measured with 2 million random labels: 0.6 ns a label of 2 classes, 1.6 of 10, 2.5 of 256.
+Measured with 2 million random labels: 0.6 ns per label of 2 classes, 1.6 of 10, 2.5 of 256.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastperceptron.kernels.arithmetic import multiply_wide
-from fastperceptron.kernels.jit import jit
+from fastperceptron.kernels.jit import inlined, jit
 
 # Codes are uint8: more classes are left to a sort.
 MAX_CLASSES = 256
@@ -46,14 +46,14 @@ def empty_table():
     )
 
 
-@jit
+@inlined
 def first_slot(label):
     """Return the slot where the search for a label begins: the halves of a wide product, xored as in draws.py."""
     upper, lower = multiply_wide(label, MULTIPLIER)
     return (upper ^ lower) & SLOT_MASK
 
 
-@jit
+@inlined
 def find_or_add(table, label, row):
     """Return the code of a label, a new one where no slot holds it."""
     slot = first_slot(label)
@@ -66,7 +66,7 @@ def find_or_add(table, label, row):
     return table.slot_codes[slot]
 
 
-@jit
+@inlined
 def encode_two(labels, first, second, codes):
     """Write 1 for the second label, else 0, and return how often each of the two occurs."""
     n_first, n_second = 0, 0
@@ -78,7 +78,7 @@ def encode_two(labels, first, second, codes):
     return n_first, n_second
 
 
-@jit
+@inlined
 def encode_any(table, labels, first_row, codes):
     """Write each label's code; stop where there are too many classes."""
     for i in range(labels.size):
@@ -92,7 +92,7 @@ def encode_any(table, labels, first_row, codes):
         codes[i] = code
 
 
-@jit
+@inlined
 def add_to_counts(codes, counts):
     """Add to the counts, four interleaved ones: a single count of one class would wait for itself."""
     whole = codes.size // 4 * 4
@@ -130,12 +130,6 @@ def renumber(codes, new_codes):
         codes[i] = new_codes[codes[i]]
 
 
-@jit
 def count_codes(codes, counts):
     """Write the number of rows of each class to `counts`."""
-    # A sum a class is vector code; adding to counts[codes[i]] waits for the row before: 1.5 ns a row.
-    for code in range(counts.size):
-        count = 0
-        for i in range(codes.size):
-            count += codes[i] == code
-        counts[code] = count
+    counts[:] = np.bincount(codes, minlength=counts.size)

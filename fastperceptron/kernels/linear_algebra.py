@@ -21,9 +21,12 @@ def inner_product(a, b):
 
 @jit
 def add_in_order(parts, total):
-    """Add parts[0], parts[1], ... to the total; all are flat or all are matrices."""
-    for part in range(parts.shape[0]):
-        total += parts[part]
+    """Add parts[0], parts[1], ... to the total, which has their shape."""
+    flat = total.reshape(total.size)
+    for k in range(parts.shape[0]):
+        part = parts[k].reshape(total.size)
+        for j in range(flat.size):
+            flat[j] += part[j]
 
 
 @jit

@@ -1,7 +1,7 @@
-"""Rows of few values as columns, in cache: vectors then run along the rows, each of which is too short for one.
+"""Rows of few values transposed in cache: vectors then run along the rows, each of which is too short for one.
 
-Rows outside, columns inside, and a number of columns that LLVM knows: only together these make vector code, 0.25 ns a
-row of 2 instead of 0.85. Each number that it knows is compiled by itself, which takes 0.5 s, so there are four.
+LLVM makes vector code only if the loop over rows is the outer one and the number of columns is a constant: 0.25 ns per
+row of 2 instead of 0.85. Each constant is compiled separately, which takes 0.5 s, so there are four.
 """
 
 from fastperceptron.kernels.jit import jit
@@ -12,7 +12,7 @@ MOST = 4
 
 @jit
 def set_columns(values, n_rows, centre, columns):
-    """Write values, which come row after row, less the centre (or None), to all columns but the last, at most MOST."""
+    """Write values, stored row by row, less the centre (or None), to all columns but the last, at most MOST."""
     n_features = columns.shape[0] - 1
     if n_features == 1:
         split(values, 1, n_rows, centre, columns)

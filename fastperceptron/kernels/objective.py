@@ -1,17 +1,17 @@
-"""The pass: one read of rows gives the sums of loss and gradient of every neuron, and on request the columns' moments.
+"""One read of rows: the sums of loss and gradient of every neuron, and on request the columns' moments.
 
-Rows are cut into tiles at absolute row numbers, and each tile's sums are float64: whoever adds them in row order gets
-the same bits however the tiles were shared out. Inside a tile, SUB_TILE rows at a time are summed in the precision of
-the arithmetic, which is that of `weights`, `centre` and `scratch`: float32 on float32 rows, or float64.
+Rows are cut into tiles at absolute row numbers, and each tile's sums are float64: added in row order, they give the
+same bits however threads share the tiles. Inside a tile, SUB_TILE rows at a time are summed in the precision of the
+arithmetic, which is that of `weights`, `centre` and `scratch`: float32 on float32 rows, or float64.
 
-All rows are read less a centre c, so that columns far from zero lose no digits: z = w . (x - c) + b.
+A centre c is subtracted from all rows, so that columns far from zero lose no digits: z = w . (x - c) + b.
 """
 
 import functools
 
 from fastperceptron.kernels.arithmetic import fma
 from fastperceptron.kernels.centred_rows import add_rows, add_squares, set_dots, sum_wide
-from fastperceptron.kernels.jit import jit
+from fastperceptron.kernels.jit import inlined, jit
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.narrow_rows import set_columns, set_ones
 from fastperceptron.kernels.rows import padded_size, sum_of_products
@@ -19,9 +19,11 @@ from fastperceptron.kernels.vectors import LANES
 
 SUB_TILE = 256
 TILE_ELEMENTS = 1 << 16
-# Rows of fewer values are transposed: with 3, 3.2 ns against 3.7; with 4, 6 against 4.
+# Rows of fewer values are transposed. ns per row with it and without, log loss: float32 3.6 and 5.1 with 2 values, 4.0
+# and 5.1 with 3, 6 and 4 with 4; float64 6.1 and 7.8 with 2, 6.2 and 7.5 with 3. Only where moments are summed, too,
+# is it no gain for 3 of float64.
 NARROW = 4
-# Groups between the one that is worked on and the one that memory is asked for; 1 and 4 are as fast within 5%.
+# Groups between the one that is worked on and the one that is prefetched; 1 and 4 are as fast within 5%.
 AHEAD = 2
 # Rows of `scratch` before the sums of a sub-tile.
 Z, TARGETS, ROW_WEIGHTS, LOSS_WEIGHTS, COSTS, CURVATURES, SUMS = range(7)
@@ -51,13 +53,13 @@ def scratch_shape(n_neurons, n_features):
 
 @functools.cache
 def evaluation_kernel(loss):
-    """Return the kernel that turns a group's z into slopes, in place, and gives its costs; see `objective_kernel`."""
+    """Return the kernel that replaces a group's z by slopes and returns the sum of costs; see `objective_kernel`."""
     cost_and_slope = LOSSES[loss].cost_and_slope
     curvature = LOSSES[loss].curvature
 
-    @jit
+    @inlined
     def evaluate(size, scratch, has_weights, has_moments, exactness):
-        # Whole vectors, whatever the size: a remainder of scalar code takes ten times as long a row.
+        # Whole vectors: a remainder in scalar code takes ten times as long per row.
         padded = (size + 15) // 16 * 16
         z, targets, costs = scratch[Z, :padded], scratch[TARGETS, :padded], scratch[COSTS, :padded]
         weights, curvatures = scratch[LOSS_WEIGHTS, :padded], scratch[CURVATURES, :padded]
@@ -81,11 +83,11 @@ def evaluation_kernel(loss):
     return evaluate
 
 
-@jit
+@inlined
 def set_weights(labels, start, stop, are_needed, scratch):
-    """Write the rows' own weights, or 1, and what these are in the loss; return whether there are any.
+    """Write the rows' own weights, or 1, and their weights in the loss; return whether there are any.
 
-    In the loss the weight of the row's class is a factor more.
+    The weight in the loss is the row's own times that of its class.
     """
     codes, row_weights, class_weights = labels
     has_weights = row_weights.size + class_weights.size > 0
@@ -93,7 +95,7 @@ def set_weights(labels, start, stop, are_needed, scratch):
         size = stop - start
         padded = (size + 15) // 16 * 16
         own, in_loss = scratch[ROW_WEIGHTS, :padded], scratch[LOSS_WEIGHTS, :padded]
-        for k in range(size):  # a loop: assigning to a slice took 0.4 ns a row instead of 0.1
+        for k in range(size):  # a loop: assigning to a slice took 0.4 ns per row instead of 0.1
             own[k] = 1
         for k in range(size if row_weights.size > 0 else 0):
             own[k] = row_weights[start + k]
@@ -105,14 +107,14 @@ def set_weights(labels, start, stop, are_needed, scratch):
     return has_weights
 
 
-@jit
+@inlined
 def add_to(total, added, size):
     """Add the first elements of one array to another's."""
     for j in range(size):
         total[j] += added[j]
 
 
-@jit
+@inlined
 def set_targets(codes, positive, scratch):
     """Write 1 for the rows of the class `positive`, 0 for the others."""
     targets = scratch[TARGETS, : codes.size]
@@ -120,7 +122,7 @@ def set_targets(codes, positive, scratch):
         targets[k] = codes[k] == positive
 
 
-@jit
+@inlined
 def group_of(n_features):
     """Return how many rows are worked on together, a power of 2: 8 to 16 KB of float32, in the first-level cache."""
     size = SUB_TILE
@@ -129,9 +131,9 @@ def group_of(n_features):
     return size
 
 
-@jit
+@inlined
 def add_with_moments(in_sub_tile, neuron, X, group, scratch, centre):
-    """Add a group's gradient and Hessian diagonal of a neuron, and beside those of the first the columns' moments."""
+    """Add a group's gradient and Hessian diagonal of a neuron and, for the first neuron, the columns' moments."""
     n_neurons, (start, stop, ahead) = in_sub_tile.shape[0] // 2 - 1, group
     totals = in_sub_tile[neuron], in_sub_tile[n_neurons + 2 + neuron]
     slopes, curvatures, own = scratch[Z], scratch[CURVATURES], scratch[ROW_WEIGHTS]
@@ -146,17 +148,19 @@ def add_with_moments(in_sub_tile, neuron, X, group, scratch, centre):
 def wide_kernel(loss):
     """Return the kernel that adds the sums of at most SUB_TILE rows to a tile's `sums` and, unless empty, `moments`.
 
-    Rows come in groups that stay in the first-level cache between the dot products and the sums of all neurons.
+    Rows are cut into groups that stay in the first-level cache between the dot products and the sums of all neurons.
     """
     evaluate = evaluation_kernel(loss)
 
-    @jit
+    @inlined
     def add_sub_tile(X, place, labels, neurons, centre, totals, scratch, exactness):
         (weights, positives), (sums, moments) = neurons, totals
         n_neurons, size = weights.shape
         has_moments = moments.size > 0
         in_sub_tile = scratch[SUMS:]
-        in_sub_tile[:, :size] = 0
+        for k in range(in_sub_tile.shape[0]):
+            for j in range(size):
+                in_sub_tile[k, j] = 0
         group_size = group_of(X.shape[1])
         for start in range(place[0], place[1], group_size):
             stop = min(start + group_size, place[1])
@@ -186,12 +190,12 @@ def narrow_kernel(loss):
     """
     evaluate = evaluation_kernel(loss)
 
-    @jit
+    @inlined
     def add_sub_tile(X, place, labels, neurons, centre, totals, scratch, exactness):
         (weights, positives), (sums, moments), (start, stop) = neurons, totals, place
         n_columns, n_rows, size = X.shape[1] + 1, stop - start, weights.shape[1]
         has_moments = moments.size > 0
-        # Rows of a contiguous array: LLVM makes slower code for those of a slice, 4.0 against 2.6 ns a row at d=2.
+        # Contiguous rows: LLVM makes slower code for rows of a slice, 4.0 against 2.6 ns per row at d=2.
         columns = scratch[SUMS:].reshape(scratch[SUMS:].size)[: n_columns * SUB_TILE].reshape((n_columns, SUB_TILE))
         set_columns(X[start:stop].reshape(n_rows * X.shape[1]), n_rows, centre, columns)
         set_ones(columns)

@@ -1,6 +1,6 @@
-"""Kernels of online Newton: a quadratic model of earlier rows, the step to a model's minimum, and draws for a memory.
+"""Kernels of online Newton: a quadratic model of earlier rows, the step to its minimum, and draws for kept rows.
 
-A Hessian is a matrix of which the upper triangle counts; of wide rows it is the diagonal alone, as a matrix of one row.
+Only the upper triangle of a Hessian is used; for wide rows the Hessian is its diagonal, as a matrix of one row.
 """
 
 import functools
@@ -63,8 +63,10 @@ def newton_step(hessian, penalty, gradient, work, step):
     matrix, factor = work
     if hessian.shape[0] == 1:
         return diagonal_step(hessian[0], penalty, gradient, step)
-    matrix[:], factor[:] = hessian, 0.0
+    factor[:] = 0.0
     for j in range(step.size):
+        for k in range(step.size):
+            matrix[j, k] = hessian[j, k]
         matrix[j, j] += penalty[j] if hessian[j, j] != 0.0 else 0.0
         step[j] = -gradient[j]
     is_convex = factorise(matrix, factor)
@@ -75,7 +77,7 @@ def newton_step(hessian, penalty, gradient, work, step):
 
 @jit
 def diagonal_step(diagonal, penalty, gradient, step):
-    """Do so for a diagonal Hessian."""
+    """Do what `newton_step` does for a diagonal Hessian."""
     for j in range(step.size):
         curvature = diagonal[j] + penalty[j]
         if diagonal[j] != 0.0 and not curvature > 0.0:

@@ -1,7 +1,7 @@
-"""Dot products and scaled sums of rows: the operations that every training loop is made of.
+"""Dot products and scaled sums of rows, from which every training loop is made.
 
 `weights` and `total` are float arrays of padded_size(d) elements: d weights, the bias, zeros. Each operation is vector
-code (vectors.py) with a Python body for NUMBA_DISABLE_JIT=1, which says what is computed but sums in another order.
+code (vectors.py) with a Python body for NUMBA_DISABLE_JIT=1, which computes the same in another order of summation.
 """
 
 from numba.core import cgutils, types
@@ -189,7 +189,7 @@ def _prefetch_in_python(X, i):
 
 @intrinsic(_prefetch_in_python)
 def prefetch(typing_context, X, i):
-    """Ask the CPU to bring row i into its cache."""
+    """Prefetch row i."""
 
     def generate(context, builder, signature, arguments):
         vectors.RowReader(context, builder, X, arguments[0]).prefetch(arguments[1])

@@ -35,7 +35,7 @@ def cost(z, y):
 def slope(z, y, scale):
     """Return scale * dcost/dz = scale * 2 (p - y) e / (1 + e)^2.
 
-    `scale` comes in first, and the powers last, so that the step by single rows waits for fewer multiplications.
+    `scale` is multiplied first and the powers last, so that steps by single rows wait for fewer multiplications.
     """
     e, one_plus_e = exp_nonpositive(-abs(z))
     reciprocal = type(z)(1) / one_plus_e

@@ -14,7 +14,7 @@ import numpy as np
 from fastperceptron.kernels.arithmetic import fma
 from fastperceptron.kernels.exponential import exp_nonpositive, log1p_unit
 from fastperceptron.kernels.gradient import GRADIENT_TILE, gradient_kernel, narrow_gradient_kernel
-from fastperceptron.kernels.jit import jit
+from fastperceptron.kernels.jit import inlined, jit
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.prediction import column_cost_kernel
 from fastperceptron.kernels.rows import add_scaled, dot, look_ahead, padded_size
@@ -98,7 +98,7 @@ def settle(state, out):
         out[j] = fma(state.last_row[j], state.last_step[0], state.weights[j])
 
 
-@jit
+@inlined
 def inverse_power(t, power):
     """Return t^-power of a whole number t >= 1: the C library's pow has other bits on another CPU."""
     mantissa, exponent = math.frexp(t)
@@ -106,7 +106,7 @@ def inverse_power(t, power):
     return exp_nonpositive(-power * logarithm)[0]
 
 
-@jit
+@inlined
 def step_length(rule, step):
     """Return the learning rate of a step."""
     return rule.learning_rate * inverse_power(float(step), rule.power) if rule.power > 0.0 else rule.learning_rate
@@ -119,7 +119,7 @@ def end_step(state, n_features, step, rate, rule):
     The shrinkage is implicit, w <- w / (1 + rate * decay), so that no penalty is too strong for the rate. Sums restart
     at each power of two, and the one before is kept: together they cover the last half to three quarters of the steps.
     """
-    weights, recent, earlier = state.weights, state.recent_sum, state.earlier_sum
+    weights = state.weights
     if rule.decay > 0.0:
         shrinkage = 1.0 / (1.0 + rate * rule.decay)
         for j in range(n_features):
@@ -127,10 +127,10 @@ def end_step(state, n_features, step, rate, rule):
     if not rule.has_bias:
         weights[n_features] = 0.0
     if rule.is_averaged:
-        if step & (step - 1) == 0:
-            earlier[:] = recent
-            recent[:] = 0.0
-        for j in range(weights.size):
+        recent, earlier = state.recent_sum, state.earlier_sum
+        for j in range(padded_size(n_features) if step & (step - 1) == 0 else 0):
+            earlier[j], recent[j] = recent[j], 0.0
+        for j in range(padded_size(n_features)):
             recent[j] += weights[j]
 
 
@@ -140,8 +140,9 @@ def step_along_mean(state, n_features, rule):
     weights, gradient, counts = state.weights, state.gradient, state.counts
     counts[STEPS] += 1
     rate = step_length(rule, counts[STEPS])
-    for j in range(weights.size):
-        weights[j] = fma(-rate / counts[SUMMED_ROWS], gradient[j], weights[j])
+    factor = -rate / counts[SUMMED_ROWS]
+    for j in range(padded_size(n_features)):
+        weights[j] = fma(factor, gradient[j], weights[j])
         gradient[j] = 0.0
     counts[SUMMED_ROWS] = 0
     end_step(state, n_features, counts[STEPS], rate, rule)
@@ -154,13 +155,15 @@ def batches_kernel(loss, is_weighted, is_narrow):
 
     @jit
     def take_steps(X, y, order, state, rule, scratch):
-        weights, counts, place = state.weights, state.counts, 0
-        rounded = scratch[2, : weights.size]
+        weights, gradient, counts, place = state.weights, state.gradient, state.counts, 0
+        size = padded_size(X.shape[1])
+        rounded = scratch[2, :size]
         while place < order.size:
-            rounded[:] = weights
+            for j in range(size):
+                rounded[j] = weights[j]
             stop = min(place + rule.batch_size - counts[SUMMED_ROWS], order.size)
             for start in range(place, stop, GRADIENT_TILE):
-                add_gradient(X, y, order, start, min(start + GRADIENT_TILE, stop), rounded, state.gradient, scratch)
+                add_gradient(X, y, order, start, min(start + GRADIENT_TILE, stop), rounded, gradient, scratch)
             counts[SUMMED_ROWS] += stop - place
             if counts[SUMMED_ROWS] == rule.batch_size:
                 step_along_mean(state, X.shape[1], rule)
@@ -192,13 +195,13 @@ def rows_kernel(loss, is_weighted):
     return take_steps
 
 
-@jit
+@inlined
 def of_row(y, row):
     """Return a row's target and 1."""
     return float(y[row]), 1.0
 
 
-@jit
+@inlined
 def of_weighted_row(y, row):
     """Return a row's target and weight."""
     return float(y[0][row]), float(y[1][row])

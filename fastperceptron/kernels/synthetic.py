@@ -2,7 +2,7 @@
 
 Normals of a given width are a sequence of elements, row after row, in pieces of 64 that take 16 counters. Within a
 piece the first normals of all counters come first, then the second ones: neighbours in memory are neighbours in the
-vector loop, and nothing must be interleaved value by value. Measured 1.6 ns a float32 normal.
+vector loop, and nothing must be interleaved value by value. Measured 1.6 ns per float32 normal.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from fastperceptron.kernels.philox import normals, random_words
 PIECE, LANES = 64, 16
 # Pieces at a time: their words and normals are 16 KB.
 PIECES = 32
-TO_UNIT = 2.0**-32
+WORD_TO_UNIT = 2.0**-32
 
 
 @jit
@@ -52,14 +52,15 @@ def _word_pieces(first_piece, stream, seed, scratch, out):
 def _make_kernel(pieces):
     @jit
     def rows_at(places, stream, seed, scratch, covering, out):
-        """Write the elements of some rows, of shape (n, width); `covering` has room for the pieces of one."""
+        """Write the elements of the rows `places`, of shape (n, width); `covering` has room for one row's pieces."""
         width, (whole, flat) = out.shape[1], covering
         for k in range(places.size):
             first = places[k] * width // PIECE
             n = -(-(places[k] + 1) * width // PIECE) - first
             pieces(first, stream, seed, scratch, whole[:n])
             begin = places[k] * width - first * PIECE
-            out[k] = flat[begin : begin + width]
+            for j in range(width):
+                out[k, j] = flat[begin + j]
 
     return rows_at
 
@@ -80,7 +81,7 @@ def mix_columns(elements, common, own_share, scales, X):
 def draw_codes(z, words, codes):
     """Write 1 with probability sigmoid(z), else 0."""
     for row in range(z.size):
-        codes[row] = (words[row] + 0.5) * TO_UNIT < sigmoid(z[row])
+        codes[row] = (words[row] + 0.5) * WORD_TO_UNIT < sigmoid(z[row])
 
 
 @jit
@@ -91,7 +92,7 @@ def draw_class_codes(z, words, codes):
         for k in range(z.shape[1]):
             total += exp_nonpositive(z[row, k] - largest)[0]
             z[row, k] = total
-        wanted = (words[row] + 0.5) * TO_UNIT * total
+        wanted = (words[row] + 0.5) * WORD_TO_UNIT * total
         code = 0
         while code < z.shape[1] - 1 and z[row, code] < wanted:
             code += 1

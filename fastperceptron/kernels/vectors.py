@@ -1,4 +1,4 @@
-"""Generators of LLVM vector code over rows of a matrix: what the row operations of rows.py are made of.
+"""Generators of LLVM vector code over rows of a matrix, from which rows.py and centred_rows.py build their operations.
 
 Strict floating point forbids LLVM to vectorise a sum, so the lanes are written out here. A row x of d values is read as
 (x, 1, 0, ..., 0) in chunks of LANES values, the last by a masked load: the bias is one more weight, and no scalar tail
@@ -12,8 +12,8 @@ from numba.core import cgutils
 LANES = 8
 CACHE_LINE = 64
 PREFETCHED_LINES = 16
-# Where lines are brought: the first-level cache has too few places for what is under way. From there, passes over rows
-# of 100 float32 took 46 ns a row instead of 28, predictions 43 instead of 22.
+# The cache level to prefetch into. The first has too few places for lines on their way: with it, reads of rows of 100
+# float32 took 46 ns per row instead of 28, predictions 43 instead of 22.
 SECOND_LEVEL = 2
 INDEX = ir.IntType(64)
 INT32 = ir.IntType(32)
@@ -43,9 +43,9 @@ class RowReader:
         return range(strip_rows * LANES * _alignment(self._element) // CACHE_LINE)
 
     def prefetch_lines(self, row, strip, strip_rows, chunk_offset, lines):
-        """Ask for some lines of the rows from `row` on: of the lines that hold a chunk of a strip's rows, these.
+        """Prefetch, from `row` on, the lines with these numbers among those that hold a chunk of a strip's rows.
 
-        Called for every strip and chunk of a group, it brings in as many rows as the group has. No address is a fault.
+        Called for every strip and chunk of a group, it prefetches as many rows as the group has. No address faults.
         """
         builder, element_size = self._builder, _alignment(self._element)
         first_byte = builder.bitcast(self.start(row), ir.IntType(8).as_pointer())
@@ -56,7 +56,7 @@ class RowReader:
             self._ask(builder.gep(first_byte, [builder.add(start, INDEX(line * CACHE_LINE))]))
 
     def prefetch(self, row):
-        """Ask for the first PREFETCHED_LINES cache lines of a row; the hardware sees the rest coming."""
+        """Prefetch the first PREFETCHED_LINES cache lines of a row; the hardware prefetches the rest."""
         builder = self._builder
         size = builder.mul(self._n_features, INDEX(_alignment(self._element)))
         first_byte = builder.bitcast(self.start(row), ir.IntType(8).as_pointer())

@@ -5,13 +5,17 @@ import pytest
 from numba.core import config
 from scipy.special import expit
 
-from fastperceptron.kernels.hessian import BLOCK_ROWS, newton_kernel, scratch_shapes
+from fastperceptron.kernels.hessian import HESSIAN_BLOCK, newton_kernel, scratch_shapes
 from fastperceptron.kernels.jit import jit
 from fastperceptron.kernels.outer_products import add_outer
 from fastperceptron.kernels.rows import padded_size
 
 WIDTHS = [1, 2, 3, 7, 8, 9, 20, 23, 40] if not config.DISABLE_JIT else [1, 7, 9]
-COUNTS = [1, 3, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS + 5] if not config.DISABLE_JIT else [1, 9]
+COUNTS = (
+    [1, 3, HESSIAN_BLOCK - 1, HESSIAN_BLOCK, HESSIAN_BLOCK + 1, 3 * HESSIAN_BLOCK + 5]
+    if not config.DISABLE_JIT
+    else [1, 9]
+)
 LOSSES = ["log_loss", "squared_error"]
 
 

@@ -24,7 +24,7 @@ from fastperceptron.training.problem import Problem
 BUFFER_ELEMENTS = 1 << 18
 # 512 bytes of float32. All rows of a block come within one buffer, which is no shuffle of them: where rows came in runs
 # of 25 equal ones, blocks of 25 rows of 20 columns ended 3.5% above the optimum, of 6 rows 0.6%, single rows 0.1%.
-# To take a row cost 31, 42 and 48 ns. A whole epoch: 50 ns a row in blocks of 6, 97 in a permutation of all rows.
+# To take a row cost 31, 42 and 48 ns. A whole epoch: 50 ns per row in blocks of 6, 97 in a permutation of all rows.
 BLOCK_ELEMENTS, BLOCK_ROWS = 1 << 7, 16
 # Raw rows of so many columns are stepped by where they are, in any order: at 200 columns the copy cost a third of the
 # time, at 1000 half; at 20 it saved more than half.

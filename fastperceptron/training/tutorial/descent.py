@@ -77,8 +77,8 @@ class Descent:
         arrays = aligned_zeros(state_shape(1, rows.n_features), np.float64)[0]
         self._state = DescentState._make([*arrays, np.zeros(2, np.int64)])
         self._state.weights[: start.size] = start
-        if options.batch_size == 1 and history.pending is not None:
-            self._resume(start, history.pending)
+        if options.batch_size == 1 and history._unfinished_step is not None:
+            self._resume(start, history._unfinished_step)
         self._scratch = aligned_zeros(scratch_shape(rows.n_features), rows.dtype)
         self._order = ROW_ORDERS[options.sampling](rows.n_rows, rng, history)
         self._descend = descent_kernel(options.loss, options.batch_size == 1, rows.n_features < LANES)
@@ -151,11 +151,8 @@ class Descent:
         first = n_before // every + 1 if every else 0
         steps = np.concatenate([self._before.steps, (first + np.arange(n_new)) * (every or 0)])
         n_drawn = self._before.n_drawn + self._done * self._options.batch_size
-        size = self._rows.n_features + 1
-        pending = np.stack([self._state.weights[:size], self._state.last_row[:size]])
-        pending[1, -1] = self._state.last_step[0]
-        is_pending = self._options.batch_size == 1
-        history = History(
-            costs, steps, n_before + self._done, n_drawn, self._order.epoch_seed, pending if is_pending else None
-        )
+        size, state = self._rows.n_features + 1, self._state
+        history = History(costs, steps, n_before + self._done, n_drawn, self._order.epoch_seed)
+        if self._options.batch_size == 1:
+            history._keep(np.stack([state.weights[:size], [*state.last_row[: size - 1], state.last_step[0]]]))
         return self._settled()[:size], history

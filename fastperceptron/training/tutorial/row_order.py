@@ -54,7 +54,7 @@ class _ByEpochs:
         """Return the next `count` row numbers, in memory that the next call may use again."""
         if self._order.size < count:
             self._order = np.empty(count, np.intp)
-        # The same memory each time: fresh pages cost 10 ns a row.
+        # The same memory each time: fresh pages cost 10 ns per row.
         order, filled = self._order[:count], 0
         while filled < count:
             if self._position == 0:

@@ -136,7 +136,7 @@ def test_going_on_equals_never_having_stopped(
     assert continued == fp.train(X, y, steps=first + second, rng=np.random.default_rng(4), **options)
 
 
-def test_a_changed_model_does_not_take_up_the_pending_step_of_the_old_one() -> None:
+def test_a_changed_model_does_not_take_up_the_unfinished_step_of_the_old_one() -> None:
     X, y = example(17, 3)
     model = fp.train(X, y, steps=10, rng=0)
     moved = fp.Perceptron(model.weights + 1, model.bias, model.classes, history=model.history)
