@@ -9,13 +9,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import fastperceptron as fp
 from fastperceptron.training import reads
+from tables import bits, layouts
 
 pytestmark = pytest.mark.compiled
 only_x86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="these are x86-64's CPUs")
@@ -110,11 +110,6 @@ def table(n_rows: int = 60_000, n_features: int = 9, n_classes: int = 2) -> tupl
     return X.astype(np.float32), y
 
 
-def bits(classifier: Any) -> bytes:
-    parts = [classifier.coef_, classifier.intercept_, classifier.loss_curve_]
-    return b"".join(part.tobytes() for part in parts)
-
-
 @pytest.fixture(autouse=True)
 def _threads_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reads, "LITTLE_WORK", 0)
@@ -138,21 +133,7 @@ def test_the_layout_of_rows(
 ) -> None:
     monkeypatch.setattr(reads, "TILES_PER_TASK", 1)
     X, y = table(n_rows, n_features)
-    wide = np.zeros((2 * n_rows, 2 * n_features), np.float32)
-    wide[::2, 1::2] = X
-    np.save(tmp_path / "rows.npy", X)
-    unwritable = X.copy()
-    unwritable.flags.writeable = False
-    memory = np.zeros(X.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(X.shape)
-    memory[:] = X
-    same = {
-        "C": X,
-        "F": np.asfortranarray(X),
-        "strided": wide[::2, 1::2],
-        "read-only": unwritable,
-        "unaligned": memory,
-        "read-only memmap": np.load(tmp_path / "rows.npy", mmap_mode="r"),
-    }
+    same = {"C": X} | layouts(X, tmp_path)
     fits = {name: bits(fp.PerceptronClassifier(n_jobs=n_jobs).fit(rows, y)) for name, rows in same.items()}
     assert [name for name in same if fits[name] != fits["C"]] == []
 

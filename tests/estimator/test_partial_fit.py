@@ -7,17 +7,11 @@ import pandas as pd
 import pytest
 
 import fastperceptron as fp
+from tables import bits, classes_around_centres
 
 
 def made(n_classes: int = 2, n_rows: int = 1000) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(0)
-    y = rng.integers(n_classes, size=n_rows)
-    centres = 1.5 * rng.normal(size=(n_classes, 4))
-    return centres[y] + rng.normal(size=(n_rows, 4)), y
-
-
-def bits(classifier: fp.PerceptronClassifier) -> bytes:
-    return classifier.coef_.tobytes() + classifier.intercept_.tobytes()
+    return classes_around_centres(n_classes, n_rows)
 
 
 def in_chunks(X: np.ndarray, y: np.ndarray, sizes: list[int], **parameters: object) -> fp.PerceptronClassifier:

@@ -1,18 +1,18 @@
-"""Tables to learn from, and the optimum of the same objective found by SciPy in float64 on standardised columns."""
+"""Tables to learn from, and the optimum of the same objective on standardised columns, by the oracle."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
-from scipy.special import expit
 from sklearn import datasets
 
 from fastperceptron.data.arrays import ArrayRows, read_only
 from fastperceptron.training.newton import sample_size
 from fastperceptron.training.newton.newton import minimise_by_newton
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
+from oracle import StandardisedObjective
+from tables import drawn_labels
 
 N_SMALL, N_LARGE = 2000, 60_000
 
@@ -24,10 +24,6 @@ class Table(NamedTuple):
     y: np.ndarray
     X_new: np.ndarray
     y_new: np.ndarray
-
-
-def _draw(z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return (rng.random(len(z)) < expit(z)).astype(np.uint8)
 
 
 def _few(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +44,7 @@ def _collinear(noise: float) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
 
 def _plain(n: int, rng: np.random.Generator, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     X = rng.normal(size=(n, 5))
-    return X, _draw(X @ [1, -2, 0.5, 0, 1] + shift, rng)
+    return X, drawn_labels(X @ [1, -2, 0.5, 0, 1] + shift, rng)
 
 
 def _separable(n: int, rng: np.random.Generator, n_wrong: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -60,13 +56,13 @@ def _separable(n: int, rng: np.random.Generator, n_wrong: int = 0) -> tuple[np.n
 
 def _one_hot(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     X, level = rng.normal(size=(n, 3)), rng.integers(0, 4, n)
-    return np.column_stack([X, np.eye(4)[level]]), _draw(X[:, 0] + np.array([0, 1, -1, 2])[level], rng)
+    return np.column_stack([X, np.eye(4)[level]]), drawn_labels(X[:, 0] + np.array([0, 1, -1, 2])[level], rng)
 
 
 def _rare_one_hot(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     X = rng.normal(size=(n, 3))
     rare = rng.random((n, 6)) < 10 ** -np.linspace(0.5, 3.5 if n > N_SMALL else 2, 6)
-    return np.column_stack([X, rare]).astype(np.float32), _draw(X[:, 0] + rare @ [1, -1, 2, -2, 2, 1], rng)
+    return np.column_stack([X, rare]).astype(np.float32), drawn_labels(X[:, 0] + rare @ [1, -1, 2, -2, 2, 1], rng)
 
 
 def _duplicates(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -76,7 +72,7 @@ def _duplicates(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarra
 
 def _heavy(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     X = rng.standard_t(2.5, size=(n, 5)).astype(np.float32)
-    return X, _draw(X @ [0.5, -1, 0.25, 0, 0.5], rng)
+    return X, drawn_labels(X @ [0.5, -1, 0.25, 0, 0.5], rng)
 
 
 def _scaled(factor: Any, offset: Any = 0.0, dtype: type = np.float64) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
@@ -136,56 +132,10 @@ TABLES = {
 SEPARABLE = {"separable", "fewer rows than columns", "two rows", "breast_cancer", "wine", "digits"}
 
 
-class Objective:
-    """sum(loss) + |w|^2 / (2 C) over standardised columns, in float64 by NumPy; the last parameter is the bias."""
-
-    def __init__(self, table: Table, loss: str, C: float) -> None:
-        X = table.X.astype(np.float64)
-        self.mean, deviation = X.mean(axis=0), X.std(axis=0)
-        self.scale = np.where(deviation > 1e-12 * np.abs(self.mean), deviation, 1.0)
-        self._rows, self._y = np.column_stack([(X - self.mean) / self.scale, np.ones(len(X))]), table.y
-        self._loss, self._penalty = loss, np.full(X.shape[1] + 1, 1 / C)
-        self._penalty[-1] = 0
-
-    def __call__(self, v: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the value and the gradient."""
-        z = self._rows @ v
-        if self._loss == "log_loss":
-            cost, slope = np.logaddexp(0, z) - self._y * z, expit(z) - self._y
-        else:
-            error = np.where(self._y == 1, -expit(-z), expit(z))
-            cost, slope = error**2, 2 * error * expit(z) * expit(-z)
-        return cost.sum() + self._penalty @ v**2 / 2, slope @ self._rows + self._penalty * v
-
-    def hessian(self, v: np.ndarray) -> np.ndarray:
-        """Return the Hessian."""
-        z = self._rows @ v
-        curvature = expit(z) * expit(-z)
-        if self._loss == "squared_error":
-            curvature = 2 * curvature * (curvature + (expit(z) - self._y) * (1 - 2 * expit(z)))
-        return (self._rows * curvature[:, None]).T @ self._rows + np.diag(self._penalty)
-
-    def minimum(self, start: np.ndarray | None = None) -> np.ndarray:
-        """Return the minimum that SciPy finds, which no curvature of the wrong sign and no singular Hessian stops."""
-        start = np.zeros(len(self._penalty)) if start is None else start
-        options = {"gtol": 1e-9 * len(self._y), "maxiter": 500}
-        return minimize(self, start, jac=True, hess=self.hessian, method="trust-exact", options=options).x
-
-    def standardised(self, solution: Solution) -> np.ndarray:
-        """Return the parameters of a solution."""
-        weights, bias = solution.weights[0], solution.bias[0]
-        return np.append(weights * self.scale, bias + weights @ self.mean)
-
-    def cost_of(self, X: np.ndarray, y: np.ndarray, v: np.ndarray) -> float:
-        """Return the mean log loss of rows."""
-        z = ((X - self.mean) / self.scale) @ v[:-1] + v[-1]
-        return float(np.mean(np.logaddexp(0, z) - y * z))
-
-
 class Workshop:
     """What tests of the solver share: tables by name, optima by SciPy (each found once), and fits."""
 
-    Table, Objective = Table, Objective
+    Table = Table
 
     def __init__(self) -> None:
         self._tables: dict[str, Table] = {}
@@ -201,9 +151,10 @@ class Workshop:
             self._tables[name] = Table(np.ascontiguousarray(X[~is_new]), y[~is_new], X[new], y[new])
         return self._tables[name]
 
-    def objective(self, name: str, loss: str, C: float = 1.0) -> Objective:
+    def objective(self, name: str, loss: str, C: float = 1.0) -> StandardisedObjective:
         """Return the objective over a table."""
-        return Objective(self.table(name), loss, C)
+        table = self.table(name)
+        return StandardisedObjective(table.X, table.y, loss, C)
 
     def minimum(self, name: str, loss: str, C: float = 1.0) -> np.ndarray:
         """Return SciPy's minimum; that of the squared error is looked for from the log loss's."""

@@ -1,5 +1,7 @@
 """Sums over all rows have the same bits for any number of threads, size of task, layout and neighbour."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numba.core import config
@@ -11,6 +13,7 @@ from fastperceptron.training import reads
 from fastperceptron.training.problem import Problem
 from fastperceptron.training.reads import SumsOverRows
 from fastperceptron.training.threads import pool_of
+from tables import layouts
 
 N_FEATURES = 12
 
@@ -45,17 +48,10 @@ def test_threads_and_tasks(monkeypatch: pytest.MonkeyPatch, tiles_per_task: int,
     assert [sums_of(problem, n_threads) for problem in problems] == expected
 
 
-def test_layouts() -> None:
+def test_layouts(tmp_path: Path) -> None:
     problem = example(2.3)
     X = problem.rows._X
-    wide = np.zeros((2 * len(X), 2 * N_FEATURES), np.float32)
-    wide[::2, 1::2] = X
-    same = {
-        "F": np.asfortranarray(X),
-        "strided": wide[::2, 1::2],
-        "bytes swapped": X.astype(">f4"),
-        "a copy elsewhere": np.concatenate([X, X])[len(X) :],
-    }
+    same = layouts(X, tmp_path) | {"a copy elsewhere": np.concatenate([X, X])[len(X) :]}
     expected = sums_of(problem)
     for name, rows in same.items():
         assert sums_of(Problem(ArrayRows(rows), problem.codes, 2)) == expected, name

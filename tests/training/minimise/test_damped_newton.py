@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from numba.core import config
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.kernels.rows import padded_size
@@ -22,6 +20,8 @@ from fastperceptron.training.minimise.damped_newton import (
 )
 from fastperceptron.training.newton.sample import draw_sample
 from fastperceptron.training.problem import Problem
+from oracle import Objective
+from tables import drawn_labels
 
 LOSSES = ["log_loss", "squared_error"]
 N_ROWS = 60 if config.DISABLE_JIT else 200
@@ -38,14 +38,8 @@ def example(seed: int, loss: str, n_features: int = 3, penalty: float = 1.0, sig
 
 
 def by_scipy(objective: SampleObjective, loss: str, start: np.ndarray) -> float:
-    panel, y, omega = objective._panel, objective._targets, objective._weights
-
-    def value(v: np.ndarray) -> float:
-        z = panel @ v
-        costs = np.logaddexp(0, z) - y * z if loss == "log_loss" else (expit(z) - y) ** 2
-        return float(omega @ costs + objective.penalty @ v**2 / 2)
-
-    return minimize(value, start, method="BFGS", options={"gtol": 1e-7}).fun
+    right = Objective(objective._panel, objective._targets, loss, objective.penalty, objective._weights)
+    return right(right.minimum(start))[0]
 
 
 def never(state: State) -> float:
@@ -161,7 +155,7 @@ def test_parts_shared_out_to_threads_give_the_bits_of_one(monkeypatch: pytest.Mo
 def test_a_start_from_which_steps_are_cut_is_left_for_the_fallback() -> None:
     rng = np.random.default_rng(3)
     X = rng.normal(size=(600, 20))
-    y = (rng.random(600) < expit(2 * X[:, 0])).astype(np.uint8)
+    y = drawn_labels(2 * X[:, 0], rng)
     X[::100, 1] += 300 * rng.standard_exponential(6)
     problem = Problem(ArrayRows(X), y, 2)
     sample = draw_sample(problem, 600, True)

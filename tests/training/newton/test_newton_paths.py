@@ -8,6 +8,8 @@ import pytest
 from numba.core import config
 
 from fastperceptron.training.newton import newton as newton_module
+from oracle import StandardisedObjective
+from tables import drawn_labels
 
 LOSSES = ["log_loss", "squared_error"]
 N_ROWS = 160 if config.DISABLE_JIT else 1500
@@ -21,17 +23,16 @@ def tiny(n_features: int = 2, n_classes: int = 2, dtype: type = np.float32) -> t
     return (rng.normal(size=(N_ROWS, n_features)) + rng.normal(size=(n_classes, n_features))[y]).astype(dtype), y
 
 
-def optimum(workshop: Any, X: np.ndarray, y: np.ndarray, loss: str) -> tuple[Any, np.ndarray]:
+def optimum(X: np.ndarray, y: np.ndarray, loss: str) -> tuple[Any, np.ndarray]:
     """Return the objective and SciPy's minimum."""
-    table = workshop.Table(X, y, X, y)
-    start = None if loss == "log_loss" else workshop.Objective(table, "log_loss", 1.0).minimum()
-    objective = workshop.Objective(table, loss, 1.0)
+    start = None if loss == "log_loss" else StandardisedObjective(X, y, "log_loss", 1.0).minimum()
+    objective = StandardisedObjective(X, y, loss, 1.0)
     return objective, objective.minimum(start)
 
 
 def check(workshop: Any, X: np.ndarray, y: np.ndarray, loss: str, **options: Any) -> Any:
     solution = workshop.fit(X, y, loss=loss, tol=1e-3, **options)
-    objective, best = optimum(workshop, X, y, loss)
+    objective, best = optimum(X, y, loss)
     assert solution.is_converged
     # The tolerance is one of all weights together: sqrt(d + 1) times what a single one is off by.
     np.testing.assert_allclose(objective.standardised(solution), best, atol=LOOSE / 10 * math.sqrt(best.size / 3))
@@ -130,7 +131,7 @@ def test_rows_of_float32_end_where_those_of_float64_do(workshop: Any) -> None:
     rng = np.random.default_rng(0)
     common = rng.normal(size=(60_000, 1))
     X = (common + 3e-3 * rng.normal(size=(60_000, 4))).astype(np.float32)
-    y = rng.random(60_000) < 1 / (1 + np.exp(-(X[:, 0] + 100 * (X[:, 1] - X[:, 2]))))
+    y = drawn_labels(X[:, 0] + 100 * (X[:, 1] - X[:, 2]), rng)
     single, double = (workshop.fit(rows, y, loss="log_loss", tol=1e-3, C=math.inf) for rows in (X, X.astype(float)))
     assert single.is_converged
     assert double.is_converged
