@@ -65,7 +65,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], dict[str, Any], type[Exception], str
     ),
     "empty file": (lambda folder: file_of(b"", "a.parquet", folder), {}, ValueError, "a.parquet' is empty"),
     "empty CSV": (lambda folder: file_of(b"", "a.csv", folder), {}, ValueError, "a.csv' is empty"),
-    "CSV without rows": (lambda folder: file_of("a,y\n", "a.csv", folder), {}, (ValueError, TypeError), "."),
+    "CSV without rows": (lambda folder: file_of("a,y\n", "a.csv", folder), {}, ValueError, "a.csv' has no rows"),
     "Parquet without rows": (
         lambda folder: parquet_of({"a": pa.array([], "float32"), "y": pa.array([], "int8")}, folder / "a.parquet"),
         {},

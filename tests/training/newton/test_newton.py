@@ -78,12 +78,11 @@ def test_separable_without_a_penalty(workshop: Any, separable_table: str, loss: 
     z = table.X @ solution.weights[0] + solution.bias[0]
     assert np.mean((z > 0) == table.y) == 1.0
     # The objective has no minimum: its infimum is 0.
-    gap = objective(v)[0]
-    if math.isnan(solution.optimality_gap):
+    if loss == "squared_error" and math.isnan(solution.optimality_gap):
         assert not solution.is_converged
         assert math.isnan(solution.distance)
     else:
-        assert gap <= 3 * solution.optimality_gap * len(table.y) + 1e-9
+        assert objective(v)[0] <= 3 * solution.optimality_gap * len(table.y) + 1e-9
 
 
 def test_a_wrong_start_is_no_false_certificate(workshop: Any) -> None:
@@ -92,11 +91,10 @@ def test_a_wrong_start_is_no_false_certificate(workshop: Any) -> None:
     start = np.array([[1000.0, 2000, -500, 300, 1000, 50]])
     solution = workshop.fit(table.X, table.y, C=math.inf, start=start)
     z = table.X @ solution.weights[0] + solution.bias[0]
-    value = losses_at("squared_error", z, table.y)[0].mean()
-    is_good = value <= workshop.objective("small plain", "squared_error", math.inf)(
-        workshop.minimum("small plain", "squared_error", math.inf)
-    )[0] / len(table.y) * (1 + 1e-6)
-    assert is_good or not solution.is_converged
+    assert losses_at("squared_error", z, table.y)[0].mean() > 0.5  # it has not found back
+    assert not solution.is_converged
+    assert math.isnan(solution.optimality_gap)
+    assert math.isnan(solution.distance)
 
 
 @pytest.mark.parametrize("size", ["small", "large"])
@@ -135,8 +133,7 @@ def check_claim(workshop: Any, X: np.ndarray, y: np.ndarray, loss: str) -> None:
     solution = workshop.fit(X, y, loss=loss)
     v = objective.standardised(solution)
     lowest = minimize(objective, v, jac=True, method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-5}).fun
-    if not math.isnan(solution.optimality_gap):
-        assert objective(v)[0] - lowest <= 3 * solution.optimality_gap * len(y) + 1e-9 * objective(v)[0]
+    assert objective(v)[0] - lowest <= 3 * solution.optimality_gap * len(y) + 1e-9 * objective(v)[0]
 
 
 @pytest.mark.parametrize(
