@@ -52,6 +52,21 @@ for n_rows, n_features, dtype, n_classes, is_weighted, loss in cases:
     parts += [fitted.predict_proba(X[:1000]), fitted.decision_function(X[:1000])]
     print(hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest())
 """
+SGD = """
+import hashlib
+import numpy as np, fastperceptron as fp
+rng = np.random.default_rng(0)
+for n_features, dtype, n_classes, options in [
+    (3, "f8", 2, {"batch_size": 1}),
+    (20, "f4", 2, {"learning_rate": "invscaling"}),
+    (9, "f4", 3, {"loss": "log_loss", "average": True}),
+]:
+    X = rng.normal(size=(20_000, n_features)).astype(dtype)
+    y, weight = (X[:, 0] > 0).astype(int) + (X[:, 1] > 1) * (n_classes - 2), rng.uniform(size=len(X))
+    fitted = fp.PerceptronClassifier(solver="sgd", max_iter=2, random_state=0, **options).fit(X, y, weight)
+    parts = [fitted.coef_, fitted.intercept_, fitted.loss_curve_]
+    print(hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest())
+"""
 # Whether code for this CPU has fused multiply-adds, and vectors of 256 bits.
 ABILITIES = """
 import numba, numpy as np
@@ -87,7 +102,7 @@ def test_the_settings_do_take_abilities_away() -> None:
 
 @pytest.mark.slow
 @only_x86
-@pytest.mark.parametrize("program", [DESCENT, NEWTON], ids=["descent", "newton"])
+@pytest.mark.parametrize("program", [DESCENT, NEWTON, SGD], ids=["descent", "newton", "sgd"])
 @pytest.mark.parametrize("cpu", CPUS)
 def test_another_cpu_gives_the_same_bits(cpu: str, program: str) -> None:
     here, there = lines_of(program), lines_of(program, cpu)

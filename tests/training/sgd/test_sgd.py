@@ -1,8 +1,5 @@
 """solver="sgd" against a loop in plain NumPy, its shuffle, where it stops, and the law: the same bits however run."""
 
-import os
-import subprocess
-import sys
 import tracemalloc
 from typing import Any
 
@@ -272,40 +269,6 @@ def test_the_seed_decides() -> None:
     assert bits(fit(X, codes, seed=1, **options)) != bits(fit(X, codes, seed=2, **options))
     stored = {"shuffle": False, **options}
     assert bits(fit(X, codes, seed=1, **stored)) == bits(fit(X, codes, seed=2, **stored))
-
-
-PROGRAM = """
-import hashlib
-import numpy as np
-from fastperceptron.data.arrays import ArrayRows
-from fastperceptron.training.problem import SgdOptions
-from fastperceptron.training.problem import Problem
-from fastperceptron.training.sgd.sgd import minimise_by_sgd
-rng = np.random.default_rng(0)
-for n_features, dtype, n_classes, options in [
-    (3, "f8", 2, {"batch_size": 1}),
-    (20, "f4", 2, {"learning_rate": "invscaling"}),
-    (9, "f4", 3, {"loss": "log_loss", "average": True}),
-]:
-    X = rng.normal(size=(20_000, n_features)).astype(dtype)
-    codes = (X[:, 0] > 0).astype(np.uint8) + (X[:, 1] > 1) * np.uint8(n_classes - 2)
-    weights = rng.uniform(size=len(X))
-    solution = minimise_by_sgd(Problem(ArrayRows(X), codes, n_classes, weights), SgdOptions(max_iter=2, **options))
-    parts = [solution.weights, solution.bias, solution.loss_curve]
-    print(hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest())
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.compiled
-def test_another_cpu_gives_the_same_bits() -> None:
-    def hashes(**environment: str) -> list[str]:
-        command, settings = [sys.executable, "-c", PROGRAM], {**os.environ, **environment}
-        return subprocess.run(command, env=settings, capture_output=True, text=True, check=True).stdout.split()
-
-    expected = hashes()
-    assert len(set(expected)) == 3
-    assert hashes(NUMBA_CPU_NAME="generic") == expected
 
 
 # Where it stops
