@@ -1,5 +1,6 @@
 """PerceptronClassifier: what it learns, and that weights, layouts and labels mean what they should."""
 
+import functools
 import re
 import tracemalloc
 from pathlib import Path
@@ -28,8 +29,7 @@ from tables import bits, classes_of_mixed_scales, layouts
 N_ROWS = 60 if config.DISABLE_JIT else 300
 
 
-def made(n_classes: int = 2, n_rows: int = N_ROWS) -> tuple[np.ndarray, np.ndarray]:
-    return classes_of_mixed_scales(n_classes, n_rows)
+made = functools.partial(classes_of_mixed_scales, n_rows=N_ROWS)
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_rows_are_converted_block_by_block(n_classes: int) -> None:
 @pytest.mark.parametrize("n_jobs", [None, 1, 2, 3, 5, -1])
 def test_threads_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch, n_jobs: int | None) -> None:
     monkeypatch.setattr(reads, "LITTLE_WORK", 0)
-    X, y = made(3, 20_000)
+    X, y = made(3, n_rows=20_000)
     assert bits(fp.PerceptronClassifier(n_jobs=n_jobs).fit(X, y)) == bits(fp.PerceptronClassifier(n_jobs=1).fit(X, y))
 
 

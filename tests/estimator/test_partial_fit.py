@@ -1,5 +1,6 @@
 """partial_fit: rows in chunks of any size, classes that come late or never, chunks that weigh nothing."""
 
+import functools
 import pickle
 
 import numpy as np
@@ -9,9 +10,7 @@ import pytest
 import fastperceptron as fp
 from tables import bits, classes_around_centres
 
-
-def made(n_classes: int = 2, n_rows: int = 1000) -> tuple[np.ndarray, np.ndarray]:
-    return classes_around_centres(n_classes, n_rows)
+made = functools.partial(classes_around_centres, n_rows=1000)
 
 
 def in_chunks(X: np.ndarray, y: np.ndarray, sizes: list[int], **parameters: object) -> fp.PerceptronClassifier:

@@ -181,6 +181,14 @@ def workshop() -> Workshop:
     return Workshop()
 
 
+@pytest.fixture(params=[False, True], ids=["all rows", "sampled"])
+def is_sampled(request: pytest.FixtureRequest) -> bool:
+    """Return False and True in turn; with True, the solver samples even small tables."""
+    if request.param:
+        request.getfixturevalue("few_are_sampled")
+    return request.param
+
+
 @pytest.fixture
 def few_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the solver sample even tables so small that it would take all rows."""

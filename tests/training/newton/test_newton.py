@@ -99,12 +99,8 @@ def test_a_wrong_start_is_no_false_certificate(workshop: Any) -> None:
 
 @pytest.mark.parametrize("size", ["small", "large"])
 def test_a_tighter_tolerance_comes_nearer(workshop: Any, size: str) -> None:
-    name = f"{size} plain"
-    table, objective, best = (
-        workshop.table(name),
-        workshop.objective(name, "log_loss"),
-        workshop.minimum(name, "log_loss"),
-    )
+    table, objective = workshop.table(f"{size} plain"), workshop.objective(f"{size} plain", "log_loss")
+    best = workshop.minimum(f"{size} plain", "log_loss")
     at_best, deviations = objective(best)[0], np.sqrt(np.diag(np.linalg.inv(objective.hessian(best))))
     for tol in (1.0, 0.1, 1e-2, 1e-4):
         solution = workshop.fit(table.X, table.y, loss="log_loss", tol=tol)
