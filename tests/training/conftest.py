@@ -15,6 +15,8 @@ from oracle import StandardisedObjective
 from tables import drawn_labels
 
 N_SMALL, N_LARGE = 2000, 60_000
+Rows = tuple[np.ndarray, np.ndarray]
+Make = Callable[..., Rows]
 
 
 class Table(NamedTuple):
@@ -26,83 +28,75 @@ class Table(NamedTuple):
     y_new: np.ndarray
 
 
-def _few(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    return rng.normal(size=(40, 100)), np.tile([0, 1], 20)
-
-
-def _two_rows(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    return np.eye(2), np.array([0, 1])
-
-
-def _collinear(noise: float) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    def make(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _collinear(noise: float) -> Make:
+    def make(n: int, rng: np.random.Generator) -> Rows:
         X, y = _plain(n, rng)
         return np.column_stack([X, X[:, 0] + noise * rng.normal(size=n)]), y
 
     return make
 
 
-def _plain(n: int, rng: np.random.Generator, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def _plain(n: int, rng: np.random.Generator, shift: float = 0.0) -> Rows:
     X = rng.normal(size=(n, 5))
     return X, drawn_labels(X @ [1, -2, 0.5, 0, 1] + shift, rng)
 
 
-def _separable(n: int, rng: np.random.Generator, n_wrong: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def _separable(n: int, rng: np.random.Generator, n_wrong: int = 0) -> Rows:
     X = rng.normal(size=(n, 5))
     y = (X @ [1, -2, 0.5, 0, 1] > 0).astype(np.uint8)
     y[1 : 5 * n_wrong : 5] ^= 1
     return X, y
 
 
-def _one_hot(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _one_hot(n: int, rng: np.random.Generator) -> Rows:
     X, level = rng.normal(size=(n, 3)), rng.integers(0, 4, n)
     return np.column_stack([X, np.eye(4)[level]]), drawn_labels(X[:, 0] + np.array([0, 1, -1, 2])[level], rng)
 
 
-def _rare_one_hot(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _rare_one_hot(n: int, rng: np.random.Generator) -> Rows:
     X = rng.normal(size=(n, 3))
     rare = rng.random((n, 6)) < 10 ** -np.linspace(0.5, 3.5 if n > N_SMALL else 2, 6)
     return np.column_stack([X, rare]).astype(np.float32), drawn_labels(X[:, 0] + rare @ [1, -1, 2, -2, 2, 1], rng)
 
 
-def _duplicates(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _duplicates(n: int, rng: np.random.Generator) -> Rows:
     X, y = _plain(n // 10, rng)
     return np.repeat(X, 10, axis=0), np.repeat(y, 10)
 
 
-def _heavy(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _heavy(n: int, rng: np.random.Generator) -> Rows:
     X = rng.standard_t(2.5, size=(n, 5)).astype(np.float32)
     return X, drawn_labels(X @ [0.5, -1, 0.25, 0, 0.5], rng)
 
 
-def _scaled(factor: Any, offset: Any = 0.0, dtype: type = np.float64) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    def make(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _scaled(factor: Any, offset: Any = 0.0, dtype: type = np.float64) -> Make:
+    def make(n: int, rng: np.random.Generator) -> Rows:
         X, y = _plain(n, rng)
         return (X * factor + offset).astype(dtype), y
 
     return make
 
 
-def _sorted(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _sorted(n: int, rng: np.random.Generator) -> Rows:
     X, y = _plain(n, rng)
     order = np.argsort(y, kind="stable")
     return X[order], y[order]
 
 
-def _constant(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _constant(n: int, rng: np.random.Generator) -> Rows:
     X, y = _plain(n, rng)
     return np.column_stack([X[:, :3], np.full(n, 3.7), X[:, 3:]]), y
 
 
-def _shipped(name: str) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    def load(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _shipped(name: str) -> Make:
+    def load(n: int, rng: np.random.Generator) -> Rows:
         data = getattr(datasets, f"load_{name}")()
         return data.data, (data.target == 1).astype(np.uint8)
 
     return load
 
 
-MADE: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {
+MADE: dict[str, Make] = {
     "plain": _plain,
     "float32": _scaled(1.0, dtype=np.float32),
     "separable": _separable,
@@ -121,7 +115,10 @@ MADE: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {
     "sorted by label": _sorted,
     "pure noise": lambda n, rng: (rng.normal(size=(n, 4)), rng.integers(0, 2, n).astype(np.uint8)),
 }
-FEW = {"fewer rows than columns": _few, "two rows": _two_rows}
+FEW = {
+    "fewer rows than columns": lambda n, rng: (rng.normal(size=(40, 100)), np.tile([0, 1], 20)),
+    "two rows": lambda n, rng: (np.eye(2), np.array([0, 1])),
+}
 SHIPPED = {name: _shipped(name) for name in ("breast_cancer", "iris", "wine", "digits")}
 TABLES = {
     **{f"small {name}": (make, N_SMALL) for name, make in (MADE | FEW).items()},
