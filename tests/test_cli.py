@@ -1,12 +1,17 @@
-"""The command line: what it prints to stdout and stderr, its exit codes, its files."""
+"""The command line as a user meets it: what it prints where, its exit codes, its files. Most of it in this process."""
 
+import contextlib
+import gc
+import io
 import json
 import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +20,7 @@ from pyarrow import parquet
 from sklearn import metrics
 
 import fastperceptron as fp
+from fastperceptron.cli import main
 from fastperceptron.data.formats import FORMATS
 from fastperceptron.estimator.solvers import SOLVERS
 from fastperceptron.kernels.losses import LOSSES
@@ -22,13 +28,32 @@ from fastperceptron.kernels.losses import LOSSES
 pytestmark = pytest.mark.compiled  # it prints times
 
 
-def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from fastperceptron.cli import main; main()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+COMMAND = [sys.executable, "-c", "from fastperceptron.cli import main; main()"]
+
+
+class Done(NamedTuple):
+    """What a command ended with."""
+
+    returncode: object
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: object, cwd: Path) -> Done:
+    """Run a command in this process, as its entry point is run."""
+    stdout, stderr, status = io.StringIO(), io.StringIO(), 0
+    with contextlib.chdir(cwd), redirect_stdout(stdout), redirect_stderr(stderr), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["fastperceptron", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+    gc.unfreeze()
+    return Done(status, stdout.getvalue(), stderr.getvalue())
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
     directory = tmp_path_factory.mktemp("demo")
     return run("demo", "--steps", 5000, "--seed", 3, "--output", "out", cwd=directory), directory / "out"
 
@@ -79,8 +104,8 @@ def test_a_failure_exits_with_1_and_one_line(tmp_path: Path) -> None:
 
 
 def test_help_lists_the_commands(tmp_path: Path) -> None:
-    done = run("--help", cwd=tmp_path)
-    assert done.returncode == 0
+    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
     assert "demo" in done.stdout
     assert "Seed of everything random" in run("demo", "--help", cwd=tmp_path).stdout
     said = run("predict", "--help", cwd=tmp_path).stdout
@@ -249,8 +274,7 @@ def test_failures_print_one_line_and_leave_no_file(
 def test_ctrl_c_leaves_a_checkpoint_from_which_the_same_command_continues(tmp_path: Path) -> None:
     assert run("synthesize", "-n", "3M", "-d", 4, "-o", "rows.parquet", cwd=tmp_path).returncode == 0
     arguments = ["train", "rows.parquet", "--target", "y", "--solver", "sgd", "--tol", "1e-12", "--max-iter", "30"]
-    command = [sys.executable, "-c", "from fastperceptron.cli import main; main()", *arguments]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*COMMAND, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     checkpoint = tmp_path / "model.safetensors.checkpoint"
     while not checkpoint.exists() or checkpoint.stat().st_size < 3000:
         time.sleep(0.05)

@@ -9,32 +9,32 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import fastperceptron as fp
 from fastperceptron.training import reads
+from tables import bits, layouts
 
 pytestmark = pytest.mark.compiled
 only_x86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="these are x86-64's CPUs")
 
-DESCENT = """
+START = """
 import hashlib
 import numpy as np, fastperceptron as fp
 rng = np.random.default_rng(0)
+def show(*parts):
+    print(hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest())
+"""
+DESCENT = f"""{START}
 cases = [(3, "f8", 1, "squared_error"), (9, "f4", 20, "log_loss"), (3, "f4", 9, "log_loss")]
 for n_features, dtype, batch_size, loss in cases:
     X = rng.normal(size=(300, n_features)).astype(dtype)
     model = fp.train(X, X[:, 0] > 0, steps=500, batch_size=batch_size, loss=loss, rng=1)
-    parts = [model.weights, np.asarray(model.history), model.predict_proba(X), fp.sigmoid(X)]
-    print(hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest())
+    show(model.weights, np.asarray(model.history), model.predict_proba(X), fp.sigmoid(X))
 """
-NEWTON = """
-import hashlib
-import numpy as np, fastperceptron as fp
-rng = np.random.default_rng(0)
+NEWTON = f"""{START}
 cases = [  # rows, columns, dtype, classes, whether weighted, loss
     (60_000, 9, "f4", 2, False, "squared_error"),
     (60_000, 20, "f4", 2, False, "log_loss"),
@@ -49,8 +49,18 @@ for n_rows, n_features, dtype, n_classes, is_weighted, loss in cases:
     weight = rng.integers(0, 3, n_rows) * 0.5 if is_weighted else None
     fitted = fp.PerceptronClassifier(loss=loss, n_jobs=2).fit(X, y, sample_weight=weight)
     parts = [fitted.coef_, fitted.intercept_, fitted.loss_curve_, np.float64(fitted.optimality_gap_)]
-    parts += [fitted.predict_proba(X[:1000]), fitted.decision_function(X[:1000])]
-    print(hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest())
+    show(*parts, fitted.predict_proba(X[:1000]), fitted.decision_function(X[:1000]))
+"""
+SGD = f"""{START}
+for n_features, dtype, n_classes, options in [
+    (3, "f8", 2, dict(batch_size=1)),
+    (20, "f4", 2, dict(learning_rate="invscaling")),
+    (9, "f4", 3, dict(loss="log_loss", average=True)),
+]:
+    X = rng.normal(size=(20_000, n_features)).astype(dtype)
+    y, weight = (X[:, 0] > 0).astype(int) + (X[:, 1] > 1) * (n_classes - 2), rng.uniform(size=len(X))
+    fitted = fp.PerceptronClassifier(solver="sgd", max_iter=2, random_state=0, **options).fit(X, y, weight)
+    show(fitted.coef_, fitted.intercept_, fitted.loss_curve_)
 """
 # Whether code for this CPU has fused multiply-adds, and vectors of 256 bits.
 ABILITIES = """
@@ -87,7 +97,7 @@ def test_the_settings_do_take_abilities_away() -> None:
 
 @pytest.mark.slow
 @only_x86
-@pytest.mark.parametrize("program", [DESCENT, NEWTON], ids=["descent", "newton"])
+@pytest.mark.parametrize("program", [DESCENT, NEWTON, SGD], ids=["descent", "newton", "sgd"])
 @pytest.mark.parametrize("cpu", CPUS)
 def test_another_cpu_gives_the_same_bits(cpu: str, program: str) -> None:
     here, there = lines_of(program), lines_of(program, cpu)
@@ -108,11 +118,6 @@ def table(n_rows: int = 60_000, n_features: int = 9, n_classes: int = 2) -> tupl
     y = rng.integers(0, n_classes, n_rows)
     X = rng.normal(size=(n_rows, n_features)) + rng.normal(size=(n_classes, n_features))[y]
     return X.astype(np.float32), y
-
-
-def bits(classifier: Any) -> bytes:
-    parts = [classifier.coef_, classifier.intercept_, classifier.loss_curve_]
-    return b"".join(part.tobytes() for part in parts)
 
 
 @pytest.fixture(autouse=True)
@@ -138,21 +143,7 @@ def test_the_layout_of_rows(
 ) -> None:
     monkeypatch.setattr(reads, "TILES_PER_TASK", 1)
     X, y = table(n_rows, n_features)
-    wide = np.zeros((2 * n_rows, 2 * n_features), np.float32)
-    wide[::2, 1::2] = X
-    np.save(tmp_path / "rows.npy", X)
-    unwritable = X.copy()
-    unwritable.flags.writeable = False
-    memory = np.zeros(X.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(X.shape)
-    memory[:] = X
-    same = {
-        "C": X,
-        "F": np.asfortranarray(X),
-        "strided": wide[::2, 1::2],
-        "read-only": unwritable,
-        "unaligned": memory,
-        "read-only memmap": np.load(tmp_path / "rows.npy", mmap_mode="r"),
-    }
+    same = {"C": X} | layouts(X, tmp_path)
     fits = {name: bits(fp.PerceptronClassifier(n_jobs=n_jobs).fit(rows, y)) for name, rows in same.items()}
     assert [name for name in same if fits[name] != fits["C"]] == []
 

@@ -54,217 +54,151 @@ def differing(folder: Path, columns: dict[str, Any]) -> Path:
     return folder
 
 
-# name: (source in a folder, options, error, what it says)
-BAD: dict[str, tuple[Callable[[Path], Any], dict[str, Any], type[Exception], str]] = {
-    "missing file": (lambda folder: folder / "no.csv", {}, FileNotFoundError, "there is no file or folder '.*no.csv'"),
-    "pattern without a file": (
-        lambda folder: f"{folder}/*.csv",
-        {},
-        FileNotFoundError,
-        "no file that fits the pattern",
-    ),
-    "empty file": (lambda folder: file_of(b"", "a.parquet", folder), {}, ValueError, "a.parquet' is empty"),
-    "empty CSV": (lambda folder: file_of(b"", "a.csv", folder), {}, ValueError, "a.csv' is empty"),
-    "CSV without rows": (lambda folder: file_of("a,y\n", "a.csv", folder), {}, (ValueError, TypeError), "."),
+Bad = dict[str, tuple[Callable[[Path], Any], str]]
+# What is wrong: a source in a folder, and what is said of it, as a ValueError.
+FILES: Bad = {
+    "empty file": (lambda f: file_of(b"", "a.parquet", f), "a.parquet' is empty"),
+    "empty CSV": (lambda f: file_of(b"", "a.csv", f), "a.csv' is empty"),
+    "CSV without rows": (lambda f: file_of("a,y\n", "a.csv", f), "a.csv' has no rows"),
     "Parquet without rows": (
-        lambda folder: parquet_of({"a": pa.array([], "float32"), "y": pa.array([], "int8")}, folder / "a.parquet"),
-        {},
-        ValueError,
+        lambda f: parquet_of({"a": pa.array([], "float32"), "y": pa.array([], "int8")}, f / "a.parquet"),
         "a.parquet' has no rows",
     ),
-    "folder without Parquet": (lambda folder: folder, {}, FileNotFoundError, r"no Parquet files \(.parquet, .pq\)"),
-    "unknown ending": (
-        lambda folder: file_of("x", "a.xls", folder),
-        {},
-        ValueError,
-        "a.xls': the known endings of files are .parquet",
-    ),
+    "unknown ending": (lambda f: file_of("x", "a.xls", f), "a.xls': the known endings of files are .parquet"),
     "other columns": (
-        lambda folder: differing(folder, {"a": [1.0], "c": [1.0], "y": [1]}),
-        {},
-        ValueError,
+        lambda f: differing(f, {"a": [1.0], "c": [1.0], "y": [1]}),
         r"1.parquet' and '.*2.parquet' differ in their columns: \['b', 'c'\]",
     ),
     "other types": (
-        lambda folder: differing(folder, {"a": ["x"], "b": [1.0], "y": [1]}),
-        {},
-        ValueError,
+        lambda f: differing(f, {"a": ["x"], "b": [1.0], "y": [1]}),
         "1.parquet' and '.*2.parquet' differ in column 'a': double and string",
     ),
     "null value": (
-        lambda folder: parquet_of({"a": [1.0, 2.0, None], "y": [0, 1, 0]}, folder / "a.parquet"),
-        {},
-        ValueError,
+        lambda f: parquet_of({"a": [1.0, 2.0, None], "y": [0, 1, 0]}, f / "a.parquet"),
         r"column 'a' holds a null in row 2: drop such rows \(.*\), or fill them in",
     ),
     "null label": (
-        lambda folder: parquet_of({"a": [1.0, 2.0], "y": ["p", None]}, folder / "a.parquet"),
-        {},
-        ValueError,
+        lambda f: parquet_of({"a": [1.0, 2.0], "y": ["p", None]}, f / "a.parquet"),
         "column 'y' holds a null in row 1",
     ),
-    "NaN": (
-        lambda folder: pl.DataFrame({"a": [1.0, np.nan], "y": [0, 1]}),
-        {},
-        ValueError,
-        "X holds NaN in row 1, column 0",
-    ),
-    "no such target": (
-        lambda folder: pa.table(FRAME),
-        {"target": "x"},
-        ValueError,
-        r"columns are \['a', 'b', 'y'\]",
-    ),
-    "nearly the target": (lambda folder: pa.table(FRAME), {"target": "yy"}, ValueError, "did you mean 'y'?"),
-    "no such number": (lambda folder: pa.table(FRAME), {"target": 3}, ValueError, "there is no column 3, but 3"),
-    "no target": (lambda folder: pa.table(FRAME), {"target": None}, ValueError, "this data set has no labels"),
-    "continuous target": (
-        lambda folder: pl.DataFrame({"a": np.arange(300.0), "y": np.arange(300) / 7}),
-        {},
-        ValueError,
-        "more than 256 different labels within its first 300 rows",
-    ),
-    "fractions as target": (
-        lambda folder: pa.table(FRAME),
-        {"target": "b"},
-        ValueError,
-        "Unknown label type: continuous",
-    ),
-    "one class": (lambda folder: pl.DataFrame({"a": [1.0, 2.0], "y": [1, 1]}), {}, ValueError, r"one class only \(1\)"),
-    "text as feature": (
-        lambda folder: pl.DataFrame({"a": [1.0, 2.0], "name": ["p", "q"], "y": [0, 1]}),
-        {},
-        TypeError,
-        r"column 'name' of .* is no feature, since its type is .*: leave it out \(features=\['a'\]\), code its levels",
-    ),
-    "truncated Parquet": (truncated, {}, ValueError, "a.parquet' is not a whole Parquet file"),
-    "corrupt Parquet": (corrupt, {}, ValueError, "a.parquet' is not a whole Parquet file"),
-    "not Parquet": (
-        lambda folder: file_of("x" * 99, "a.parquet", folder),
-        {},
-        ValueError,
-        "is not a whole Parquet file",
-    ),
-    "not Arrow": (lambda folder: file_of("x" * 99, "a.arrow", folder), {}, ValueError, "is not a whole Arrow file"),
-    "not npy": (
-        lambda folder: file_of("x" * 99, "a.npy", folder),
-        {"target": 0},
-        ValueError,
-        "is not a whole .npy file",
-    ),
-    "not npz": (lambda folder: file_of("x" * 99, "a.npz", folder), {"target": None}, ValueError, "whole .npz file"),
+    "truncated Parquet": (truncated, "a.parquet' is not a whole Parquet file"),
+    "corrupt Parquet": (corrupt, "a.parquet' is not a whole Parquet file"),
+    "not Parquet": (lambda f: file_of("x" * 99, "a.parquet", f), "is not a whole Parquet file"),
+    "not Arrow": (lambda f: file_of("x" * 99, "a.arrow", f), "is not a whole Arrow file"),
+    "not npy": (lambda f: file_of("x" * 99, "a.npy", f), "is not a whole .npy file"),
+    "not npz": (lambda f: file_of("x" * 99, "a.npz", f), "whole .npz file"),
     "npz without rows": (
-        lambda folder: np.savez(folder / "a.npz", Z=np.eye(2)) or folder / "a.npz",
-        {"target": None},
-        ValueError,
+        lambda f: np.savez(f / "a.npz", Z=np.eye(2)) or f / "a.npz",
         r"not a whole .npz file: it holds \['Z'\], but rows must be called 'X'",
     ),
     "npz with a label too few": (
-        lambda folder: np.savez(folder / "a.npz", X=np.eye(3), y=[0, 1]) or folder / "a.npz",
-        {"target": None},
-        ValueError,
+        lambda f: np.savez(f / "a.npz", X=np.eye(3), y=[0, 1]) or f / "a.npz",
         "a.npz' is not a whole .npz file: X has 3 rows, but y 2",
     ),
     "two npy files": (
-        lambda folder: [np.save(folder / f"{k}.npy", np.eye(2)) for k in range(2)] and f"{folder}/*.npy",
-        {"target": 0},
-        ValueError,
+        lambda f: [np.save(f / f"{k}.npy", np.eye(2)) for k in range(2)] and f"{f}/*.npy",
         r"\*.npy' is 2 files: of .npy only one can be read",
     ),
     "npy named npz": (
-        lambda folder: np.save(folder / "a.npy", np.eye(2)) or (folder / "a.npy").rename(folder / "a.npz"),
-        {"target": None},
-        ValueError,
+        lambda f: np.save(f / "a.npy", np.eye(2)) or (f / "a.npy").rename(f / "a.npz"),
         "a.npz' is not a whole .npz file",
     ),
     "npz cut short": (
-        lambda folder: (
-            np.savez(folder / "a.npz", X=np.eye(2), y=[0, 1])
-            or file_of((folder / "a.npz").read_bytes()[:99], "a.npz", folder)
-        ),
-        {"target": None},
-        ValueError,
+        lambda f: np.savez(f / "a.npz", X=np.eye(2), y=[0, 1]) or file_of((f / "a.npz").read_bytes()[:99], "a.npz", f),
         "a.npz' is not a whole .npz file",
     ),
     "ragged CSV": (
-        lambda folder: file_of("a,y\n1,0\n2,1\n3\n4,1\n", "a.csv", folder),
-        {},
-        ValueError,
+        lambda f: file_of("a,y\n1,0\n2,1\n3\n4,1\n", "a.csv", f),
         "a.csv' is not a whole CSV file: row 2: .*Expected 2 columns, got 1",
     ),
     "ragged row far down": (
-        lambda folder: file_of("a,y\n" + "1.25,0\n2.5,1\n" * 200_000 + "3\n", "a.csv", folder),
-        {},
-        ValueError,
+        lambda f: file_of("a,y\n" + "1.25,0\n2.5,1\n" * 200_000 + "3\n", "a.csv", f),
         "a.csv' is not a whole CSV file: row 400000: .*Expected 2 columns, got 1",
     ),
     "words in a column of numbers": (
-        lambda folder: file_of("a,y\n" + "1.25,0\n2.5,1\n" * 200_000 + "x,1\n", "a.csv", folder),
-        {},
-        ValueError,
+        lambda f: file_of("a,y\n" + "1.25,0\n2.5,1\n" * 200_000 + "x,1\n", "a.csv", f),
         "a.csv' .*invalid value 'x'",
     ),
-    "empty generator": (lambda folder: iter([]), {"target": None}, ValueError, "the generator gave no chunks"),
-    "no chunk": (lambda folder: iter([3]), {"target": None}, TypeError, r"chunk 0 must be \(X, y\)"),
-    "labels missing": (
-        lambda folder: iter([(np.ones((3, 2)), [0, 1])]),
-        {"target": None},
-        ValueError,
-        "chunk 0 has 3 rows, but 2 labels",
+}
+FRAMES: Bad = {
+    "NaN": (lambda _: pl.DataFrame({"a": [1.0, np.nan], "y": [0, 1]}), "X holds NaN in row 1, column 0"),
+    "no such target": (lambda _: pa.table(FRAME), r"columns are \['a', 'b', 'y'\]"),
+    "nearly the target": (lambda _: pa.table(FRAME), "did you mean 'y'?"),
+    "no such number": (lambda _: pa.table(FRAME), "there is no column 3, but 3"),
+    "no target": (lambda _: pa.table(FRAME), "this data set has no labels"),
+    "continuous target": (
+        lambda _: pl.DataFrame({"a": np.arange(300.0), "y": np.arange(300) / 7}),
+        "more than 256 different labels within its first 300 rows",
     ),
+    "fractions as target": (lambda _: pa.table(FRAME), "Unknown label type: continuous"),
+    "one class": (lambda _: pl.DataFrame({"a": [1.0, 2.0], "y": [1, 1]}), r"one class only \(1\)"),
+    "negative weight": (
+        lambda _: pl.DataFrame({"a": [1.0, 2.0], "y": [0, 1], "w": [1.0, -1.0]}),
+        "weights must be finite and not negative: row 1 of 'w' holds -1.0",
+    ),
+    "an unknown dtype": (lambda _: pa.table(FRAME), "dtype must be float32 or float64"),
+    "columns of a tuple": (
+        lambda _: (np.eye(2), [0, 1]),
+        "target is for files and frames, and cannot be given for a tuple",
+    ),
+}
+GENERATORS: Bad = {
+    "empty generator": (lambda _: iter([]), "the generator gave no chunks"),
+    "labels missing": (lambda _: iter([(np.ones((3, 2)), [0, 1])]), "chunk 0 has 3 rows, but 2 labels"),
     "another width": (
-        lambda folder: iter([(np.ones((2, 2)), [0, 1]), (np.ones((2, 3)), [0, 1])]),
-        {"target": None},
-        ValueError,
+        lambda _: iter([(np.ones((2, 2)), [0, 1]), (np.ones((2, 3)), [0, 1])]),
         "chunk 1 has 3 features, but the first one has 2",
     ),
     "another dtype": (
-        lambda folder: iter([(np.ones((2, 2), np.float32), [0, 1]), (np.ones((2, 2)), [0, 1])]),
-        {"target": None},
-        ValueError,
+        lambda _: iter([(np.ones((2, 2), np.float32), [0, 1]), (np.ones((2, 2)), [0, 1])]),
         "chunk 1 holds float64, but the first one float32",
     ),
+}
+# What is told by another error than a ValueError.
+OTHERS: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
+    "missing file": (lambda f: f / "no.csv", FileNotFoundError, "there is no file or folder '.*no.csv'"),
+    "pattern without a file": (lambda f: f"{f}/*.csv", FileNotFoundError, "no file that fits the pattern"),
+    "folder without Parquet": (lambda f: f, FileNotFoundError, r"no Parquet files \(.parquet, .pq\)"),
+    "text as feature": (
+        lambda _: pl.DataFrame({"a": [1.0, 2.0], "name": ["p", "q"], "y": [0, 1]}),
+        TypeError,
+        r"column 'name' of .* is no feature, since its type is .*: leave it out \(features=\['a'\]\), code its levels",
+    ),
+    "no chunk": (lambda _: iter([3]), TypeError, r"chunk 0 must be \(X, y\)"),
     "mixed labels": (
-        lambda folder: iter([(np.ones((2, 2)), [0, 1]), (np.ones((2, 2)), ["a", "b"])]),
-        {"target": None},
+        lambda _: iter([(np.ones((2, 2)), [0, 1]), (np.ones((2, 2)), ["a", "b"])]),
         TypeError,
         "mixes strings with other labels, from row 2 on",
     ),
-    "negative weight": (
-        lambda folder: pl.DataFrame({"a": [1.0, 2.0], "y": [0, 1], "w": [1.0, -1.0]}),
-        {"weight": "w"},
-        ValueError,
-        "weights must be finite and not negative: row 1 of 'w' holds -1.0",
-    ),
-    "a number": (lambda folder: 3, {}, TypeError, "source must be a path, a frame, .* but is a int"),
+    "a number": (lambda _: 3, TypeError, "source must be a path, a frame, .* but is a int"),
     "no folder for temporary files": (
-        lambda folder: pa.table(FRAME),
-        {"cache_dir": "/nowhere"},
+        lambda _: pa.table(FRAME),
         NotADirectoryError,
         "cache_dir must be a directory, but '/nowhere' is none",
     ),
-    "an unknown dtype": (
-        lambda folder: pa.table(FRAME),
-        {"dtype": "int8"},
-        ValueError,
-        "dtype must be float32 or float64",
-    ),
-    "columns of a tuple": (
-        lambda folder: (np.eye(2), [0, 1]),
-        {},
-        ValueError,
-        "target is for files and frames, and cannot be given for a tuple",
-    ),
+}
+BAD = {name: (make, ValueError, message) for name, (make, message) in (FILES | FRAMES | GENERATORS).items()} | OTHERS
+OPTIONS: dict[str, dict[str, Any]] = {
+    "no such target": {"target": "x"},
+    "nearly the target": {"target": "yy"},
+    "no such number": {"target": 3},
+    "fractions as target": {"target": "b"},
+    "not npy": {"target": 0},
+    "negative weight": {"weight": "w"},
+    "no folder for temporary files": {"cache_dir": "/nowhere"},
+    "an unknown dtype": {"dtype": "int8"},
+    **{name: {"target": None} for name in (*GENERATORS, "no chunk", "mixed labels")},
+    **{name: {"target": None} for name in ("no target", "not npz", "npz without rows")},
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_wrong_is_said_and_nothing_is_left(name: str, tmp_path: Path) -> None:
-    make, options, error, message = BAD[name]
+    make, error, message = BAD[name]
     source = make(tmp_path)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(error) as caught:
-        fit(source, tmp_path, **options)
+        fit(source, tmp_path, **OPTIONS.get(name, {}))
     assert re.search(message, str(caught.value)), str(caught.value)
     assert sorted(tmp_path.iterdir()) == before
 

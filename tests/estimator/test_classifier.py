@@ -1,5 +1,6 @@
 """PerceptronClassifier: its weights and attributes, and the meaning of row weights, layouts, labels and parameters."""
 
+import functools
 import re
 import tracemalloc
 from pathlib import Path
@@ -22,21 +23,13 @@ import fastperceptron as fp
 from fastperceptron.estimator.solvers import SOLVERS
 from fastperceptron.training import reads
 from fastperceptron.training.problem import NewtonOptions
+from tables import bits, classes_of_mixed_scales, layouts
 
 # Interpreted kernels take a millisecond per row.
 N_ROWS = 60 if config.DISABLE_JIT else 300
 
 
-def made(n_classes: int = 2, n_rows: int = N_ROWS) -> tuple[np.ndarray, np.ndarray]:
-    """Return overlapping classes; the columns differ in scale and offset."""
-    rng = np.random.default_rng(0)
-    y = rng.integers(n_classes, size=n_rows)
-    centres = 1.5 * rng.normal(size=(n_classes, 4))
-    return (centres[y] + rng.normal(size=(n_rows, 4))) * [1, 1e3, 1e-3, 1] + [0, 1e4, 0, 5], y
-
-
-def bits(classifier: Any) -> bytes:
-    return classifier.coef_.tobytes() + classifier.intercept_.tobytes()
+made = functools.partial(classes_of_mixed_scales, n_rows=N_ROWS)
 
 
 @pytest.fixture
@@ -108,15 +101,8 @@ def test_log_probabilities_are_accurate_where_probabilities_round(n_classes: int
 def test_what_is_fitted_does_not_depend_on_layout_or_dtype(n_classes: int, tmp_path: Path) -> None:
     X, y = made(n_classes)
     X = np.ascontiguousarray(np.clip(np.round((X - X.mean(0)) / X.std(0) * 4 + 16), 0, 32))
-    np.save(tmp_path / "rows.npy", X)
-    strided = np.zeros((600, 8))
-    strided[::2, 1::2] = X
     same = {
-        "F": np.asfortranarray(X),
-        "strided": strided[::2, 1::2],
-        "reversed": np.ascontiguousarray(X[::-1, ::-1])[::-1, ::-1],
-        "memmap": np.load(tmp_path / "rows.npy", mmap_mode="r"),
-        "bytes swapped": X.astype(">f8"),
+        **layouts(X, tmp_path),
         "objects": X.astype(object),
         "list": X.tolist(),
         **{dtype: X.astype(dtype) for dtype in ("int32", "int64", "uint64", "longdouble")},
@@ -150,7 +136,7 @@ def test_rows_are_converted_block_by_block(n_classes: int) -> None:
 @pytest.mark.parametrize("n_jobs", [None, 1, 2, 3, 5, -1])
 def test_threads_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch, n_jobs: int | None) -> None:
     monkeypatch.setattr(reads, "SINGLE_THREAD_VALUES", 0)
-    X, y = made(3, 20_000)
+    X, y = made(3, n_rows=20_000)
     assert bits(fp.PerceptronClassifier(n_jobs=n_jobs).fit(X, y)) == bits(fp.PerceptronClassifier(n_jobs=1).fit(X, y))
 
 

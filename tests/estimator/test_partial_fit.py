@@ -1,5 +1,6 @@
 """partial_fit: chunks of any size, classes that come late or never, chunks whose weights are all 0."""
 
+import functools
 import pickle
 
 import numpy as np
@@ -7,17 +8,9 @@ import pandas as pd
 import pytest
 
 import fastperceptron as fp
+from tables import bits, classes_around_centres
 
-
-def made(n_classes: int = 2, n_rows: int = 1000) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(0)
-    y = rng.integers(n_classes, size=n_rows)
-    centres = 1.5 * rng.normal(size=(n_classes, 4))
-    return centres[y] + rng.normal(size=(n_rows, 4)), y
-
-
-def bits(classifier: fp.PerceptronClassifier) -> bytes:
-    return classifier.coef_.tobytes() + classifier.intercept_.tobytes()
+made = functools.partial(classes_around_centres, n_rows=1000)
 
 
 def in_chunks(X: np.ndarray, y: np.ndarray, sizes: list[int], **parameters: object) -> fp.PerceptronClassifier:

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +42,9 @@ class Terminal(io.StringIO):
 def test_a_bar_shows_rows_rates_reads_objective_and_gap_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     stderr = Terminal()
     monkeypatch.setattr("sys.stderr", stderr)
-    start = time.monotonic()
+    monkeypatch.setattr("tqdm.std.time", lambda: 0.0)  # a tenth of a second never goes by: what is left is drawn always
     classifier = fit(progress=True)
-    updates = stderr.getvalue().split("\r")
-    # At most ten per second, and one at the begin and the end of each read.
-    assert len(updates) <= 10 * (time.monotonic() - start) + 3 * (classifier.n_iter_ + 2)
+    assert len(stderr.getvalue().split("\r")) <= 3 * (classifier.n_iter_ + 2)  # where each read begins and ends
     shown = stderr.getvalue()
     for part in (r"read \d+:", r"rows \[", r"row/s", r"GB/s", r"objective 0\.\d+", r"gap \d"):
         assert re.search(part, shown), part

@@ -2,7 +2,6 @@
 
 import pickle
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
@@ -17,24 +16,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastperceptron as fp
+from tables import bits, classes_of_mixed_scales as made
 
 # Many fits.
 pytestmark = pytest.mark.compiled
 
 ROUTED = {"fit": {"sample_weight"}, "partial_fit": {"classes", "sample_weight"}, "score": {"sample_weight"}}
 FITTED = ["coef_", "intercept_", "classes_", "n_iter_", "loss_curve_", "optimality_gap_"]
-
-
-def made(n_classes: int = 2, n_rows: int = 300) -> tuple[np.ndarray, np.ndarray]:
-    """Return overlapping classes; the columns differ in scale and offset."""
-    rng = np.random.default_rng(0)
-    y = rng.integers(n_classes, size=n_rows)
-    centres = 1.5 * rng.normal(size=(n_classes, 4))
-    return (centres[y] + rng.normal(size=(n_rows, 4))) * [1, 1e3, 1e-3, 1] + [0, 1e4, 0, 5], y
-
-
-def bits(classifier: Any) -> bytes:
-    return classifier.coef_.tobytes() + classifier.intercept_.tobytes()
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

@@ -67,7 +67,7 @@ def test_deviations_are_those_of_a_scaler(offset: float, spread: float, is_weigh
     computed = deviations(rows, weights)
     is_lost = abs(offset) * 1e-15 * 100 > spread
     if not is_lost:
-        np.testing.assert_allclose(computed, np.sqrt(exact.var_), rtol=1e-9 + 1e-15 * (offset / spread) ** 2)
+        np.testing.assert_allclose(computed, np.sqrt(exact.var_), rtol=1e-9 + (1e-15 * offset / spread) ** 2)
 
 
 @pytest.mark.parametrize("value", [0.0, 3.7, -1e6, 1e-9, 1 / 3, 1e100])

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from numba.core import config
-from scipy.special import expit
 
 from fastperceptron.kernels.hessian import HESSIAN_BLOCK, newton_kernel, scratch_shapes
 from fastperceptron.kernels.jit import jit
 from fastperceptron.kernels.outer_products import add_outer
 from fastperceptron.kernels.rows import padded_size
+from oracle import losses_at
 
 WIDTHS = [1, 2, 3, 7, 8, 9, 20, 23, 40] if not config.DISABLE_JIT else [1, 7, 9]
 COUNTS = (
@@ -40,13 +40,8 @@ def newton_sums(loss: str, panel: np.ndarray, labels: tuple, weights: np.ndarray
 
 
 def expected_sums(loss: str, panel: np.ndarray, labels: tuple, weights: np.ndarray, exactness: float):
-    (y, omega), z = labels, panel @ weights
-    p, derivative = expit(z), expit(z) * expit(-z)
-    if loss == "log_loss":
-        cost, slope, curvature = np.logaddexp(0, z) - y * z, p - y, derivative
-    else:
-        cost, slope = (p - y) ** 2, 2 * (p - y) * derivative
-        curvature = 2 * derivative * (derivative + exactness * (p - y) * (1 - 2 * p))
+    y, omega = labels
+    cost, slope, curvature = losses_at(loss, panel @ weights, y, exactness)
     slope, curvature = omega * slope, omega * curvature
     sums = np.concatenate([slope @ panel, [omega @ cost, curvature.sum(), slope @ slope]])
     return sums, (panel * curvature[:, None]).T @ panel

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from numba.core import config
-from scipy.special import expit
 
 from fastperceptron.data.arrays import aligned_zeros, read_only
 from fastperceptron.kernels.linear_algebra import add_in_order
@@ -21,6 +20,7 @@ from fastperceptron.kernels.objective import (
     sums_shape,
 )
 from fastperceptron.kernels.rows import padded_size
+from oracle import losses_at
 
 WIDTHS = [1, 2, 3, 7, 8, 9, 20, 23, 40] if not config.DISABLE_JIT else [1, 3, 9]
 COUNTS = [1, 3, 4, 5, 255, 256, 257] if not config.DISABLE_JIT else [1, 5]
@@ -87,13 +87,7 @@ class Example:
         in_loss = own * self.class_weights[self.codes] if self.class_weights.size else own
         gradients, losses, moments = [], [], [own @ rows, own @ rows**2]
         for weights, positive in zip(self.weights, self.positives, strict=True):
-            z, y = rows @ weights[:n], (self.codes == positive).astype(np.float64)
-            p, derivative = expit(z), expit(z) * expit(-z)
-            if loss == "log_loss":
-                cost, slope, curvature = np.logaddexp(0, z) - y * z, p - y, derivative
-            else:
-                cost, slope = (p - y) ** 2, 2 * (p - y) * derivative
-                curvature = 2 * derivative * (derivative + exactness * (p - y) * (1 - 2 * p))
+            cost, slope, curvature = losses_at(loss, rows @ weights[:n], self.codes == positive, exactness)
             gradients.append((in_loss * slope) @ rows)
             losses.append(in_loss @ cost)
             moments.append((in_loss * curvature) @ rows**2)

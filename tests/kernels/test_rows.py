@@ -1,5 +1,7 @@
 """Row operations: right for every width, each row's bits its own, and the sums' order fixed as the law says."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -9,39 +11,18 @@ from fastperceptron.kernels.jit import jit
 WIDTHS = [1, 2, 3, 7, 8, 9, 15, 16, 17, 40, 100]
 
 
-@jit
-def call_dot(X, i, weights):
-    return rows.dot(X, i, weights)
+def kernel_of(function: Callable, arguments: str) -> Callable:
+    """Return a kernel that calls a row operation, which only kernels can."""
+    scope = {"function": function, "__name__": __name__}
+    exec(f"def call_{function.__name__}({arguments}): return function({arguments})", scope)  # noqa: S102
+    return jit(scope[f"call_{function.__name__}"])
 
 
-@jit
-def call_dot_four(X, four, weights):
-    return rows.dot_four(X, four, weights)
-
-
-@jit
-def call_look_ahead(X, i, k, weights):
-    return rows.look_ahead(X, i, k, weights)
-
-
-@jit
-def call_add_scaled(total, X, i, scale):
-    rows.add_scaled(total, X, i, scale)
-
-
-@jit
-def call_add_scaled_four(total, X, four, scales):
-    rows.add_scaled_four(total, X, four, scales)
-
-
-@jit
-def call_sum_of_products(a, b):
-    return rows.sum_of_products(a, b)
-
-
-@jit
-def call_prefetch(X, i):
-    rows.prefetch(X, i)
+call_dot, call_dot_four = kernel_of(rows.dot, "X, i, weights"), kernel_of(rows.dot_four, "X, four, weights")
+call_look_ahead, call_prefetch = kernel_of(rows.look_ahead, "X, i, k, weights"), kernel_of(rows.prefetch, "X, i")
+call_add_scaled = kernel_of(rows.add_scaled, "total, X, i, scale")
+call_add_scaled_four = kernel_of(rows.add_scaled_four, "total, X, four, scales")
+call_sum_of_products = kernel_of(rows.sum_of_products, "a, b")
 
 
 def example(n_features: int, dtype: type, weights_dtype: type = np.float64):

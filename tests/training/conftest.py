@@ -1,20 +1,22 @@
-"""Tables to learn from, and the optimum of the same objective found by SciPy in float64 on standardised columns."""
+"""Tables to learn from, and the optimum of the same objective on standardised columns, by the oracle."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
-from scipy.special import expit
 from sklearn import datasets
 
 from fastperceptron.data.arrays import ArrayRows, read_only
 from fastperceptron.training.newton import sample_size
 from fastperceptron.training.newton.newton import minimise_by_newton
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
+from oracle import StandardisedObjective
+from tables import drawn_labels
 
 N_SMALL, N_LARGE = 2000, 60_000
+Rows = tuple[np.ndarray, np.ndarray]
+Make = Callable[..., Rows]
 
 
 class Table(NamedTuple):
@@ -26,87 +28,75 @@ class Table(NamedTuple):
     y_new: np.ndarray
 
 
-def _draw(z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return (rng.random(len(z)) < expit(z)).astype(np.uint8)
-
-
-def _few(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    return rng.normal(size=(40, 100)), np.tile([0, 1], 20)
-
-
-def _two_rows(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    return np.eye(2), np.array([0, 1])
-
-
-def _collinear(noise: float) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    def make(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _collinear(noise: float) -> Make:
+    def make(n: int, rng: np.random.Generator) -> Rows:
         X, y = _plain(n, rng)
         return np.column_stack([X, X[:, 0] + noise * rng.normal(size=n)]), y
 
     return make
 
 
-def _plain(n: int, rng: np.random.Generator, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def _plain(n: int, rng: np.random.Generator, shift: float = 0.0) -> Rows:
     X = rng.normal(size=(n, 5))
-    return X, _draw(X @ [1, -2, 0.5, 0, 1] + shift, rng)
+    return X, drawn_labels(X @ [1, -2, 0.5, 0, 1] + shift, rng)
 
 
-def _separable(n: int, rng: np.random.Generator, n_wrong: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def _separable(n: int, rng: np.random.Generator, n_wrong: int = 0) -> Rows:
     X = rng.normal(size=(n, 5))
     y = (X @ [1, -2, 0.5, 0, 1] > 0).astype(np.uint8)
     y[1 : 5 * n_wrong : 5] ^= 1
     return X, y
 
 
-def _one_hot(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _one_hot(n: int, rng: np.random.Generator) -> Rows:
     X, level = rng.normal(size=(n, 3)), rng.integers(0, 4, n)
-    return np.column_stack([X, np.eye(4)[level]]), _draw(X[:, 0] + np.array([0, 1, -1, 2])[level], rng)
+    return np.column_stack([X, np.eye(4)[level]]), drawn_labels(X[:, 0] + np.array([0, 1, -1, 2])[level], rng)
 
 
-def _rare_one_hot(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _rare_one_hot(n: int, rng: np.random.Generator) -> Rows:
     X = rng.normal(size=(n, 3))
     rare = rng.random((n, 6)) < 10 ** -np.linspace(0.5, 3.5 if n > N_SMALL else 2, 6)
-    return np.column_stack([X, rare]).astype(np.float32), _draw(X[:, 0] + rare @ [1, -1, 2, -2, 2, 1], rng)
+    return np.column_stack([X, rare]).astype(np.float32), drawn_labels(X[:, 0] + rare @ [1, -1, 2, -2, 2, 1], rng)
 
 
-def _duplicates(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _duplicates(n: int, rng: np.random.Generator) -> Rows:
     X, y = _plain(n // 10, rng)
     return np.repeat(X, 10, axis=0), np.repeat(y, 10)
 
 
-def _heavy(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _heavy(n: int, rng: np.random.Generator) -> Rows:
     X = rng.standard_t(2.5, size=(n, 5)).astype(np.float32)
-    return X, _draw(X @ [0.5, -1, 0.25, 0, 0.5], rng)
+    return X, drawn_labels(X @ [0.5, -1, 0.25, 0, 0.5], rng)
 
 
-def _scaled(factor: Any, offset: Any = 0.0, dtype: type = np.float64) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    def make(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _scaled(factor: Any, offset: Any = 0.0, dtype: type = np.float64) -> Make:
+    def make(n: int, rng: np.random.Generator) -> Rows:
         X, y = _plain(n, rng)
         return (X * factor + offset).astype(dtype), y
 
     return make
 
 
-def _sorted(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _sorted(n: int, rng: np.random.Generator) -> Rows:
     X, y = _plain(n, rng)
     order = np.argsort(y, kind="stable")
     return X[order], y[order]
 
 
-def _constant(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _constant(n: int, rng: np.random.Generator) -> Rows:
     X, y = _plain(n, rng)
     return np.column_stack([X[:, :3], np.full(n, 3.7), X[:, 3:]]), y
 
 
-def _shipped(name: str) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    def load(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _shipped(name: str) -> Make:
+    def load(n: int, rng: np.random.Generator) -> Rows:
         data = getattr(datasets, f"load_{name}")()
         return data.data, (data.target == 1).astype(np.uint8)
 
     return load
 
 
-MADE: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {
+MADE: dict[str, Make] = {
     "plain": _plain,
     "float32": _scaled(1.0, dtype=np.float32),
     "separable": _separable,
@@ -125,7 +115,10 @@ MADE: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {
     "sorted by label": _sorted,
     "pure noise": lambda n, rng: (rng.normal(size=(n, 4)), rng.integers(0, 2, n).astype(np.uint8)),
 }
-FEW = {"fewer rows than columns": _few, "two rows": _two_rows}
+FEW = {
+    "fewer rows than columns": lambda n, rng: (rng.normal(size=(40, 100)), np.tile([0, 1], 20)),
+    "two rows": lambda n, rng: (np.eye(2), np.array([0, 1])),
+}
 SHIPPED = {name: _shipped(name) for name in ("breast_cancer", "iris", "wine", "digits")}
 TABLES = {
     **{f"small {name}": (make, N_SMALL) for name, make in (MADE | FEW).items()},
@@ -136,56 +129,10 @@ TABLES = {
 SEPARABLE = {"separable", "fewer rows than columns", "two rows", "breast_cancer", "wine", "digits"}
 
 
-class Objective:
-    """sum(loss) + |w|^2 / (2 C) over standardised columns, in float64 by NumPy; the last parameter is the bias."""
-
-    def __init__(self, table: Table, loss: str, C: float) -> None:
-        X = table.X.astype(np.float64)
-        self.mean, deviation = X.mean(axis=0), X.std(axis=0)
-        self.scale = np.where(deviation > 1e-12 * np.abs(self.mean), deviation, 1.0)
-        self._rows, self._y = np.column_stack([(X - self.mean) / self.scale, np.ones(len(X))]), table.y
-        self._loss, self._penalty = loss, np.full(X.shape[1] + 1, 1 / C)
-        self._penalty[-1] = 0
-
-    def __call__(self, v: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the value and the gradient."""
-        z = self._rows @ v
-        if self._loss == "log_loss":
-            cost, slope = np.logaddexp(0, z) - self._y * z, expit(z) - self._y
-        else:
-            error = np.where(self._y == 1, -expit(-z), expit(z))
-            cost, slope = error**2, 2 * error * expit(z) * expit(-z)
-        return cost.sum() + self._penalty @ v**2 / 2, slope @ self._rows + self._penalty * v
-
-    def hessian(self, v: np.ndarray) -> np.ndarray:
-        """Return the Hessian."""
-        z = self._rows @ v
-        curvature = expit(z) * expit(-z)
-        if self._loss == "squared_error":
-            curvature = 2 * curvature * (curvature + (expit(z) - self._y) * (1 - 2 * expit(z)))
-        return (self._rows * curvature[:, None]).T @ self._rows + np.diag(self._penalty)
-
-    def minimum(self, start: np.ndarray | None = None) -> np.ndarray:
-        """Return the minimum that SciPy finds, which no curvature of the wrong sign and no singular Hessian stops."""
-        start = np.zeros(len(self._penalty)) if start is None else start
-        options = {"gtol": 1e-9 * len(self._y), "maxiter": 500}
-        return minimize(self, start, jac=True, hess=self.hessian, method="trust-exact", options=options).x
-
-    def standardised(self, solution: Solution) -> np.ndarray:
-        """Return the parameters of a solution."""
-        weights, bias = solution.weights[0], solution.bias[0]
-        return np.append(weights * self.scale, bias + weights @ self.mean)
-
-    def cost_of(self, X: np.ndarray, y: np.ndarray, v: np.ndarray) -> float:
-        """Return the mean log loss of rows."""
-        z = ((X - self.mean) / self.scale) @ v[:-1] + v[-1]
-        return float(np.mean(np.logaddexp(0, z) - y * z))
-
-
 class Workshop:
     """What tests of the solver share: tables by name, optima by SciPy (each found once), and fits."""
 
-    Table, Objective = Table, Objective
+    Table = Table
 
     def __init__(self) -> None:
         self._tables: dict[str, Table] = {}
@@ -201,9 +148,10 @@ class Workshop:
             self._tables[name] = Table(np.ascontiguousarray(X[~is_new]), y[~is_new], X[new], y[new])
         return self._tables[name]
 
-    def objective(self, name: str, loss: str, C: float = 1.0) -> Objective:
+    def objective(self, name: str, loss: str, C: float = 1.0) -> StandardisedObjective:
         """Return the objective over a table."""
-        return Objective(self.table(name), loss, C)
+        table = self.table(name)
+        return StandardisedObjective(table.X, table.y, loss, C)
 
     def minimum(self, name: str, loss: str, C: float = 1.0) -> np.ndarray:
         """Return SciPy's minimum; that of the squared error is looked for from the log loss's."""
@@ -228,6 +176,14 @@ class Workshop:
 def workshop() -> Workshop:
     """Return the one workshop."""
     return Workshop()
+
+
+@pytest.fixture(params=[False, True], ids=["all rows", "sampled"])
+def is_sampled(request: pytest.FixtureRequest) -> bool:
+    """Return False and True in turn; with True, the solver samples even small tables."""
+    if request.param:
+        request.getfixturevalue("few_are_sampled")
+    return request.param
 
 
 @pytest.fixture

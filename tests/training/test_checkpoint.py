@@ -136,36 +136,30 @@ def test_a_fit_that_is_interrupted_goes_on_without_reading_again(
 
 
 def test_another_fits_checkpoint_is_refused(data: fp.Dataset, tmp_path: Path) -> None:
-    path = tmp_path / "fit.ckpt"
+    path, own, model_path = (tmp_path / name for name in ("fit.ckpt", "own.ckpt", "model.safetensors"))
     fp.PerceptronClassifier(**OPTIONS).fit(data, checkpoint=path)
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="belongs to another fit: C differ"):
-        fp.PerceptronClassifier(**OPTIONS, C=2.0).fit(data, checkpoint=path)
-    with pytest.raises(ValueError, match="belongs to another fit: the data differ"):
-        fp.PerceptronClassifier(**OPTIONS).fit(fp.synthetic(100_000, 3, rng=1), checkpoint=path)
     X, y = data.arrays()
-    X[0, 1] += 1.0
-    with pytest.raises(ValueError, match="belongs to another fit: the data differ"):
-        fp.PerceptronClassifier(**OPTIONS).fit(X, y, checkpoint=path)
-    assert path.read_bytes() == before
-    for other in ({"random_state": 1}, {"warm_start": True}):
-        with pytest.raises(ValueError, match="belongs to another fit"):
-            fp.PerceptronClassifier(**OPTIONS, **other).fit(data, checkpoint=path)
-    X, y = data.arrays()
-    y[7] = 1 - y[7]
-    own = tmp_path / "own.ckpt"
-    fp.PerceptronClassifier(**OPTIONS).fit(*data.arrays(), checkpoint=own)
-    with pytest.raises(ValueError, match="belongs to another fit: the data differ"):
-        fp.PerceptronClassifier(**OPTIONS).fit(X, y, checkpoint=own)
-    model = fp.PerceptronClassifier(**OPTIONS).fit(X, y).model_
-    model.save(tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match="is a model, not a checkpoint"):
-        fp.PerceptronClassifier(**OPTIONS).fit(data, checkpoint=tmp_path / "model.safetensors")
+    fp.PerceptronClassifier(**OPTIONS).fit(X, y, checkpoint=own).model_.save(model_path)
     (tmp_path / "broken.ckpt").write_bytes(before[:-3])
-    with pytest.raises(ValueError, match="is not a whole fastperceptron checkpoint"):
-        fp.PerceptronClassifier(**OPTIONS).fit(data, checkpoint=tmp_path / "broken.ckpt")
+    other_X, other_y = X.copy(), y.copy()
+    other_X[0, 1] += 1.0
+    other_y[7] = 1 - y[7]
+    for options, rows, checkpoint, message in [
+        ({"C": 2.0}, (data,), path, "belongs to another fit: C differ"),
+        ({"random_state": 1}, (data,), path, "belongs to another fit"),
+        ({"warm_start": True}, (data,), path, "belongs to another fit"),
+        ({}, (fp.synthetic(100_000, 3, rng=1),), path, "belongs to another fit: the data differ"),
+        ({}, (other_X, y), own, "belongs to another fit: the data differ"),
+        ({}, (X, other_y), own, "belongs to another fit: the data differ"),
+        ({}, (data,), model_path, "is a model, not a checkpoint"),
+        ({}, (data,), tmp_path / "broken.ckpt", "is not a whole fastperceptron checkpoint"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fp.PerceptronClassifier(**OPTIONS, **options).fit(*rows, checkpoint=checkpoint)
     with pytest.raises(FileNotFoundError):
         fp.PerceptronClassifier(**OPTIONS).fit(data, checkpoint=tmp_path / "nowhere" / "fit.ckpt")
+    assert path.read_bytes() == before
 
 
 def test_incomplete_answers_are_written_after_a_while_and_complete_ones_at_once(tmp_path: Path) -> None:

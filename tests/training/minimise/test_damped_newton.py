@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from numba.core import config
-from scipy.optimize import minimize
-from scipy.special import expit
 
+import oracle
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.minimise import objective as objective_module
@@ -18,6 +17,7 @@ from fastperceptron.training.minimise.objective import NeuronRows, Objective, Qu
 from fastperceptron.training.newton.sample import draw_sample
 from fastperceptron.training.newton.start import follow_gradients, minimise_by_gradients
 from fastperceptron.training.problem import Problem
+from tables import drawn_labels
 
 LOSSES = ["log_loss", "squared_error"]
 N_ROWS = 60 if config.DISABLE_JIT else 200
@@ -34,14 +34,9 @@ def example(seed: int, loss: str, n_features: int = 3, penalty: float = 1.0, sig
 
 
 def by_scipy(objective: Objective, loss: str, start: np.ndarray) -> float:
-    panel, y, omega = objective.rows
-
-    def value(v: np.ndarray) -> float:
-        z = panel @ v
-        costs = np.logaddexp(0, z) - y * z if loss == "log_loss" else (expit(z) - y) ** 2
-        return float(omega @ costs + objective.penalty @ v**2 / 2)
-
-    return minimize(value, start, method="BFGS", options={"gtol": 1e-7}).fun
+    panel, targets, weights = objective.rows
+    right = oracle.Objective(panel, targets, loss, objective.penalty, weights)
+    return right(right.minimum(start))[0]
 
 
 def never(state: State) -> float:
@@ -157,7 +152,7 @@ def test_parts_shared_out_to_threads_give_the_bits_of_one(monkeypatch: pytest.Mo
 def test_a_start_from_which_steps_overshoot_is_left_for_the_fallback() -> None:
     rng = np.random.default_rng(3)
     X = rng.normal(size=(600, 20))
-    y = (rng.random(600) < expit(2 * X[:, 0])).astype(np.uint8)
+    y = drawn_labels(2 * X[:, 0], rng)
     X[::100, 1] += 300 * rng.standard_exponential(6)
     sample, size = draw_sample(Problem(ArrayRows(X), y, 2), 600, True), padded_size(20)
     rows = rows_of(sample.panel, sample.codes, sample.weights, 1)

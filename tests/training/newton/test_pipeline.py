@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import expit
 from sklearn import datasets
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
@@ -13,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 import fastperceptron as fp
 from fastperceptron.training.newton.certificate import NEGLIGIBLE_LOSS_PER_ROW
+from oracle import losses_at
 
 pytestmark = pytest.mark.compiled
 TIGHT = {"loss": "log_loss", "tol": 1e-6}
@@ -56,9 +56,9 @@ def promised(X: np.ndarray, fitted: fp.PerceptronClassifier) -> np.ndarray:
     """Return how far the weights may be where the objective's excess is as good as none: sqrt(2 excess / curvature)."""
     bound = []
     for weights, bias in zip(fitted.coef_, fitted.intercept_, strict=True):
-        p = expit(X.astype(np.float64) @ weights + bias)
+        _, _, curvature = losses_at("log_loss", X.astype(np.float64) @ weights + bias, np.zeros(len(X)))
         rows = np.column_stack([X, np.full(len(X), float(fitted.fit_intercept))])
-        hessian = (rows * (p * (1 - p))[:, None]).T @ rows
+        hessian = (rows * curvature[:, None]).T @ rows
         inverse = np.linalg.pinv(hessian, hermitian=True)
         bound.append(np.sqrt(2 * NEGLIGIBLE_LOSS_PER_ROW * len(X) * np.diag(inverse)[:-1]))
     return np.array(bound)

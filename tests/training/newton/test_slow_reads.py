@@ -9,6 +9,7 @@ import fastperceptron as fp
 from fastperceptron.training.minimise.inverse_hessian import corrected_hessian
 from fastperceptron.training.newton import newton, sample_size, start
 from fastperceptron.training.newton.all_rows import AllRows
+from tables import drawn_labels
 
 pytestmark = pytest.mark.compiled
 
@@ -17,7 +18,7 @@ def with_outliers(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Return rows six of which are so far out that hardly any sample tells of them."""
     rng = np.random.default_rng(3)
     X = rng.normal(size=(n_rows, 20))
-    y = (rng.random(n_rows) < 1 / (1 + np.exp(-2 * X[:, 0]))).astype(np.uint8)
+    y = drawn_labels(2 * X[:, 0], rng)
     X[:: n_rows // 6, 1] += 300 * rng.standard_exponential(6)
     return X, y
 
@@ -26,7 +27,7 @@ def with_rare_columns(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Return columns that are 1 in a third of the rows to one in 20,000, with strong weights."""
     rng = np.random.default_rng(5)
     X = (rng.random((n_rows, 40)) < np.logspace(-0.5, -4.3, 40)).astype(np.float32)
-    return X, (rng.random(n_rows) < 1 / (1 + np.exp(-X @ rng.normal(size=40) * 3))).astype(np.uint8)
+    return X, drawn_labels(X @ rng.normal(size=40) * 3, rng)
 
 
 def with_correlated_columns(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +36,7 @@ def with_correlated_columns(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     Z = rng.normal(size=(n_rows, 20))
     basis, _ = np.linalg.qr(rng.normal(size=(20, 20)))
     X = Z @ (basis * np.logspace(0, -2.5, 20)) @ basis.T
-    return X, (rng.random(n_rows) < 1 / (1 + np.exp(-Z @ rng.normal(size=20) / 2))).astype(np.uint8)
+    return X, drawn_labels(Z @ rng.normal(size=20) / 2, rng)
 
 
 @pytest.fixture

@@ -1,0 +1,73 @@
+"""What is right, by NumPy and SciPy in float64: losses, objectives with their derivatives, and minima."""
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
+
+Values = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def losses_at(loss: str, z: np.ndarray, y: np.ndarray, exactness: float = 1.0) -> Values:
+    """Return cost, slope and curvature of each row, the derivatives with respect to z.
+
+    With exactness 0, the curvature of the squared error is its Gauss-Newton part.
+    """
+    p, q = expit(z), expit(-z)
+    error = np.where(y == 1, -q, p)
+    if loss == "log_loss":
+        return np.logaddexp(0, z) - y * z, error, p * q
+    return error**2, 2 * error * p * q, 2 * p * q * (p * q + exactness * error * (q - p))
+
+
+def standards(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns' weighted means and standard deviations; 1 for a constant column."""
+    mean = np.average(X, axis=0, weights=weights)
+    deviations = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weights))
+    return mean, np.where(deviations > 1e-12 * np.abs(mean), deviations, 1.0)
+
+
+class Objective:
+    """sum(weights * loss) + penalty . v^2 / 2 over rows whose last value is 1, for the bias."""
+
+    def __init__(
+        self, rows: np.ndarray, y: np.ndarray, loss: str, penalty: np.ndarray, weights: np.ndarray | None = None
+    ) -> None:
+        self._rows, self._y, self._loss, self._penalty = rows, y, loss, penalty
+        self._weights = np.ones(len(rows)) if weights is None else weights
+
+    def __call__(self, v: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the value and the gradient with respect to v."""
+        cost, slope, _ = losses_at(self._loss, self._rows @ v, self._y)
+        gradient = (self._weights * slope) @ self._rows + self._penalty * v
+        return float(self._weights @ cost + self._penalty @ v**2 / 2), gradient
+
+    def hessian(self, v: np.ndarray) -> np.ndarray:
+        """Return the Hessian with respect to v."""
+        curvature = self._weights * losses_at(self._loss, self._rows @ v, self._y)[2]
+        return (self._rows * curvature[:, None]).T @ self._rows + np.diag(self._penalty)
+
+    def minimum(self, start: np.ndarray | None = None) -> np.ndarray:
+        """Return the minimum that SciPy finds, which no curvature of the wrong sign and no singular Hessian stops."""
+        start = np.zeros(self._rows.shape[1]) if start is None else start
+        options = {"gtol": 1e-9 * len(self._y), "maxiter": 500}
+        return minimize(self, start, jac=True, hess=self.hessian, method="trust-exact", options=options).x
+
+
+class StandardisedObjective(Objective):
+    """sum(loss) + |w|^2 / (2 C) over standardised columns; the last parameter is the bias."""
+
+    def __init__(self, X: np.ndarray, y: np.ndarray, loss: str, C: float) -> None:
+        self.mean, self.scale = standards(X.astype(np.float64))
+        rows = np.column_stack([(X.astype(np.float64) - self.mean) / self.scale, np.ones(len(X))])
+        super().__init__(rows, y, loss, np.append(np.full(X.shape[1], 1 / C), 0.0))
+
+    def standardised(self, solution: Any) -> np.ndarray:
+        """Return the parameters of a solution for raw columns."""
+        weights, bias = solution.weights[0], solution.bias[0]
+        return np.append(weights * self.scale, bias + weights @ self.mean)
+
+    def log_loss_of(self, X: np.ndarray, y: np.ndarray, v: np.ndarray) -> float:
+        """Return the mean log loss of other rows."""
+        return float(losses_at("log_loss", ((X - self.mean) / self.scale) @ v[:-1] + v[-1], y)[0].mean())
