@@ -1,4 +1,4 @@
-"""What training recorded: the cost curve, and what is needed to go on where it stopped."""
+"""What training recorded: the cost curve, and what further training needs to continue where it stopped."""
 
 from dataclasses import dataclass, field
 
@@ -27,9 +27,9 @@ class History:
     n_steps : int
         Steps taken so far.
     n_drawn : int
-        Rows used so far; with sampling in epochs it says how far the present epoch is.
+        Rows used so far; with sampling in epochs, it determines the position in the present epoch.
     epoch_seed : int or None
-        What the order of the present epoch is made from, where sampling is random.
+        The seed of the present epoch's order, if sampling is random.
     """
 
     costs: Array = field(default_factory=lambda: np.empty(0))
@@ -57,11 +57,11 @@ class History:
         return self.costs.size
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
-        """Return the costs, so that NumPy and Matplotlib take a history for its curve."""
+        """Return the costs, so that NumPy and Matplotlib accept a history as its curve."""
         return np.array(self.costs, dtype=dtype, copy=copy)
 
     def __eq__(self, other: object) -> bool:
-        """Return whether all that was recorded is the same."""
+        """Return whether everything recorded is equal."""
         if not isinstance(other, History):
             return NotImplemented
         own, others = self._unfinished_step, other._unfinished_step

@@ -88,7 +88,9 @@ def draw_codes(z, words, codes):
 def draw_class_codes(z, words, codes):
     """Write each row's class number, drawn with the probabilities softmax(z); `z`, of shape (n, K), is overwritten."""
     for row in range(z.shape[0]):
-        largest, total = z[row].max(), 0.0
+        largest, total = z[row, 0], 0.0
+        for k in range(1, z.shape[1]):
+            largest = max(largest, z[row, k])
         for k in range(z.shape[1]):
             total += exp_nonpositive(z[row, k] - largest)[0]
             z[row, k] = total

@@ -28,6 +28,14 @@ loop(np.array([0.0, 0.0, 1.0]), out)
 print(out[0], sum(loop.stats.cache_hits.values()))
 """
 
+PROGRAM_WITH_NAMED_TUPLE = """
+import numpy as np
+from fastperceptron.kernels.steps import DescentState, settle, state_shape
+state = DescentState._make([*np.ones(state_shape(1, 3))[0], np.zeros(2, np.int64)])
+settle(state, state.weights)
+print(state.weights[0], sum(settle.stats.cache_hits.values()))
+"""
+
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -38,10 +46,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(root: Path, cache: Path | None = None) -> tuple[str, ...]:
+def run(root: Path, cache: Path | None = None, program: str = PROGRAM) -> tuple[str, ...]:
     """Return what the program prints: a kernel's result, and how many compiled kernels it found in the cache."""
     settings = {**os.environ, "PYTHONPATH": str(root), "FASTPERCEPTRON_CACHE_DIR": str(cache or root / "cache")}
-    command = [sys.executable, "-c", PROGRAM]
+    command = [sys.executable, "-c", program]
     done = subprocess.run(command, env=settings, capture_output=True, text=True, check=True, cwd=root)
     return tuple(done.stdout.split())
 
@@ -53,6 +61,11 @@ def entries(root: Path) -> list[Path]:
 def test_a_second_process_loads_what_the_first_compiled(copy: Path) -> None:
     assert entries(copy)
     assert run(copy) == ("0.25", "1")
+
+
+def test_a_kernel_that_takes_a_named_tuple_is_loaded_too(copy: Path) -> None:
+    assert run(copy, program=PROGRAM_WITH_NAMED_TUPLE) == ("2.0", "0")
+    assert run(copy, program=PROGRAM_WITH_NAMED_TUPLE) == ("2.0", "1")
 
 
 def test_an_edit_in_a_helper_file_is_noticed(copy: Path, tmp_path: Path) -> None:

@@ -79,8 +79,8 @@ def minimise(
     polishing_steps : int
         Steps to take once the goal is reached: two take a method that converges quadratically to rounding.
     fallback : ndarray of shape (size,), optional
-        Another start, for where the first step from `start` is rejected: with outliers, or where a neuron has saturated
-        and is wrong, steps overshoot again and again (15 evaluations where 5 from zero will do).
+        Another start, for where the first step from `start` is rejected: with outliers, steps from near the minimum of
+        few rows are cut again and again (15 evaluations where 5 from zero will do).
     is_rough : bool
         Whether to end one evaluation early, once the step is sure to reach the goal.
     """

@@ -139,8 +139,14 @@ def search(objective: Objective, start: Array, task: Task, most: int = MAXIMUM_E
     """Return the minimum of an objective to within the task's goal, or where the evaluations ended."""
     most = min(most, MAXIMUM_OF_DIAGONAL) if objective.is_diagonal else most
     exactness = 0.0 if LOSSES[objective.loss].IS_CONVEX else 1.0
-    fallback = np.zeros_like(start) if start.any() else None
-    return minimise(objective, start, task.goal, exactness, most, fallback=fallback)
+    first = minimise(objective, start, task.goal, exactness, 1)
+    if first.is_sure or most == 1:
+        return first
+    # Where a neuron has saturated and is wrong, slopes are 1 and curvatures nil, and steps overshoot: zero is better.
+    zero = np.zeros_like(start)
+    start = zero if start.any() and objective.at(zero, exactness).value < first.state.value else start
+    found = minimise(objective, start, task.goal, exactness, most - 1)
+    return found._replace(values=(*first.values, *found.values))
 
 
 def learn(neuron: Neuron, rows: Block, task: Task) -> tuple[Neuron, bool]:

@@ -1,11 +1,11 @@
-"""The rows of an epoch, buffer by buffer: in the order that they are stepped by, standardised, with their weights.
+"""The rows of an epoch, buffer by buffer, in the order of the steps: standardised, with their weights.
 
-A buffer fits into cache. Nothing is copied where rows are wanted as they are stored, or raw and shuffled but wide.
+A buffer fits into cache. Rows are not copied if they are used as stored, or if they are raw, shuffled and wide.
 
 A shuffle of more rows than a buffer holds cuts them into blocks of neighbours, and the blocks into strata: runs of as
 many blocks as there are buffers. Each buffer gets one block of each stratum, drawn at random without replacement, and
-its rows in random order. So each row comes once, each buffer is a cross-section of all rows even where those are sorted
-by label, and memory is read in pieces of half a kilobyte.
+takes its rows in random order. So each row comes once, each buffer is a cross-section of all rows even where those are
+sorted by label, and memory is read in pieces of half a kilobyte.
 """
 
 from collections.abc import Iterator
@@ -20,20 +20,20 @@ from fastperceptron.kernels.take import take_standardised
 from fastperceptron.training.coordinates import Coordinates
 from fastperceptron.training.problem import Problem
 
-# 1 MB of float32. Twice as large ones mixed no better, four times as large ones took twice the time.
+# 1 MB of float32. Buffers twice as large mixed no better, buffers four times as large took twice the time.
 BUFFER_ELEMENTS = 1 << 18
-# 512 bytes of float32. All rows of a block come within one buffer, which is no shuffle of them: where rows came in runs
-# of 25 equal ones, blocks of 25 rows of 20 columns ended 3.5% above the optimum, of 6 rows 0.6%, single rows 0.1%.
-# To take a row cost 31, 42 and 48 ns. A whole epoch: 50 ns per row in blocks of 6, 97 in a permutation of all rows.
+# 512 bytes of float32. All rows of a block stay in one buffer, which is not a full shuffle: with runs of 25 equal rows
+# of 20 columns, blocks of 25 rows ended 3.5% above the optimum, of 6 rows 0.6%, of single rows 0.1%; taking a row cost
+# 31, 42 and 48 ns. A whole epoch took 50 ns per row in blocks of 6, and 97 in a permutation of all rows.
 BLOCK_ELEMENTS, BLOCK_ROWS = 1 << 7, 16
-# Raw rows of so many columns are stepped by where they are, in any order: at 200 columns the copy cost a third of the
-# time, at 1000 half; at 20 it saved more than half.
+# Raw rows of this many columns or more are not copied, in any order: at 200 columns the copy cost a third of the time,
+# at 1000 half; at 20 it saved more than half.
 WIDE = 128
 
 
 @dataclass(frozen=True, eq=False)
 class Buffer:
-    """Rows, and the numbers of those to step by, in order.
+    """Rows, and the order in which to step by them.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Buffer:
     codes : ndarray of shape (n,)
     weights : ndarray of shape (n,), optional
         In the precision of X; their mean over all rows of the problem is that of the class weights.
-    order : ndarray of int64
+    order : ndarray of int64, row numbers in X
     """
 
     X: Array
@@ -59,10 +59,10 @@ class Buffers:
     mean_weight : float
         The mean of the rows' own weights.
     coordinates : Coordinates, optional
-        None means that rows come as they are.
+        None for raw rows.
     batch_size : int
     seed : int, optional
-        None means the order in which rows are stored.
+        None for the order in which rows are stored.
     """
 
     def __init__(
@@ -87,11 +87,11 @@ class Buffers:
 
     @property
     def count(self) -> int:
-        """How many buffers an epoch has."""
+        """The number of buffers in an epoch."""
         return self._n_buffers
 
     def epoch(self, number: int) -> Iterator[Buffer]:
-        """Yield the `count` buffers; what is in one lasts until the next is asked for."""
+        """Yield the `count` buffers; the next one overwrites the memory of the one before."""
         rows, codes = self._problem.rows, self._problem.codes
         for places, slots in self._in_storage_order() if self._seed is None else self._shuffled(number):
             X, local_codes, local = rows.take(places, codes)

@@ -2,10 +2,10 @@
 
 Every step goes along the mean gradient of a batch's rows, each weighted by its weight over the mean weight: on average
 that is the gradient of sum(weight * loss) / sum(weight). The penalty's part is |w|^2 / (2 C sum(weight)). With
-batch_size=1, raw rows as stored, a constant rate and nothing else asked for, it is the tutorial's loop, bit for bit.
+batch_size=1, raw rows as stored, a constant rate and no other option, it is the tutorial's loop, bit for bit.
 
 After each epoch the objective is evaluated exactly, at the cost of one more read: a running mean of the batches' losses
-would be free, but flatters a descent over sorted rows and knows nothing of averaged weights.
+would be free, but is too low over sorted rows and does not hold for averaged weights.
 """
 
 from collections.abc import Callable
@@ -41,14 +41,14 @@ from fastperceptron.training.sgd.buffers import Buffer, Buffers
 
 # Epochs that must together lower the objective by tol times its sampling error.
 PATIENCE = 5
-# Rows whose mean is near enough to all rows' for exact deviations to be summed around it.
+# Rows whose mean is near enough to the mean of all rows to sum exact deviations around it.
 ROWS_FOR_CENTRE = 1024
 
 
 def minimise_by_sgd(
     problem: Problem, options: SgdOptions, start: Array | None = None, observer: Observer = NOBODY
 ) -> Solution:
-    """Return where the descent ended.
+    """Return the weights at which the descent ended, or their average.
 
     It ends after `max_iter` epochs; or, converged, when the lowest objective of the last five epochs is not below the
     lowest before by `tol` times the objective's own sampling error, which is (n_features + 1) / (2 n_rows) a neuron for
@@ -83,7 +83,7 @@ def minimise_by_sgd(
 
 
 class _Sgd:
-    """A fit: one state a neuron, all taken through the same batches."""
+    """A fit: one state per neuron, all of which take the same batches."""
 
     def __init__(self, problem: Problem, options: SgdOptions, start: Array | None, observer: Observer) -> None:
         self._problem, self._options, self._observer = problem, options, observer
@@ -133,7 +133,7 @@ class _Sgd:
         return Solution(weights, bias, len(self._curve), np.array(self._curve), np.nan, is_flat, np.nan)
 
     def _take_epoch(self, take_steps: Callable[[Buffer, int], None]) -> None:
-        """Take all neurons through all buffers; or only through those that the checkpoint of an earlier run has not."""
+        """Take all neurons through all buffers, except those that the checkpoint of an earlier run already has."""
         checkpoint, key, n_done = self._observer.checkpoint, f"epoch {len(self._curve)}", 0
         answer = None if checkpoint is None else checkpoint.recall(key)
         if answer is not None:
@@ -162,7 +162,7 @@ class _Sgd:
         deviations_of(moments[0, :n], moments[1, :n], self._total, rows.n_rows, centre, deviations)
         scale = np.ones(centre.size)
         if self._options.fit_intercept:
-            # Beside an intercept a constant column says nothing, whatever its rounding: its values become 0.
+            # With an intercept, a constant column carries no information, only rounding: its values become 0.
             scale[:n] = np.where(deviations > 0, deviations, np.inf)
             centre[:n] = (centre[:n] + moments[0, :n] / self._total).astype(rows.dtype)
         else:
@@ -199,7 +199,7 @@ class _Sgd:
         return take_steps
 
     def _points(self) -> Array:
-        """Return the weights of each neuron, the bias last, in standard coordinates: the current or the average."""
+        """Return each neuron's weights, bias last, in standard coordinates: the current ones or their average."""
         points = np.zeros((self._problem.n_neurons, padded_size(self._n_features)))
         for point, state in zip(points, self._states, strict=True):
             if self._options.average:
@@ -211,7 +211,7 @@ class _Sgd:
         return points
 
     def _objective(self, points: Array) -> float:
-        """Return the objective over the sum of the rows' weights, summed over neurons; or raise where there is none."""
+        """Return the objective over the sum of the rows' weights, summed over neurons; raise if it is not finite."""
         n = self._n_features
         if not np.isfinite(points).all():
             self._raise_not_finite()
@@ -228,7 +228,7 @@ class _Sgd:
         return float(objective)
 
     def _is_flat(self) -> bool:
-        """Whether the last epochs have gained next to nothing."""
+        """Return whether the last epochs gained less than `tol` asks for."""
         if len(self._curve) <= PATIENCE:
             return False
         sampling_error = (

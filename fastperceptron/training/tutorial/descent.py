@@ -1,6 +1,6 @@
-"""The engine of gradient descent: cuts the way into kernel calls of a few milliseconds, and records the cost curve.
+"""The tutorial's gradient descent: it cuts the steps into kernel calls of milliseconds, and records the cost curve.
 
-Between two calls Python is back: there Ctrl-C stops the run and progress is told.
+Between two calls Ctrl-C can stop the run, and progress is reported.
 """
 
 from collections.abc import Callable
@@ -19,10 +19,10 @@ from fastperceptron.kernels.steps import CostRecord, DescentState, StepRule, des
 from fastperceptron.kernels.vectors import LANES
 from fastperceptron.training.tutorial.row_order import ROW_ORDERS
 
-# Work of one kernel call in units of about a nanosecond: some 4 ms, so that Ctrl-C is answered at once.
+# Work of one kernel call in units of about a nanosecond: some 4 ms, so that Ctrl-C takes effect at once.
 WORK_PER_CALL = 4_000_000
-# A step's fixed work, in units of the work on one matrix element.
-WORK_PER_ROW = 20
+# A row's fixed work, in units of the work on one matrix element.
+FIXED_WORK = 20
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Descent:
     start : ndarray of shape (n_features + 1,)
         The weights, and the bias last.
     history : History
-        What came before.
+        The record of earlier calls.
     rng : numpy.random.Generator
     """
 
@@ -88,8 +88,8 @@ class Descent:
         self._costs: list[Array] = []
         self._done = 0
 
-    def run(self, tell: Callable[[int], object]) -> None:
-        """Take all steps; `tell` is called with the number of steps after each piece of them."""
+    def run(self, report: Callable[[int], object]) -> None:
+        """Take all steps; after each kernel call, `report` is called with the number of its steps."""
         while self._done < self._options.steps:
             n_steps, n_records = self._next_piece()
             order = self._order.take(n_steps * self._options.batch_size)
@@ -99,20 +99,20 @@ class Descent:
             self._descend(X, y, places, self._state, self._rule, record, self._scratch)
             self._costs.append(costs if costs.size == n_records else np.array([self._mean_cost()]))
             self._done += n_steps
-            tell(n_steps)
+            report(n_steps)
 
     def _next_piece(self) -> tuple[int, int]:
-        """Return how many steps to take next, and how many records that makes.
+        """Return the number of steps of the next kernel call, and of the costs recorded during it.
 
-        It is a whole number of recording intervals, or the way to the next record, or a part of that.
+        The steps are whole recording intervals, or those up to the next record, or a part of these.
         """
         remaining = self._options.steps - self._done
         every = self._options.record_every
-        work = (self._rows.n_features + WORK_PER_ROW) * self._options.batch_size
+        work = (self._rows.n_features + FIXED_WORK) * self._options.batch_size
         if every is None:
             return min(remaining, max(1, WORK_PER_CALL // work)), 0
         if self._rows.is_one_block:
-            work += (self._rows.n_features + WORK_PER_ROW) * self._rows.n_rows // every
+            work += (self._rows.n_features + FIXED_WORK) * self._rows.n_rows // every
         budget = min(remaining, max(1, WORK_PER_CALL // work))
         to_next = every - (self._before.n_steps + self._done) % every
         if to_next == every and every <= budget and self._rows.is_one_block:
@@ -144,7 +144,7 @@ class Descent:
 
     @property
     def result(self) -> tuple[Array, History]:
-        """The weights with the bias last, and the history with all that came before."""
+        """The weights, bias last, and the history that includes the earlier one."""
         n_before, every = self._before.n_steps, self._options.record_every
         costs = np.concatenate([self._before.costs, *self._costs])
         n_new = costs.size - len(self._before)

@@ -1,6 +1,6 @@
-"""Which row comes when: drawn with replacement, shuffled by epochs, or as stored.
+"""The order of rows: drawn with replacement, shuffled by epochs, or as stored.
 
-Each order is endless; batches run on across its epochs. All randomness comes from the caller's generator, and the order
+Each order is endless, and batches may span two epochs. All randomness comes from the caller's generator, and the order
 after `n_drawn` rows is the same whether they were taken in one call or in several.
 """
 
@@ -12,7 +12,7 @@ from fastperceptron.kernels.draws import draw_rows
 
 
 class InOrder:
-    """Rows come as stored, again and again."""
+    """Rows come as stored, repeatedly."""
 
     epoch_seed: int | None = None
 
@@ -31,7 +31,7 @@ class InOrder:
 
 
 class _ByEpochs:
-    """Rows come in epochs, each a function of its seed, which the generator gives when the epoch begins."""
+    """Rows come in epochs, each a function of a seed that is drawn from the generator when the epoch begins."""
 
     def __init__(self, n_rows: int, rng: np.random.Generator, history: History) -> None:
         self._n_rows, self._rng = n_rows, rng
@@ -54,7 +54,7 @@ class _ByEpochs:
         """Return the next `count` row numbers, in memory that the next call may use again."""
         if self._order.size < count:
             self._order = np.empty(count, np.intp)
-        # The same memory each time: fresh pages cost 10 ns per row.
+        # Memory is used again: fresh pages cost 10 ns per row.
         order, filled = self._order[:count], 0
         while filled < count:
             if self._position == 0:
@@ -68,7 +68,7 @@ class _ByEpochs:
 
 
 class WithReplacement(_ByEpochs):
-    """Each row is drawn uniformly, whatever was drawn before: the tutorial's sampling. An epoch is 8192 draws."""
+    """Each row is drawn uniformly and independently: the tutorial's sampling. An epoch is 8192 draws."""
 
     def _epoch_size(self) -> int:
         return 8192
@@ -78,7 +78,7 @@ class WithReplacement(_ByEpochs):
 
 
 class Shuffled(_ByEpochs):
-    """Each row comes once an epoch, in an order of the epoch's own."""
+    """Each row comes once per epoch, in another order each time."""
 
     def _epoch_size(self) -> int:
         return self._n_rows

