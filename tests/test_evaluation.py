@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numba.core import config
 from sklearn import metrics
 
 import fastperceptron as fp
@@ -9,7 +10,7 @@ from fastperceptron.evaluation import evaluate
 
 
 def model_of(n_classes: int) -> tuple[fp.Perceptron, np.ndarray, np.ndarray]:
-    X, y = fp.synthetic(2000, 3, n_classes=n_classes, rng=0).arrays()
+    X, y = fp.synthetic(400 if config.DISABLE_JIT else 2000, 3, n_classes=n_classes, rng=0).arrays()
     return fp.PerceptronClassifier(loss="log_loss").fit(X, y).model_, X, y
 
 

@@ -52,12 +52,6 @@ def in_two_files(table: pa.Table, folder: Path, row_group_size: int) -> Path:
     return folder
 
 
-def as_memmap(X: np.ndarray, y: np.ndarray, folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    stored = np.memmap(folder / "raw", X.dtype, "w+", shape=X.shape)
-    stored[:] = X
-    return stored, y
-
-
 def saved(X: np.ndarray, y: np.ndarray, folder: Path) -> tuple[Path, Path]:
     np.save(folder / "X.npy", X)
     np.save(folder / "y.npy", y)
@@ -88,7 +82,7 @@ def zipped(table: pa.Table, path: Path) -> Path:
 SOURCES: dict[str, Callable[[np.ndarray, np.ndarray, Path], tuple[Any, dict[str, Any]]]] = {
     "lists": lambda X, y, f: ((X, y.tolist()), {}),
     "F order": lambda X, y, f: ((np.asfortranarray(X), y), {}),
-    "memmap": lambda X, y, f: (as_memmap(X, y, f), {}),
+    "memmap": lambda X, y, f: ((np.load(saved(X, y, f)[0], mmap_mode="r"), y), {}),
     "npy pair": lambda X, y, f: (saved(X, y, f), {}),
     "npy, target last": lambda X, y, f: (one_matrix(X, y, f, N_FEATURES), {"target": -1}),
     "npy, target within": lambda X, y, f: (one_matrix(X, y, f, 2), {"target": 2}),

@@ -20,9 +20,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
 import fastperceptron as fp
+from fastperceptron.estimator import solvers
 from fastperceptron.estimator.solvers import SOLVERS
 from fastperceptron.training import reads
-from fastperceptron.training.problem import NewtonOptions
+from fastperceptron.training.problem import NewtonOptions, Problem, Solution
 from tables import bits, classes_of_mixed_scales, layouts
 
 # Interpreted kernels take a millisecond per row.
@@ -34,16 +35,14 @@ made = functools.partial(classes_of_mixed_scales, n_rows=N_ROWS)
 
 @pytest.fixture
 def options(monkeypatch: pytest.MonkeyPatch) -> list[NewtonOptions]:
-    """Return a list that collects the options of each call of the newton solver."""
-    seen: list[NewtonOptions] = []
-    from fastperceptron.estimator import solvers
+    """Return a list of the options that the newton solver is called with."""
+    seen, real = [], solvers.minimise_by_newton
 
-    real = solvers.minimise_by_newton
-    monkeypatch.setattr(
-        solvers,
-        "minimise_by_newton",
-        lambda problem, given, *rest: (seen.append(given), real(problem, given, *rest))[1],
-    )
+    def noted(problem: Problem, given: NewtonOptions, *rest: Any) -> Solution:
+        seen.append(given)
+        return real(problem, given, *rest)
+
+    monkeypatch.setattr(solvers, "minimise_by_newton", noted)
     return seen
 
 

@@ -55,9 +55,8 @@ def fit(X: Any = X, y: Any = Y, sample_weight: Any = None, **parameters: Any) ->
 def test_a_parameter_out_of_range(method: str, name: str, value: Any, expected: str) -> None:
     classifier = fp.PerceptronClassifier(**{name: value})
     arguments = (X, Y) if method == "fit" else (X, Y, [0, 1])
-    with pytest.raises(
-        ValueError, match=re.escape(f"The {name!r} parameter of PerceptronClassifier must be {expected}")
-    ):
+    message = re.escape(f"The {name!r} parameter of PerceptronClassifier must be {expected}")
+    with pytest.raises(ValueError, match=message):
         getattr(classifier, method)(*arguments)
 
 
@@ -69,10 +68,7 @@ def test_a_random_state_that_is_none() -> None:
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        (
-            np.where(np.arange(30) == 7, -0.5, 1.0),
-            r"Negative values in data passed to `sample_weight`: -0.5 in row 7\.",
-        ),
+        (np.where(np.arange(30) == 7, -0.5, 1.0), r"Negative values in .* `sample_weight`: -0.5 in row 7\."),
         (np.where(np.arange(30) == 7, np.nan, 1.0), r"Input sample_weight contains NaN, in row 7\."),
         (np.where(np.arange(30) == 7, np.inf, 1.0), r"Input sample_weight contains infinity, in row 7\."),
         (np.zeros(30), r"Sample weights must contain at least one non-zero number\."),
@@ -175,17 +171,13 @@ def test_rows_that_differ_from_those_of_the_fit(method: str) -> None:
     call, named = getattr(fit(), method), getattr(fit(frame), method)
     with pytest.raises(ValueError, match="X has 2 features, but PerceptronClassifier is expecting 3 features as input"):
         call(X[:, :2])
-    with pytest.raises(
-        ValueError, match=r"names should match those that were passed during fit(.|\n)*unseen at fit time"
-    ):
+    with pytest.raises(ValueError, match=r"should match those that were passed during fit(.|\n)*unseen at fit time"):
         named(frame.rename(columns={"c": "d"}))
     with pytest.raises(ValueError, match="Feature names must be in the same order as they were in fit"):
         named(frame[["b", "a", "c"]])
     with pytest.raises(ValueError, match="names should match those that were passed during fit"):
         named(pl.DataFrame(X, schema=["a", "b", "d"]))
-    with pytest.warns(
-        UserWarning, match="X does not have valid feature names, but PerceptronClassifier was fitted with"
-    ):
+    with pytest.warns(UserWarning, match="X does not have valid feature names, but PerceptronClassifier was fitted"):
         named(X)
     with pytest.warns(UserWarning, match="X has feature names, but PerceptronClassifier was fitted without"):
         call(frame)
@@ -209,18 +201,10 @@ def test_nothing_is_predicted_before_a_fit_that_succeeded(method: str) -> None:
         ({"classes": [1, 1]}, None, r"classes holds one class only \(1\): two or more are needed"),
         ({"classes": [0.5, 1]}, None, "Unknown label type: continuous"),
         ({"classes": [0, 2]}, None, "y holds 1 in row 1"),
-        (
-            {"classes": [0, 1]},
-            {"classes": [0, 2]},
-            r"`classes=\[0, 2\]` is not the same as on last call to partial_fit",
-        ),
+        ({"classes": [0, 1]}, {"classes": [0, 2]}, r"`classes=\[0, 2\]` is not the same as on last call to"),
         ({"classes": [0, 1]}, {"X": X[:, :2]}, "X has 2 features, but PerceptronClassifier is expecting 3"),
         ({"classes": [0, 1]}, {"y": Y3}, "y holds 2 in row 2"),
-        (
-            {"classes": [0, 1], "class_weight": "balanced"},
-            None,
-            "class_weight 'balanced' is not supported for partial_fit",
-        ),
+        ({"classes": [0, 1], "class_weight": "balanced"}, None, "'balanced' is not supported for partial_fit"),
         ({"classes": [0, 1], "class_weight": {0: 1, 2: 1}}, None, r"The classes, \[1\], are not in class_weight"),
     ],
 )

@@ -46,10 +46,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(root: Path, cache: Path | None = None, program: str = PROGRAM) -> tuple[str, ...]:
-    """Return what the program prints: a kernel's result, and how many compiled kernels it found in the cache."""
+def run(root: Path, cache: Path | None = None, program: str = PROGRAM, *arguments: str) -> tuple[str, ...]:
+    """Return the words that a program prints, by default a kernel's result, and how many kernels the cache had."""
     settings = {**os.environ, "PYTHONPATH": str(root), "FASTPERCEPTRON_CACHE_DIR": str(cache or root / "cache")}
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, "-c", program, *arguments]
     done = subprocess.run(command, env=settings, capture_output=True, text=True, check=True, cwd=root)
     return tuple(done.stdout.split())
 
@@ -160,15 +160,12 @@ import numpy as np, fastperceptron as fp
 X = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
 for loss in sys.argv[1:]:
     model = fp.train(X, X[:, 0] > 0, steps=20, batch_size=8, loss=loss, record_every=None, rng=0)
-    print(loss, model.weights.tobytes().hex())
+    print(loss + ":" + model.weights.tobytes().hex())
 """
 
 
 def train(root: Path, cache: Path, *losses: str) -> set[str]:
-    settings = {**os.environ, "PYTHONPATH": str(root), "FASTPERCEPTRON_CACHE_DIR": str(cache)}
-    command = [sys.executable, "-c", BOTH_LOSSES, *losses]
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=True, cwd=root)
-    return set(done.stdout.splitlines())
+    return set(run(root, cache, BOTH_LOSSES, *losses))
 
 
 @pytest.mark.slow

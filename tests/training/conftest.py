@@ -192,28 +192,18 @@ def few_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample_size, "SMALL_WORK", 0)
 
 
-def _parameters(names: list[str]) -> list[Any]:
-    return [pytest.param(name, id=name.replace(" ", "-")) for name in names]
-
-
-@pytest.fixture(params=_parameters(list(TABLES)))
-def any_table(request: pytest.FixtureRequest) -> str:
-    """Return the name of each table in turn."""
-    return request.param
-
-
 def has_optimum(name: str) -> bool:
     kind = name.removeprefix("small ").removeprefix("large ")
     return kind not in SEPARABLE
 
 
-@pytest.fixture(params=_parameters([name for name in TABLES if has_optimum(name)]))
-def table_with_optimum(request: pytest.FixtureRequest) -> str:
-    """Return the name of each table whose classes cannot be told apart without an error."""
-    return request.param
+def _each(names: list[str]) -> Any:
+    """Return a fixture that gives the name of each table in turn."""
+    parameters = [pytest.param(name, id=name.replace(" ", "-")) for name in names]
+    return pytest.fixture(params=parameters)(lambda request: request.param)
 
 
-@pytest.fixture(params=_parameters([name for name in TABLES if not has_optimum(name)]))
-def separable_table(request: pytest.FixtureRequest) -> str:
-    """Return the name of each table whose classes can."""
-    return request.param
+any_table = _each(list(TABLES))
+table_with_optimum = _each([name for name in TABLES if has_optimum(name)])
+# Tables whose classes can be told apart without an error.
+separable_table = _each([name for name in TABLES if not has_optimum(name)])

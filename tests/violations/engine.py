@@ -114,12 +114,9 @@ def function_of(module: types.ModuleType, name: str) -> Any:
     found: Any = module
     for part in name.split("."):
         found = vars(found)[part]
-    while not isinstance(found, types.FunctionType):
-        found = next(
-            getattr(found, inner)
-            for inner in ("py_func", "_defn", "__wrapped__", "fget", "__func__")
-            if hasattr(found, inner)
-        )
+    wrappers = ("py_func", "_defn", "__wrapped__", "fget", "__func__")
+    while inner := next((getattr(found, name) for name in wrappers if hasattr(found, name)), None):
+        found = inner
     return found
 
 

@@ -39,10 +39,6 @@ def by_scipy(objective: Objective, loss: str, start: np.ndarray) -> float:
     return right(right.minimum(start))[0]
 
 
-def never(state: State) -> float:
-    return -1.0
-
-
 def few(goal: float) -> Callable[[State], float]:
     return lambda _: goal
 
@@ -96,13 +92,13 @@ def test_far_off_on_the_wrong_side_it_finds_back(loss: str) -> None:
 @pytest.mark.parametrize("most", [1, 2, 3, 5])
 def test_evaluations_are_never_more_than_allowed(most: int) -> None:
     for loss in LOSSES:
-        optimum = minimise(example(2, loss), np.zeros(8), never, float(loss != "log_loss"), most, polishing_steps=2)
+        optimum = minimise(example(2, loss), np.zeros(8), few(-1.0), float(loss != "log_loss"), most, polishing_steps=2)
         assert optimum.n_evaluations <= most
 
 
 def test_a_goal_that_cannot_be_reached_ends_in_rounding() -> None:
     for loss in LOSSES:
-        optimum = minimise(example(3, loss), np.zeros(8), never, float(loss != "log_loss"), 100, polishing_steps=2)
+        optimum = minimise(example(3, loss), np.zeros(8), few(-1.0), float(loss != "log_loss"), 100, polishing_steps=2)
         assert optimum.n_evaluations < 60
         assert optimum.gap <= 1e-10
 

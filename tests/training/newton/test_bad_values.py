@@ -43,9 +43,8 @@ def test_in_a_table_that_is_sampled(workshop: Any, few_are_sampled: None, place:
         others = np.setdiff1d(np.arange(N_ROWS), sampled)
         row = {"first": 0, "last": N_ROWS - 1, "sampled": sampled[5], "not sampled": others[5]}[place]
         X[row, 1] = value
-        with pytest.raises(
-            ValueError, match=rf"X holds {'NaN' if np.isnan(value) else 'inf'} in row {row}, column 1\."
-        ):
+        kind = "NaN" if np.isnan(value) else "inf"
+        with pytest.raises(ValueError, match=rf"X holds {kind} in row {row}, column 1\."):
             workshop.fit(X, y)
 
 
