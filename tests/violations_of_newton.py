@@ -76,8 +76,8 @@ VIOLATIONS = [
     (
         "Hessian from the rows of one block",
         "kernels/hessian.py",
-        "stop = min(start + BLOCK_ROWS, panel.shape[0])",
-        "stop = min(start + BLOCK_ROWS, panel.shape[0] - panel.shape[0] % 2)",
+        "stop = min(start + HESSIAN_BLOCK, panel.shape[0])",
+        "stop = min(start + HESSIAN_BLOCK, panel.shape[0] - panel.shape[0] % 2)",
         "kernels/test_hessian.py::test_sums_and_hessian_are_those_of_numpy",
     ),
     (
