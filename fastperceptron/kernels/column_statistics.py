@@ -36,8 +36,8 @@ def column_moments(rows, weights, centre, sums, squares):
 def deviations_of(sums, squares, total, n_rows, centre, out):
     """Write the columns' standard deviations, from sums of columns less a centre; 0 for a constant column.
 
-    Where squares overflow it is infinite, and NaN where values are. NumPy's elementwise arithmetic is exact to the bit
-    everywhere, and needs no compiling.
+    Where squares overflow it is infinite, and NaN where values are. This is NumPy, whose elementwise arithmetic gives
+    the same bits everywhere, to save the compiling.
     """
     with np.errstate(all="ignore"):
         mean = sums / total
