@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from numba.core import config
 
 import fastperceptron as fp
 from tables import bits, classes_around_centres
@@ -95,7 +96,7 @@ def test_a_chunk_that_is_refused_leaves_the_classifier_as_it_was() -> None:
 
 
 def test_fit_and_partial_fit_each_start_anew() -> None:
-    X, y = made()
+    X, y = made(n_rows=60 if config.DISABLE_JIT else 1000)  # interpreted, Newton's method takes minutes on 1000
     fresh, learnt = fp.PerceptronClassifier().fit(X, y), fp.PerceptronClassifier().partial_fit(X, y, [0, 1])
     classifier = fp.PerceptronClassifier().fit(X[::2], y[::2])
     with pytest.warns(UserWarning, match="partial_fit starts anew: of the rows that fit was given it knows nothing"):
