@@ -11,7 +11,7 @@ from numba.core import config
 import fastperceptron as fp
 from tables import bits, classes_around_centres
 
-made = functools.partial(classes_around_centres, n_rows=1000)
+made = functools.partial(classes_around_centres, n_rows=120 if config.DISABLE_JIT else 1000)
 
 
 def in_chunks(X: np.ndarray, y: np.ndarray, sizes: list[int], **parameters: object) -> fp.PerceptronClassifier:
@@ -67,9 +67,9 @@ def test_class_weights_count() -> None:
 
 def test_it_goes_on_after_being_stored() -> None:
     X, y = made()
-    classifier = fp.PerceptronClassifier().partial_fit(X[:500], y[:500], [0, 1])
+    classifier = fp.PerceptronClassifier().partial_fit(X[:100], y[:100], [0, 1])
     restored = pickle.loads(pickle.dumps(classifier))
-    assert bits(restored.partial_fit(X[500:], y[500:])) == bits(classifier.partial_fit(X[500:], y[500:]))
+    assert bits(restored.partial_fit(X[100:], y[100:])) == bits(classifier.partial_fit(X[100:], y[100:]))
 
 
 def test_frames_must_keep_their_names() -> None:
@@ -96,7 +96,7 @@ def test_a_chunk_that_is_refused_leaves_the_classifier_as_it_was() -> None:
 
 
 def test_fit_and_partial_fit_each_start_anew() -> None:
-    X, y = made(n_rows=60 if config.DISABLE_JIT else 1000)  # interpreted, Newton's method takes minutes on 1000
+    X, y = made()
     fresh, learnt = fp.PerceptronClassifier().fit(X, y), fp.PerceptronClassifier().partial_fit(X, y, [0, 1])
     classifier = fp.PerceptronClassifier().fit(X[::2], y[::2])
     with pytest.warns(UserWarning, match="partial_fit starts anew: of the rows that fit was given it knows nothing"):
