@@ -9,7 +9,6 @@ import numpy as np
 
 from fastperceptron.kernels.draws import INCREMENT, random_word
 from fastperceptron.kernels.jit import jit
-from fastperceptron.kernels.linear_algebra import factorise, solve
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.rows import sum_of_products
 from fastperceptron.kernels.vectors import LANES
@@ -52,38 +51,6 @@ def add_model(model, penalty, point, gradient, scratch):
         step[j] = penalty[j] * point[j]
         gradient[j] += slope[j] + change[j] + step[j]
     return value + 0.5 * sum_of_products(step, point)
-
-
-@jit
-def newton_step(hessian, penalty, gradient, work, step):
-    """Write the step to the minimum of a penalised quadratic; return whether it has one.
-
-    Where the Hessian's diagonal is 0, as in padding, the step is 0.
-    """
-    matrix, factor = work
-    if hessian.shape[0] == 1:
-        return diagonal_step(hessian[0], penalty, gradient, step)
-    factor[:] = 0.0
-    for j in range(step.size):
-        for k in range(step.size):
-            matrix[j, k] = hessian[j, k]
-        matrix[j, j] += penalty[j] if hessian[j, j] != 0.0 else 0.0
-        step[j] = -gradient[j]
-    is_convex = factorise(matrix, factor)
-    if is_convex:
-        solve(factor, step)
-    return is_convex
-
-
-@jit
-def diagonal_step(diagonal, penalty, gradient, step):
-    """Do what `newton_step` does for a diagonal Hessian."""
-    for j in range(step.size):
-        curvature = diagonal[j] + penalty[j]
-        if diagonal[j] != 0.0 and not curvature > 0.0:
-            return False
-        step[j] = -gradient[j] / curvature if diagonal[j] != 0.0 else 0.0
-    return True
 
 
 @functools.cache
