@@ -37,7 +37,7 @@ def rows(n_values: int, dtype: np.dtype[Any], layout: str, n_features: int) -> A
     return np.asarray(X, dtype, order="C" if layout == "C" else "F")
 
 
-def a_pass(X: Array, has_moments: bool = False, n_classes: int = 2) -> Callable[[], object]:
+def a_read(X: Array, has_moments: bool = False, n_classes: int = 2) -> Callable[[], object]:
     """Return a read of all rows, as the newton solver reads them."""
     n_neurons, (n_rows, n_features) = 1 if n_classes == 2 else n_classes, X.shape
     codes = np.random.default_rng(1).integers(n_classes, size=n_rows, dtype=np.uint8)
@@ -58,9 +58,9 @@ def prediction(X: Array) -> Callable[[], object]:
 
 # What makes each call, and its multiply-adds a value and a row, in those of the elementary functions.
 KERNELS: dict[str, tuple[Callable[[Array], Callable[[], object]], float, float]] = {
-    "pass": (a_pass, 4, 1),
-    "first pass": (lambda X: a_pass(X, has_moments=True), 10, 1.2),
-    "pass, 10 classes": (lambda X: a_pass(X, n_classes=N_CLASSES), 4 * N_CLASSES, N_CLASSES),
+    "read": (a_read, 4, 1),
+    "first read": (lambda X: a_read(X, has_moments=True), 10, 1.2),
+    "read, 10 classes": (lambda X: a_read(X, n_classes=N_CLASSES), 4 * N_CLASSES, N_CLASSES),
     "probabilities": (prediction, 1, 0.6),
 }
 

@@ -1,4 +1,4 @@
-"""One read of all rows, on one thread, beside X @ w: a pass of the newton solver, and predicted probabilities."""
+"""One read of all rows, on one thread, beside X @ w: a read of the newton solver, and predicted probabilities."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,9 +28,9 @@ def rows(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
     return independent(*request.param)
 
 
-@pytest.mark.benchmark(group="pass")
-@pytest.mark.parametrize("has_moments", [False, True], ids=["later pass", "first pass"])
-def test_pass(
+@pytest.mark.benchmark(group="read")
+@pytest.mark.parametrize("has_moments", [False, True], ids=["later read", "first read"])
+def test_read(
     race: Callable[..., Any], note: Callable[..., None], rows: tuple[np.ndarray, np.ndarray], has_moments: bool
 ) -> None:
     X, y = rows
@@ -45,7 +45,7 @@ def test_pass(
     vector = weights[0, :d].copy()
     with threadpool_limits(1):
         times = race(lambda: exact(weights, np.array([1]), has_moments), lambda: X @ vector, units=(n, n))
-    name = "first pass, with moments" if has_moments else "pass"
+    name = "first read, with moments" if has_moments else "read"
     note(f"{name}, d={d}", min(times.ours), "ns a row")
     note(f"{name}, d={d} / X @ w", times.ratio, "times", "" if has_moments else ASKED.get(d, ""))
 
