@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from numba import njit
 from numba.core import config
+from numba.core.cpu import CPUTargetOptions
 from numba.extending import intrinsic as numba_intrinsic
 
 from fastperceptron.kernels.cache import attach_cache, name_by_closure
@@ -37,8 +38,10 @@ def inlined(function: Kernel) -> Kernel:
 
 def _compiled(function: Kernel, inline: str) -> Kernel:
     name_by_closure(function)
-    # Numba's stubs do not know all of its options.
-    options: dict[str, Any] = {"_nrt": False, "no_cfunc_wrapper": True, "inline": inline}
+    # Two of them are not in Numba's documentation: without them, kernels are only slower and slower to compile.
+    private = {"_nrt": False, "no_cfunc_wrapper": True}
+    known = {name: value for name, value in private.items() if hasattr(CPUTargetOptions, name)}
+    options: dict[str, Any] = {"inline": inline, **known}
     kernel: Kernel = njit(nogil=True, error_model="numpy", **options)(function)
     attach_cache(kernel)
     return kernel

@@ -145,19 +145,20 @@ class Objective:
         edges = [len(self.rows.targets) * part // N_PARTS for part in range(N_PARTS + 1)]
         parts = [NeuronRows(*(each[start:stop] for each in self.rows)) for start, stop in itertools.pairwise(edges)]
         sums, hessian = np.zeros(point.size + 3), self._first_hessian(has_hessian)
-        add = lambda rows: self._add_rows(rows, point, exactness, np.zeros_like(hessian))  # noqa: E731  # a closure
-        for more_sums, more_hessian in self._map(add, parts):
+
+        def add_rows(rows: NeuronRows) -> tuple[Array, Array]:
+            return self._add_rows(rows, point, exactness, np.zeros_like(hessian))
+
+        for more_sums, more_hessian in self._map(add_rows, parts):
             sums += more_sums
             hessian += more_hessian
         return sums, hessian
 
     def _first_hessian(self, has_hessian: bool) -> Array:
+        if has_hessian and self._quadratic is not None:
+            return self._quadratic.hessian.copy()
         size = self.penalty.size
-        if not has_hessian:
-            return np.zeros((size, 0))
-        return (
-            np.zeros((1 if self.is_diagonal else size, size)) if self._quadratic is None else self._quadratic[2].copy()
-        )
+        return np.zeros((1 if self.is_diagonal and has_hessian else size, size if has_hessian else 0))
 
     def _add_rows(self, rows: NeuronRows, point: Array, exactness: float, hessian: Array) -> tuple[Array, Array]:
         sums, labels = np.zeros(point.size + 3), (rows.targets, rows.weights)
