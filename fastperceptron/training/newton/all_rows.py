@@ -21,22 +21,12 @@ from fastperceptron.training.threads import MapInOrder
 
 
 class Reading(NamedTuple):
-    """What a read of all rows returns for one neuron.
+    """What a read of all rows returns for one neuron; arrays are float64 of padded size."""
 
-    Attributes
-    ----------
-    point : ndarray of padded size, float64
-        The point asked for, rounded to the precision of the arithmetic.
-    value : float
-    gradient : ndarray of padded size
-    diagonal : ndarray of padded size, or empty where it was not asked for
-        Of the Hessian, without the penalty.
-    """
-
-    point: Array
+    point: Array  # the point asked for, rounded to the precision of the arithmetic
     value: float
     gradient: Array
-    diagonal: Array
+    diagonal: Array  # of the Hessian, without the penalty; empty where it was not asked for
 
 
 class AllRows:
