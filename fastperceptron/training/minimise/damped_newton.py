@@ -51,7 +51,7 @@ def minimise(
     fallback: Array | None = None,
     is_rough: bool = False,
 ) -> Found:
-    """Return where the gap is at most goal(state), or the best point found in so many evaluations.
+    """Return where the gap is at most goal(state), or the best point found in max_evaluations.
 
     Parameters
     ----------

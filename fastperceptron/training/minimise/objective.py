@@ -61,17 +61,8 @@ class Quadratic(NamedTuple):
 class Objective:
     """The penalised loss over rows, plus a quadratic function for others.
 
-    Parameters
-    ----------
-    rows : NeuronRows
-    loss : str
-    penalty : ndarray of shape (size,)
-        The objective has penalty . point^2 / 2.
-    quadratic : Quadratic, optional
-    is_diagonal : bool
-        Whether Hessians are their diagonals alone.
-    map_in_order : callable
-        As `open_pool` gives it.
+    The penalty is penalty . point^2 / 2, with `penalty` of shape (size,). If `is_diagonal`, Hessians are their
+    diagonals alone. `map_in_order` is as `open_pool` gives it.
     """
 
     def __init__(

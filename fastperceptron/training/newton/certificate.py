@@ -46,19 +46,10 @@ class Certificate:
 def certificate_of(
     state: State, loss: str, n_parameters: int, n_rows: int, expansion: float, *, is_plain: bool, is_penalised: bool
 ) -> Certificate:
-    """Return the certificate at a point.
+    """Return the certificate at a point, given the sums over a sample there.
 
-    Parameters
-    ----------
-    state : State
-        The sums over a sample there.
-    loss : str
-    n_parameters, n_rows : int
-    expansion : float
-        How many rows each sampled row stands for.
-    is_plain : bool
-        Whether no row has a weight: the ratio of a likelihood is then known to be 1.
-    is_penalised : bool
+    `expansion` is how many rows each sampled row stands for. `is_plain` says that no row has a weight: the ratio of a
+    likelihood is then known to be 1.
     """
     facts, ratio = LOSSES[loss], 1.0
     if not (facts.IS_LIKELIHOOD and is_plain) and state.curvature > 0:

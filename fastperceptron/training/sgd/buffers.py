@@ -46,16 +46,8 @@ class Buffer:
 class Buffers:
     """The buffers of each epoch.
 
-    Parameters
-    ----------
-    problem : Problem
-    mean_weight : float
-        The mean of the rows' own weights.
-    coordinates : Coordinates, optional
-        None for raw rows.
-    batch_size : int
-    seed : int, optional
-        None for the order in which rows are stored.
+    `mean_weight` is the mean of the rows' own weights. `coordinates` are None for raw rows, and `seed` is None for the
+    order in which rows are stored.
     """
 
     def __init__(
