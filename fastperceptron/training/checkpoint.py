@@ -123,7 +123,7 @@ class Checkpoint:
     def _other(self, what: str, difference: str) -> ValueError:
         return ValueError(
             f"the checkpoint {os.fspath(self._path)!r} belongs to another fit: {what} differ (were {difference}). "
-            "Give the same data and options to go on with it; or another path, or delete the file, to start anew."
+            "Give the same data and options to go on with it; or another path, or delete the file, to start over."
         )
 
 

@@ -20,20 +20,14 @@ from fastperceptron.kernels.rows import padded_size
 class Coordinates:
     """Centre and scale of the columns.
 
-    Attributes
-    ----------
-    n_features : int
-    centre, scale : ndarray of padded size, float64
-        The centre is exact in the rows' precision, so that float32 and float64 arithmetic subtract the same; it is 0
-        without an intercept, which would have to make up for it. A constant column has scale 1.
-    deviations : ndarray of shape (n_features,), float64
-        The columns' standard deviations in the rows that this was made from; 0 for a constant column.
+    The centre is exact in the rows' precision, so that float32 and float64 arithmetic subtract the same; it is 0
+    without an intercept, which would have to make up for it.
     """
 
     n_features: int
-    centre: Array
-    scale: Array
-    deviations: Array
+    centre: Array  # (padded size,) float64
+    scale: Array  # (padded size,) float64; 1 for a constant column
+    deviations: Array  # (n_features,) float64, in the rows that this was made from; 0 for a constant column
 
     def to_standard(self, weights_and_bias: Array) -> Array:
         """Return the point of a neuron given by its weights for raw rows, bias last."""

@@ -21,21 +21,11 @@ def ignore(progress: Progress) -> None:
 
 @dataclass(frozen=True)
 class Observer:
-    """The functions that a solver calls while it works.
+    """The functions that a solver calls while it works, and its checkpoint."""
 
-    Attributes
-    ----------
-    rows_read : callable
-        Called several times per read, with the number of rows read since the call before.
-    read_done : callable
-        Called after each read, with the progress.
-    checkpoint : Checkpoint, optional
-        Keeps what each read returned, so that a killed fit need not read again.
-    """
-
-    rows_read: Callable[[int], object] = int
-    read_done: Callable[[Progress], object] = ignore
-    checkpoint: Checkpoint | None = None
+    rows_read: Callable[[int], object] = int  # several times per read: with the number of rows since the call before
+    read_done: Callable[[Progress], object] = ignore  # after each read
+    checkpoint: Checkpoint | None = None  # keeps what each read returned, so that a killed fit need not read again
 
 
 NOBODY = Observer()

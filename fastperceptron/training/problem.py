@@ -29,24 +29,15 @@ ROWS_AT_A_TIME = 1 << 20
 class Problem:
     """Rows with class numbers and weights. Nothing in it is checked: that happened at the border.
 
-    Attributes
-    ----------
-    rows : ArrayRows or GeneratedRows
-    codes : ndarray of shape (n_rows,), unsigned integers; or what is read like one
-        The class number of each row.
-    n_classes : int
-        Two classes are one neuron's task; more are one neuron each, against all others.
-    row_weights : ndarray of shape (n_rows,), float64, optional
-        Finite, none negative, not all zero. A row of weight 2 counts as two equal rows.
-    class_weights : ndarray of shape (n_classes,), float64, optional
-        Multiplied with the row weights in the loss, not in the columns' deviations: so does scikit-learn's pipeline.
+    Row weights are finite, none negative, not all zero; a row of weight 2 counts as two equal rows. Class weights are
+    multiplied with them in the loss, not in the columns' deviations: so does scikit-learn's pipeline.
     """
 
     rows: ArrayRows | GeneratedRows
-    codes: Any
-    n_classes: int
-    row_weights: Array | None = None
-    class_weights: Array | None = None
+    codes: Any  # (n_rows,) unsigned integers, or what is read like them: the class number of each row
+    n_classes: int  # two classes are one neuron's task; more are one neuron each, against all others
+    row_weights: Array | None = None  # (n_rows,) float64
+    class_weights: Array | None = None  # (n_classes,) float64
 
     @property
     def n_neurons(self) -> int:
@@ -55,7 +46,7 @@ class Problem:
 
     @property
     def positives(self) -> range:
-        """The class that each neuron tells from the others."""
+        """The class that each neuron separates from the others."""
         return range(1, 2) if self.n_classes == 2 else range(self.n_classes)
 
     def raise_not_finite(self) -> NoReturn:
@@ -80,30 +71,15 @@ def overflow() -> ValueError:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The weights that a solver found.
+    """The weights that a solver found."""
 
-    Attributes
-    ----------
-    weights : ndarray of shape (n_neurons, n_features), float64
-    bias : ndarray of shape (n_neurons,), float64
-    n_iter : int
-        Reads of the data.
-    loss_curve : ndarray, float64
-        The objective over the sum of the rows' weights, summed over neurons, after each read.
-    optimality_gap : float
-        The estimated excess of the objective, in the same unit, over its minimum; NaN where that is not known.
-    is_converged : bool
-    distance : float
-        From the optimum, in standard errors: what `tol` bounds; NaN where that is not known.
-    """
-
-    weights: Array
-    bias: Array
-    n_iter: int
-    loss_curve: Array
-    optimality_gap: float
+    weights: Array  # (n_neurons, n_features) float64
+    bias: Array  # (n_neurons,) float64
+    n_iter: int  # reads of the data
+    loss_curve: Array  # float64: the objective over the sum of the rows' weights, summed over neurons, after each read
+    optimality_gap: float  # the objective's estimated excess over its minimum, in the same unit; NaN if not known
     is_converged: bool
-    distance: float
+    distance: float  # from the optimum, in standard errors: what `tol` bounds; NaN where that is not known
 
 
 @dataclass(frozen=True)

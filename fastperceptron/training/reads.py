@@ -36,17 +36,8 @@ _NONE = read_only(np.empty(0))
 class SumsOverRows:
     """The sums of loss and gradient over all rows of a problem.
 
-    Parameters
-    ----------
-    problem : Problem
-    loss : str
-    centre : ndarray of padded size, float64
-        Subtracted from all rows; exact in the rows' precision.
-    exactness : float
-        Of the curvature in the Hessian diagonals; see kernels/losses.py.
-    map_in_order : callable
-        As `open_pool` gives it.
-    observer : Observer
+    `centre`, float64 of padded size, is subtracted from all rows; it is exact in the rows' precision. `exactness` is
+    that of the curvature in the Hessian diagonals (see kernels/losses.py). `map_in_order` is as `open_pool` gives it.
     """
 
     def __init__(
@@ -68,13 +59,8 @@ class SumsOverRows:
     def __call__(self, weights: Array, positives: Array, has_moments: bool) -> tuple[Array, Array]:
         """Return the neurons' sums and, if asked for, the moments; kernels/objective.py says which stands where.
 
-        Parameters
-        ----------
-        weights : ndarray of shape (n_neurons, padded size)
-            For rows less the centre. Their dtype is the precision of the arithmetic.
-        positives : ndarray of shape (n_neurons,)
-            The class of each neuron.
-        has_moments : bool
+        `weights`, of shape (n_neurons, padded size), are for rows less the centre; their dtype is the precision of the
+        arithmetic. `positives`, of shape (n_neurons,), is the class of each neuron.
         """
         shape = len(positives), self._rows.n_features
         tile_size, precision = rows_per_tile(self._rows.n_features), weights.dtype

@@ -24,29 +24,14 @@ QUADRATIC = 0.1
 
 
 class Found(NamedTuple):
-    """Where a search ended.
+    """Where a search ended."""
 
-    Attributes
-    ----------
-    state : State
-        At the best point that was evaluated, with the Hessian.
-    step : ndarray of shape (size,)
-        The Newton step from there.
-    gap : float
-        Half the Newton decrement there: the estimated excess of the objective over its minimum.
-    is_sure : bool
-        Whether the last step needs no evaluation: it is within the goal, or sure to lead there.
-    n_evaluations : int
-    values : tuple of float
-        The objective at each accepted point, the start first.
-    """
-
-    state: State
-    step: Array
-    gap: float
-    is_sure: bool
+    state: State  # at the best point that was evaluated, with the Hessian
+    step: Array  # (size,): the Newton step from there
+    gap: float  # half the Newton decrement there: the estimated excess of the objective over its minimum
+    is_sure: bool  # whether the last step needs no evaluation: it is within the goal, or sure to lead there
     n_evaluations: int
-    values: tuple[float, ...]
+    values: tuple[float, ...]  # the objective at each accepted point, the start first
 
     @property
     def end(self) -> Array:
@@ -66,7 +51,7 @@ def minimise(
     fallback: Array | None = None,
     is_rough: bool = False,
 ) -> Found:
-    """Return where the gap is at most goal(state), or the best point found in so many evaluations.
+    """Return where the gap is at most goal(state), or the best point found in max_evaluations.
 
     Parameters
     ----------

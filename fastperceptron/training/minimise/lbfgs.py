@@ -1,6 +1,6 @@
 """L-BFGS as an object that names the next point to evaluate and is given loss and gradient there.
 
-So whoever reads the rows stays in control of the loop. No point is accepted before its loss is known.
+So the caller, who reads the rows, stays in control of the loop. No point is accepted before its loss is known.
 
 References
 ----------

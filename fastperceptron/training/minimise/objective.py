@@ -25,46 +25,23 @@ Goal = Callable[["State"], float]
 
 
 class State(NamedTuple):
-    """The objective at a point. The penalty is part of value and gradient, not of the Hessian.
+    """The objective at a point. The penalty is part of value and gradient, not of the Hessian."""
 
-    Attributes
-    ----------
-    point, gradient : ndarray of shape (size,), float64
-        Standardised, bias last, zero-padded to a multiple of LANES.
-    value : float
-        The sum over rows of weight * loss, plus the penalty.
-    hessian : ndarray of shape (size, size), (1, size) or (size, 0), float64
-        The upper triangle counts. One row is the diagonal alone; no columns: it was not asked for.
-    curvature, squared_slopes : float
-        The sums over rows of weight * d2loss/dz2 and of (weight * dloss/dz)^2.
-    exactness : float
-        1: second derivatives. 0: the part of them that is never negative (see kernels/losses.py).
-    """
-
-    point: Array
-    value: float
-    gradient: Array
-    hessian: Array
-    curvature: float
-    squared_slopes: float
-    exactness: float
+    point: Array  # (size,) float64, standardised, bias last, zero-padded to a multiple of LANES
+    value: float  # the sum over rows of weight * loss, plus the penalty
+    gradient: Array  # as `point`
+    hessian: Array  # (size, size), whose upper triangle counts; (1, size), the diagonal alone; (size, 0), not asked for
+    curvature: float  # the sum over rows of weight * d2loss/dz2
+    squared_slopes: float  # the sum over rows of (weight * dloss/dz)^2
+    exactness: float  # 1: second derivatives; 0: the part of them that is never negative (see kernels/losses.py)
 
 
 class NeuronRows(NamedTuple):
-    """Rows as one neuron reads them.
+    """Rows as one neuron reads them."""
 
-    Attributes
-    ----------
-    panel : ndarray of shape (n_rows, size), float64
-    targets : ndarray of shape (n_rows,), float64
-        1 for the rows of the neuron's class, 0 for all others.
-    weights : ndarray of shape (n_rows,), float64
-        In the loss.
-    """
-
-    panel: Array
-    targets: Array
-    weights: Array
+    panel: Array  # (n_rows, size) float64
+    targets: Array  # (n_rows,) float64: 1 for the rows of the neuron's class, 0 for all others
+    weights: Array  # (n_rows,) float64, in the loss
 
 
 def rows_of(panel: Array, codes: Array, weights: Array, positive: int) -> NeuronRows:
@@ -73,37 +50,19 @@ def rows_of(panel: Array, codes: Array, weights: Array, positive: int) -> Neuron
 
 
 class Quadratic(NamedTuple):
-    """The second-order expansion of the loss of rows that are no longer in memory, without the penalty.
+    """The second-order expansion of the loss of rows that are no longer in memory, without the penalty."""
 
-    Attributes
-    ----------
-    point, gradient : ndarray of shape (size,), float64
-        Where it was expanded, and its gradient there.
-    hessian : ndarray of shape (size, size) or (1, size), float64
-    curvature : float
-        The sum over those rows of weight * d2loss/dz2.
-    """
-
-    point: Array
-    gradient: Array
-    hessian: Array
-    curvature: float = 0.0
+    point: Array  # (size,) float64: where it was expanded
+    gradient: Array  # (size,) float64, there
+    hessian: Array  # (size, size) or (1, size), float64
+    curvature: float = 0.0  # the sum over those rows of weight * d2loss/dz2
 
 
 class Objective:
     """The penalised loss over rows, plus a quadratic function for others.
 
-    Parameters
-    ----------
-    rows : NeuronRows
-    loss : str
-    penalty : ndarray of shape (size,)
-        The objective has penalty . point^2 / 2.
-    quadratic : Quadratic, optional
-    is_diagonal : bool
-        Whether Hessians are their diagonals alone.
-    map_in_order : callable
-        As `open_pool` gives it.
+    The penalty is penalty . point^2 / 2, with `penalty` of shape (size,). If `is_diagonal`, Hessians are their
+    diagonals alone. `map_in_order` is as `open_pool` gives it.
     """
 
     def __init__(

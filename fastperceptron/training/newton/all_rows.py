@@ -21,22 +21,12 @@ from fastperceptron.training.threads import MapInOrder
 
 
 class Reading(NamedTuple):
-    """What a read of all rows returns for one neuron.
+    """What a read of all rows returns for one neuron; arrays are float64 of padded size."""
 
-    Attributes
-    ----------
-    point : ndarray of padded size, float64
-        The point asked for, rounded to the precision of the arithmetic.
-    value : float
-    gradient : ndarray of padded size
-    diagonal : ndarray of padded size, or empty where it was not asked for
-        Of the Hessian, without the penalty.
-    """
-
-    point: Array
+    point: Array  # the point asked for, rounded to the precision of the arithmetic
     value: float
     gradient: Array
-    diagonal: Array
+    diagonal: Array  # of the Hessian, without the penalty; empty where it was not asked for
 
 
 class AllRows:
@@ -79,17 +69,10 @@ class AllRows:
     def read(
         self, points: Sequence[Array], positives: Sequence[int], is_float32: bool, has_moments: bool = False
     ) -> list[Reading]:
-        """Read all rows once.
+        """Read all rows once, with products in float32 if `is_float32`.
 
-        Parameters
-        ----------
-        points : sequence of ndarray of padded size, one per neuron
-        positives : sequence of int
-            The class of each neuron.
-        is_float32 : bool
-            Whether products are computed in float32.
-        has_moments : bool
-            Whether to return the Hessian's diagonal and take the columns' exact deviations.
+        `points` are of padded size, one per neuron; `positives` is the class of each neuron. With `has_moments`, the
+        read also returns the Hessian's diagonal and takes the columns' exact deviations.
         """
         coordinates, n = self._coordinates, self._coordinates.n_features
         weights = aligned_zeros((len(points), self.penalty.size), np.float32 if is_float32 else np.float64)

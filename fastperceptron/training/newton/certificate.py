@@ -20,20 +20,13 @@ NEGLIGIBLE_LOSS_PER_ROW = 1e-13
 class Certificate:
     """What a neuron's excess loss is compared with. Losses are sums over rows.
 
-    Attributes
-    ----------
-    sampling_error : float
-        The excess loss of another sample's optimum.
-    negligible : float
-        An excess that counts as none.
-    is_known : bool
-        Whether half the Newton decrement measures the excess. It does not where the squared error has saturated: almost
-        no row has a slope or a curvature left, whether it is on the right or the wrong side.
+    Half the Newton decrement does not measure the excess where the squared error has saturated: almost no row has a
+    slope or a curvature left, whether it is on the right or the wrong side.
     """
 
-    sampling_error: float
-    negligible: float
-    is_known: bool = True
+    sampling_error: float  # the excess loss of another sample's optimum
+    negligible: float  # an excess that counts as none
+    is_known: bool = True  # whether half the Newton decrement measures the excess
 
     def goal(self, tol: float) -> float:
         """Return the excess that is within `tol` standard errors."""
@@ -53,19 +46,10 @@ class Certificate:
 def certificate_of(
     state: State, loss: str, n_parameters: int, n_rows: int, expansion: float, *, is_plain: bool, is_penalised: bool
 ) -> Certificate:
-    """Return the certificate at a point.
+    """Return the certificate at a point, given the sums over a sample there.
 
-    Parameters
-    ----------
-    state : State
-        The sums over a sample there.
-    loss : str
-    n_parameters, n_rows : int
-    expansion : float
-        How many rows each sampled row stands for.
-    is_plain : bool
-        Whether no row has a weight: the ratio of a likelihood is then known to be 1.
-    is_penalised : bool
+    `expansion` is how many rows each sampled row stands for. `is_plain` says that no row has a weight: the ratio of a
+    likelihood is then known to be 1.
     """
     facts, ratio = LOSSES[loss], 1.0
     if not (facts.IS_LIKELIHOOD and is_plain) and state.curvature > 0:

@@ -29,17 +29,10 @@ from fastperceptron.training.problem import Solution
 
 @dataclass(frozen=True)
 class OwnHessian:
-    """The Hessian of sampled rows at the neuron's own point; each exact diagonal corrects it.
-
-    Attributes
-    ----------
-    state : State
-    n_rows : int
-        Of the sample.
-    """
+    """The Hessian of sampled rows at the neuron's own point; each exact diagonal corrects it."""
 
     state: State
-    n_rows: int
+    n_rows: int  # of the sample
     is_own: ClassVar[bool] = True
     is_scaled: ClassVar[bool] = False
 
@@ -69,15 +62,9 @@ class SharedHessian:
 
 @dataclass(frozen=True)
 class DiagonalOnly:
-    """No Hessian, since it would cost more reads than it saves.
+    """No Hessian, since it would cost more reads than it saves."""
 
-    Attributes
-    ----------
-    sample_search : LBFGS, optional
-        The search over the sample: its pairs are a low-rank picture of the Hessian.
-    """
-
-    sample_search: LBFGS | None = None
+    sample_search: LBFGS | None = None  # over the sample: its pairs are a low-rank picture of the Hessian
     is_own: ClassVar[bool] = False
     is_scaled: ClassVar[bool] = True
 
@@ -91,40 +78,22 @@ class DiagonalOnly:
 
 
 class Neuron:
-    """What Newton's method knows of one class's weights while it searches.
-
-    Attributes
-    ----------
-    positive : int
-        The class that the neuron tells from all others.
-    point : ndarray of padded size, float64
-        Standardised, bias last: where the search over all rows starts, and in the end where it ended.
-    hessian : OwnHessian, SharedHessian or DiagonalOnly
-        Where initial inverses come from.
-    found : Found, optional
-        The minimum over the sample.
-    certificate : Certificate
-    search : LBFGS
-        The search over all rows.
-    diagonal : ndarray of padded size, float64
-        Of the Hessian over all rows, exact, at the last point that it was read at.
-    n_reads_at_hessian : int
-        Reads that were done when the Hessian was taken.
-    wants_diagonal : bool
-        Whether each read is to return the Hessian's diagonal, since one gained too little.
-    is_done : bool
-        Whether the goal is reached, or nothing more can be gained.
-    """
+    """What Newton's method knows of one class's weights while it searches."""
 
     def __init__(self, positive: int, point: Array) -> None:
-        self.positive, self.point = positive, point
+        self.positive = positive  # the class that the neuron separates from all others
+        # (padded size,) float64, standardised, bias last: where the search over all rows starts, and finally ended.
+        self.point = point
+        # Where initial inverses come from.
         self.hessian: OwnHessian | SharedHessian | DiagonalOnly = DiagonalOnly()
-        self.found: Found | None = None
+        self.found: Found | None = None  # the minimum over the sample
         self.certificate = Certificate(math.inf, 0.0)
-        self.search = LBFGS(point, math.inf, np.zeros_like(point), np.copy)
+        self.search = LBFGS(point, math.inf, np.zeros_like(point), np.copy)  # over all rows
+        # (padded size,) float64: of the Hessian over all rows, exact, at the last point that it was read at.
         self.diagonal = np.empty(0)
-        self.n_reads_at_hessian = 0
-        self.wants_diagonal = self.is_done = False
+        self.n_reads_at_hessian = 0  # reads that were done when the Hessian was taken
+        self.wants_diagonal = False  # whether each read is to return the Hessian's diagonal: one gained too little
+        self.is_done = False  # whether the goal is reached, or nothing more can be gained
 
     @property
     def exactness(self) -> float:
@@ -139,27 +108,16 @@ class Neuron:
 class Outcome(NamedTuple):
     """How a search ended, in sums over rows.
 
-    Attributes
-    ----------
-    gaps : sequence of float
-        One per neuron.
-    n_reads : int
-    curve : ndarray
-        The objective, summed over neurons, after each read.
-    total_weight : float
-        Of all rows.
-    is_certain : bool
-        Whether the gaps can be trusted. Without a Hessian of its own a neuron knows too little of flat directions
-        (gaps on digits were off by a factor of 40), and without an exact one nothing of negative curvatures.
-    has_minimum : bool
-        False without a penalty and an exact Hessian: the infimum may not be attained, so no gap can be certified.
+    Gaps are certain where each neuron has a Hessian of its own, or it knows too little of flat directions (gaps on
+    digits were off by a factor of 40), and an exact one, or it knows nothing of negative curvatures. Without a penalty
+    and an exact Hessian the infimum may not be attained, so no gap can be certified.
     """
 
-    gaps: Sequence[float]
+    gaps: Sequence[float]  # one per neuron
     n_reads: int
-    curve: Array
-    total_weight: float
-    is_certain: bool
+    curve: Array  # (n_reads,) or longer: the objective, summed over neurons, after each read
+    total_weight: float  # of all rows
+    is_certain: bool  # whether the gaps can be trusted
     has_minimum: bool
 
 

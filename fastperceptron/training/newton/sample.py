@@ -26,25 +26,13 @@ LOG_2 = 0.6931471805599453
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Rows of a problem, standardised.
+    """Rows of a problem, standardised."""
 
-    Attributes
-    ----------
-    panel : ndarray of shape (m, padded size), float64
-        (x - centre) / scale, then 1 for the bias (0 without one) and zeros.
-    codes : ndarray of shape (m,)
-    weights : ndarray of shape (m,), float64
-        In the loss. Their sum is about that of all rows' weights.
-    coordinates : Coordinates
-    is_all : bool
-        Whether all rows are in it.
-    """
-
-    panel: Array
-    codes: Array
-    weights: Array
+    panel: Array  # (m, padded size) float64: (x - centre) / scale, then 1 for the bias (0 without one) and zeros
+    codes: Array  # (m,): class numbers
+    weights: Array  # (m,) float64, in the loss; their sum is about that of all rows' weights
     coordinates: Coordinates
-    is_all: bool
+    is_all: bool  # whether all rows are in it
 
     @property
     def n_rows(self) -> int:

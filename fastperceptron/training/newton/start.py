@@ -42,13 +42,7 @@ def stages(loss: str) -> list[str]:
 class Start:
     """A sample of the rows, and what a fit takes from it.
 
-    Attributes
-    ----------
-    sample : Sample
-    has_hessian : bool
-        Whether the sample's Hessian, one per neuron, is worth its price.
-    is_shared : bool
-        Whether one Hessian serves all neurons.
+    `has_hessian`: the sample's Hessian, one per neuron, is worth its price. `is_shared`: one serves all neurons.
     """
 
     def __init__(self, problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any]) -> None:
@@ -81,15 +75,7 @@ class Start:
         return point
 
     def prepare(self, neurons: list[Neuron], penalty: Array, is_given: bool) -> None:
-        """Move neurons to a good start, and take their Hessians.
-
-        Parameters
-        ----------
-        neurons : list of Neuron
-        penalty : ndarray of padded size
-        is_given : bool
-            Whether the neurons start from given weights.
-        """
+        """Move neurons to a good start, and take their Hessians; `is_given` says that they start from given weights."""
         loss = self._options.loss
         work = self.sample.n_rows * penalty.size**2
         if self.has_hessian and len(neurons) > 1 and work >= LARGE_WORK and not self.sample.is_all:

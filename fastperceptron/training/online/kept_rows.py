@@ -39,33 +39,17 @@ def kept_size(n_parameters: int) -> int:
 
 
 class KeptRows(NamedTuple):
-    """The kept rows.
+    """The kept rows."""
 
-    Attributes
-    ----------
-    panel : ndarray of shape (m, padded size)
-        Standardised, with the bias.
-    codes, own_weights, importances, priorities : ndarray of shape (m,)
-        Class numbers; weights as they came; see above.
-    dropped : float
-        The highest priority that was dropped; 0 while all rows are kept.
-    n_seen : int
-        The number of rows so far.
-    class_totals : ndarray of shape (n_classes,), float64
-        The exact sums of the weights of all rows so far.
-    size : int
-        The most rows to keep.
-    """
-
-    panel: Array
-    codes: Array
-    own_weights: Array
-    importances: Array
-    priorities: Array
-    dropped: float
-    n_seen: int
-    class_totals: Array
-    size: int
+    panel: Array  # (m, padded size) float64, standardised, with the bias
+    codes: Array  # (m,): class numbers
+    own_weights: Array  # (m,) float64, as they came
+    importances: Array  # (m,) float64
+    priorities: Array  # (m,) float64
+    dropped: float  # the highest priority that was dropped; 0 while all rows are kept
+    n_seen: int  # the number of rows so far
+    class_totals: Array  # (n_classes,) float64: the exact sums of the weights of all rows so far
+    size: int  # the most rows to keep
 
     @classmethod
     def empty(cls, padded_size: int, n_classes: int, size: int) -> Self:

@@ -35,40 +35,20 @@ MAXIMUM_EVALUATIONS, MAXIMUM_OF_DIAGONAL = 40, 4
 
 
 class Block(NamedTuple):
-    """Some rows, standardised.
+    """Some rows, standardised."""
 
-    Attributes
-    ----------
-    panel : ndarray of shape (n_rows, padded size), float64
-        With the bias's column.
-    codes : ndarray of shape (n_rows,)
-        Class numbers.
-    weights : ndarray of shape (n_rows,), float64
-        In the loss.
-    """
-
-    panel: Array
-    codes: Array
-    weights: Array
+    panel: Array  # (n_rows, padded size) float64, with the bias's column
+    codes: Array  # (n_rows,): class numbers
+    weights: Array  # (n_rows,) float64, in the loss
 
 
 class Task(NamedTuple):
-    """What is minimised.
-
-    Attributes
-    ----------
-    loss : str
-    penalty : ndarray of padded size
-        The objective has penalty . point^2 / 2.
-    n_parameters : int
-    total_weight : float
-        Of all rows so far.
-    """
+    """What is minimised."""
 
     loss: str
-    penalty: Array
+    penalty: Array  # (padded size,) float64: the objective has penalty . point^2 / 2
     n_parameters: int
-    total_weight: float
+    total_weight: float  # of all rows so far
 
     def goal(self, state: State) -> float:
         """Return the excess at which a search may end: the last step is small, or nothing is left to gain."""
@@ -81,21 +61,11 @@ class Task(NamedTuple):
 
 
 class Neuron(NamedTuple):
-    """A neuron and what it knows of the rows so far.
+    """A neuron and what it knows of the rows so far."""
 
-    Attributes
-    ----------
-    positive : int
-        The class that it tells from all others.
-    quadratic : Quadratic
-        Of the rows so far, about the neuron's point.
-    losses : float
-        The sum of the rows' losses, each before it was learnt from.
-    """
-
-    positive: int
-    quadratic: Quadratic
-    losses: float = 0.0
+    positive: int  # the class that it separates from all others
+    quadratic: Quadratic  # of the rows so far, about the neuron's point
+    losses: float = 0.0  # the sum of the rows' losses, each before it was learnt from
 
     @property
     def point(self) -> Array:

@@ -34,21 +34,12 @@ CONSULTED_EVERY = 1.25
 
 
 class Knowledge(NamedTuple):
-    """What is known after some rows. It is immutable, so that a chunk refused halfway leaves no trace.
-
-    Attributes
-    ----------
-    columns : RunningColumns
-    kept : KeptRows
-    neurons : tuple of Neuron
-    consulted_at : int
-        The number of rows so far when all neurons last consulted the kept rows.
-    """
+    """What is known after some rows. It is immutable, so that a chunk refused halfway leaves no trace."""
 
     columns: RunningColumns
     kept: KeptRows
     neurons: tuple[Neuron, ...]
-    consulted_at: int = 0
+    consulted_at: int = 0  # the number of rows so far when all neurons last consulted the kept rows
 
 
 class OnlineNewton:

@@ -22,29 +22,17 @@ LOOSENESS = 2.0
 class RunningColumns(NamedTuple):
     """What is known of the columns.
 
-    Attributes
-    ----------
-    coordinates : Coordinates
-        Coordinates that fit roughly, with the exact deviations of all rows so far.
-    origin : ndarray of shape (n_features,)
-        Subtracted before moments are summed: near the mean, so that no digits are lost, and exactly the value of a
-        constant column, so that it is recognised.
-    sums, squares : ndarray of shape (n_features,)
-        Weighted sums of the columns less the origin, and of their squares.
-    total : float
-        The sum of the rows' weights so far.
-    n_rows : int
-    has_intercept : bool
-        Without one the coordinates have centre 0.
+    The origin is near the mean, so that no digits are lost, and exactly the value of a constant column, so that it is
+    recognised.
     """
 
-    coordinates: Coordinates
-    origin: Array
-    sums: Array
-    squares: Array
-    total: float
+    coordinates: Coordinates  # they fit roughly, with the exact deviations of all rows so far
+    origin: Array  # (n_features,) float64: subtracted before moments are summed
+    sums: Array  # (n_features,) float64: weighted sums of the columns less the origin
+    squares: Array  # (n_features,) float64: of their squares
+    total: float  # the sum of the rows' weights so far
     n_rows: int
-    has_intercept: bool
+    has_intercept: bool  # without one the coordinates have centre 0
 
     @classmethod
     def of_none(cls, n_features: int, has_intercept: bool) -> Self:

@@ -33,36 +33,21 @@ WIDE = 128
 
 @dataclass(frozen=True, eq=False)
 class Buffer:
-    """Rows, and the order in which to step by them.
+    """Rows, and the order in which to step by them."""
 
-    Attributes
-    ----------
-    X : ndarray of shape (n, n_features)
-    codes : ndarray of shape (n,)
-    weights : ndarray of shape (n,), optional
-        In the precision of X; their mean over all rows of the problem is that of the class weights.
-    order : ndarray of int64, row numbers in X
-    """
-
-    X: Array
-    codes: Array
-    weights: Array | None
-    order: Array
+    X: Array  # (n, n_features)
+    codes: Array  # (n,): class numbers
+    weights: (
+        Array | None
+    )  # (n,) in the precision of X; their mean over all the problem's rows is the class weights' mean
+    order: Array  # int64: row numbers in X
 
 
 class Buffers:
     """The buffers of each epoch.
 
-    Parameters
-    ----------
-    problem : Problem
-    mean_weight : float
-        The mean of the rows' own weights.
-    coordinates : Coordinates, optional
-        None for raw rows.
-    batch_size : int
-    seed : int, optional
-        None for the order in which rows are stored.
+    `mean_weight` is the mean of the rows' own weights. `coordinates` are None for raw rows, and `seed` is None for the
+    order in which rows are stored.
     """
 
     def __init__(

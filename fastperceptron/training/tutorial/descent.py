@@ -52,16 +52,8 @@ class DescentOptions:
 class Descent:
     """A run of gradient descent over rows with class numbers 0 and 1.
 
-    Parameters
-    ----------
-    rows : ArrayRows
-    codes : ndarray of shape (n_rows,), uint8
-    options : DescentOptions
-    start : ndarray of shape (n_features + 1,)
-        The weights, and the bias last.
-    history : History
-        The record of earlier calls.
-    rng : numpy.random.Generator
+    `codes` is of shape (n_rows,), uint8; `start`, of shape (n_features + 1,), has the bias last; `history` is the
+    record of earlier calls.
     """
 
     def __init__(
