@@ -12,22 +12,10 @@ Array = NDArray[Any]
 
 
 def as_matrix(X: Any, n_features: int | None = None, name: str = "X") -> Array:
-    """Return X as a numeric 2-d array, without a copy if NumPy can; 1-d input is one feature.
+    """Return X as a numeric 2-d array, without a copy if NumPy can; 1-d input is one feature. `name` is for errors.
 
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, n_features) or (n_rows,)
-    n_features : int, optional
-        The number of columns that X must have.
-    name : str
-        The name of X in errors.
-
-    Raises
-    ------
-    ValueError
-        If X is empty, has more than two dimensions or another number of columns.
-    TypeError
-        If X holds something other than real numbers or booleans.
+    It raises ValueError if X is empty, has more than two dimensions or a number of columns other than `n_features`;
+    TypeError if X holds something other than real numbers or booleans.
     """
     matrix = as_numbers(X, name)
     if matrix.ndim == 1:
