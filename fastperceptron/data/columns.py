@@ -19,8 +19,7 @@ from fastperceptron.data.dataset import Block
 from fastperceptron.data.readers import Reader
 from fastperceptron.kernels.columns import rows_of_columns
 
-# Rows that are turned from columns at a time: they stay in cache.
-ROWS_AT_A_TIME = 8192
+ROWS_AT_A_TIME = 8192  # rows that are turned from columns at a time: they stay in cache
 
 
 class Feature(NamedTuple):

@@ -83,20 +83,9 @@ def describe_shortfall(classifier: Any, solution: Solution) -> str:
 
 
 def thread_count(n_jobs: int | None) -> int:
-    """Return the number of threads that `n_jobs` asks for.
+    """Return the number of threads that `n_jobs` asks for: -1 means all available cores, -2 all but one.
 
-    Parameters
-    ----------
-    n_jobs : int or None
-        -1 means all available cores, -2 all but one. None means what `joblib.parallel_config` sets, else all; inside a
-        worker (of joblib, Dask or multiprocessing) it means one.
-
-    Examples
-    --------
-    >>> thread_count(3)
-    3
-    >>> thread_count(None) == thread_count(-1)
-    True
+    None means what `joblib.parallel_config` sets, else all; inside a worker (of joblib, Dask or multiprocessing) one.
     """
     if n_jobs is None:
         level, configured = _joblib_context()
