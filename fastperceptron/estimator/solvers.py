@@ -35,13 +35,6 @@ def _rules_of(kind: type[ObjectiveOptions]) -> dict[str, Rule]:
     return {each.name: each.metadata["rule"] for each in dataclasses.fields(kind) if "rule" in each.metadata}
 
 
-def online_newton(classifier: Any, n_features: int, n_classes: int) -> Any:
-    """Return a new engine of partial_fit, without rows."""
-    from fastperceptron.training.online.online import OnlineNewton
-
-    return OnlineNewton(n_features, n_classes, options_of(classifier, NewtonOptions))
-
-
 def _solve_by_newton(classifier: Any, problem: Problem, start: Array | None, observer: Observer) -> Solution:
     options = options_of(classifier, NewtonOptions, n_threads=thread_count(classifier.n_jobs))
     return minimise_by_newton(problem, options, start, observer)
