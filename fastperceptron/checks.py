@@ -77,8 +77,7 @@ def check_finite(block: Array, first_row: int, name: str = "X") -> None:
 def choice(value: Any, choices: Any, name: str) -> str:
     """Return the value if it is one of the choices; else raise ValueError listing them."""
     if not isinstance(value, str) or value not in choices:
-        listed = ", ".join(repr(known) for known in choices)
-        raise ValueError(f"{name} must be one of {listed}, but is {value!r}.")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, but is {value!r}.")
     return value
 
 
@@ -133,7 +132,7 @@ def is_number(value: Any) -> bool:
 
 def one_of(choices: Iterable[str]) -> Rule:
     """Return the rule for one of some strings, looked up at each check: losses may be added."""
-    listed = ", ".join(repr(choice) for choice in choices)
+    listed = ", ".join(map(repr, choices))
     return Rule(lambda value: isinstance(value, str) and value in choices, f"a str among {{{listed}}}")
 
 

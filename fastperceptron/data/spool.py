@@ -22,8 +22,7 @@ from fastperceptron.data.dataset import Dataset, Table, no_labels
 from fastperceptron.data.running_labels import RunningLabels
 from fastperceptron.kernels.cache import cache_root
 
-# Class numbers converted at a time from the order in which classes were met to their sorted order: 1 MB.
-CODES_AT_A_TIME = 1 << 20
+CODES_AT_A_TIME = 1 << 20  # converted at a time from the order in which classes were met to the sorted one: 1 MB
 
 
 class _RawFile:
