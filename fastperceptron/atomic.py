@@ -14,7 +14,9 @@ TEMPORARY = ".part"
 def replace_file(path: Path) -> Iterator[Path]:
     """Give the path of a temporary file, which replaces the file at `path` at the end unless there is an error."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"):
-        _remove_if_abandoned(left)
+        with contextlib.suppress(OSError, ValueError):
+            if not _is_alive(int(left.name.split(".")[-3])):  # the process that wrote it has ended
+                left.unlink()
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         yield temporary
@@ -36,18 +38,14 @@ def write_atomically(path: Path, content: bytes) -> None:
     removes a temporary file that a killed process has left.
     """
     with replace_file(path) as temporary:
-        _write_whole(temporary, content)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    # Not tempfile: only the owner can read its files, and a saved model must have the usual permissions.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-    finally:
-        os.close(descriptor)
+        # Not tempfile: only the owner can read its files, and a saved model must have the usual permissions.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        finally:
+            os.close(descriptor)
 
 
 def _flush(file_or_folder: Path) -> None:
@@ -56,14 +54,6 @@ def _flush(file_or_folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _remove_if_abandoned(temporary: Path) -> None:
-    """Remove a temporary file whose process has ended."""
-    with contextlib.suppress(OSError, ValueError):
-        process = int(temporary.name.split(".")[-3])
-        if not _is_alive(process):
-            temporary.unlink()
 
 
 def _is_alive(process: int) -> bool:

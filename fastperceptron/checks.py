@@ -12,22 +12,10 @@ Array = NDArray[Any]
 
 
 def as_matrix(X: Any, n_features: int | None = None, name: str = "X") -> Array:
-    """Return X as a numeric 2-d array, without a copy if NumPy can; 1-d input is one feature.
+    """Return X as a numeric 2-d array, without a copy if NumPy can; 1-d input is one feature. `name` is for errors.
 
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, n_features) or (n_rows,)
-    n_features : int, optional
-        The number of columns that X must have.
-    name : str
-        The name of X in errors.
-
-    Raises
-    ------
-    ValueError
-        If X is empty, has more than two dimensions or another number of columns.
-    TypeError
-        If X holds something other than real numbers or booleans.
+    It raises ValueError if X is empty, has more than two dimensions or a number of columns other than `n_features`;
+    TypeError if X holds something other than real numbers or booleans.
     """
     matrix = as_numbers(X, name)
     if matrix.ndim == 1:
@@ -89,8 +77,7 @@ def check_finite(block: Array, first_row: int, name: str = "X") -> None:
 def choice(value: Any, choices: Any, name: str) -> str:
     """Return the value if it is one of the choices; else raise ValueError listing them."""
     if not isinstance(value, str) or value not in choices:
-        listed = ", ".join(repr(known) for known in choices)
-        raise ValueError(f"{name} must be one of {listed}, but is {value!r}.")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, but is {value!r}.")
     return value
 
 
@@ -145,7 +132,7 @@ def is_number(value: Any) -> bool:
 
 def one_of(choices: Iterable[str]) -> Rule:
     """Return the rule for one of some strings, looked up at each check: losses may be added."""
-    listed = ", ".join(repr(choice) for choice in choices)
+    listed = ", ".join(map(repr, choices))
     return Rule(lambda value: isinstance(value, str) and value in choices, f"a str among {{{listed}}}")
 
 

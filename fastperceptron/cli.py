@@ -107,11 +107,7 @@ def train(
 
 
 @app.command()
-def predict(
-    model: ModelFile,
-    data: Data,
-    output: Written,
-) -> None:
+def predict(model: ModelFile, data: Data, output: Written) -> None:
     """Write class and probabilities of each row."""
     from fastperceptron.commands import write_predictions
 

@@ -24,10 +24,8 @@ from fastperceptron.estimator.progress import show_progress
 from fastperceptron.evaluation import Evaluation, evaluate
 from fastperceptron.model import Perceptron, load
 
-# Rows per row group: decoding one takes some megabytes.
-ROW_GROUP = 1 << 17
-# `show` prints at most this many weights per class.
-MOST_WEIGHTS = 1000
+ROW_GROUP = 1 << 17  # rows per row group: decoding one takes some megabytes
+MOST_WEIGHTS = 1000  # `show` prints at most this many weights per class
 
 
 def train_model(

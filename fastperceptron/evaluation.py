@@ -16,18 +16,12 @@ N_BINS = 10
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The result of `evaluate`.
-
-    Attributes
-    ----------
-    n_rows : int
-    scores : dict of str to float
-    calibration : list of (mean predicted probability, observed share, number of rows)
-        In ten bins of the probability: of the second of two classes, or of the predicted one of more.
-    """
+    """The result of `evaluate`."""
 
     n_rows: int
     scores: dict[str, float]
+    # (mean predicted probability, observed share, number of rows) in ten bins of the probability: of the second of two
+    # classes, or of the predicted one of more.
     calibration: list[tuple[float, float, int]]
 
     def as_dict(self) -> dict[str, Any]:
@@ -40,10 +34,7 @@ class Evaluation:
 def evaluate(model: Perceptron, data: Dataset) -> Evaluation:
     """Compare a model's probabilities with the labels of a data set.
 
-    Raises
-    ------
-    ValueError
-        If there are no labels, or one that is not a class of the model; or if the features are not the model's.
+    It raises ValueError if there are no labels, one is not a class of the model, or the features are not the model's.
     """
     from sklearn.metrics import log_loss, roc_auc_score
 

@@ -115,24 +115,20 @@ def slope(z: Any, y: Any, loss: str = "squared_error", out: Array | None = None)
 
 def _apply(loop: Any, arguments: dict[str, Any], out: Array | None) -> Array:
     arrays = [as_numbers(values, name) for name, values in arguments.items()]
-    dtype = _common_dtype(arrays)
+    # Scalars do not widen the result, as in NumPy: slope(float32 array, 1) is float32.
+    weighty = [array.dtype for array in arrays if array.ndim > 0] or [array.dtype for array in arrays]
+    dtype = np.float32 if all(kernel_dtype(each) is np.float32 for each in weighty) else np.float64
     shape = np.broadcast_shapes(*(array.shape for array in arrays))
     result = np.empty(shape, dtype) if out is None else _checked_out(out, shape, dtype)
     flat = [read_only(np.ascontiguousarray(np.broadcast_to(array, shape), dtype).reshape(-1)) for array in arrays]
-    direct = result.dtype == dtype and result.flags.c_contiguous and result.flags.aligned
     # `out` that overlaps an input elsewhere would overwrite values before they are read.
-    direct = direct and not any(_overlaps_elsewhere(result, array) for array in flat)
+    overlaps = any(np.may_share_memory(result, each) and result.ctypes.data != each.ctypes.data for each in flat)
+    direct = result.dtype == dtype and result.flags.c_contiguous and result.flags.aligned and not overlaps
     target = result.reshape(-1) if direct else np.empty(result.size, dtype)
     loop(*flat, target)
     if not direct:
         np.copyto(result, target.reshape(shape), casting="same_kind")
     return result[()] if out is None else out
-
-
-def _common_dtype(arrays: list[Array]) -> type[np.float32] | type[np.float64]:
-    # Scalars do not widen the result, as in NumPy: slope(float32 array, 1) is float32.
-    weighty = [array.dtype for array in arrays if array.ndim > 0] or [array.dtype for array in arrays]
-    return np.float32 if all(kernel_dtype(dtype) is np.float32 for dtype in weighty) else np.float64
 
 
 def _checked_out(out: Array, shape: tuple[int, ...], dtype: type) -> Array:
@@ -145,7 +141,3 @@ def _checked_out(out: Array, shape: tuple[int, ...], dtype: type) -> Array:
     if not out.flags.writeable:
         raise ValueError("out is read-only.")
     return out
-
-
-def _overlaps_elsewhere(result: Array, array: Array) -> bool:
-    return np.may_share_memory(result, array) and result.ctypes.data != array.ctypes.data

@@ -93,11 +93,7 @@ class Perceptron:
         -------
         ndarray of shape (n_rows,), or (n_rows, n_classes) for three or more classes, float64
         """
-        if isinstance(X, Dataset):
-            return self._of_blocks(X, self.decision_function)
-        rows, is_one = self._rows(X)
-        z = prediction.decision_values(rows, self._padded_weights())
-        return z[0] if is_one else z
+        return self._of_rows(X, prediction.decision_values)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes, which sum to 1 in each row.
@@ -109,11 +105,7 @@ class Perceptron:
         -------
         ndarray of shape (n_rows, n_classes), float64
         """
-        if isinstance(X, Dataset):
-            return self._of_blocks(X, self.predict_proba)
-        rows, is_one = self._rows(X)
-        probabilities = prediction.probabilities(rows, self._padded_weights())
-        return probabilities[0] if is_one else probabilities
+        return self._of_rows(X, prediction.probabilities)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities, computed from z: relatively accurate also near log(0) and log(1).
@@ -128,12 +120,9 @@ class Perceptron:
         array([[-1.00000000e+03, -0.00000000e+00],
                [-1.92874985e-22, -5.00000000e+01]])
         """
-        if isinstance(X, Dataset):
-            return self._of_blocks(X, self.predict_log_proba)
-        z = self.decision_function(X)
-        is_one = z.ndim == self.weights.ndim - 1
-        logs = prediction.log_probabilities(z[None] if is_one else z)
-        return logs[0] if is_one else logs
+        return self._of_rows(
+            X, lambda rows, weights: prediction.log_probabilities(prediction.decision_values(rows, weights))
+        )
 
     def predict(self, X: Any) -> Any:
         """Return the class of each row: of two the first if p < 0.5, as in the tutorial; of more that of the largest z.
@@ -142,13 +131,7 @@ class Perceptron:
         -------
         ndarray of shape (n_rows,), or a single label for a single row
         """
-        if isinstance(X, Dataset):
-            return self._of_blocks(X, self.predict)
-        if self._is_binary:
-            return self.classes[(self.predict_proba(X)[..., 1] >= 0.5).astype(np.intp)]
-        rows, is_one = self._rows(X)
-        numbers = prediction.largest(prediction.decision_values(rows, self._padded_weights()))
-        return self.classes[numbers[0] if is_one else numbers]
+        return self._of_rows(X, lambda rows, weights: self.classes[prediction.class_numbers(rows, weights)])
 
     def cost(self, X: Any, y: Any, loss: str = "squared_error") -> float:
         """Return the mean cost over the rows; for the squared error it is the Brier score.
@@ -164,7 +147,7 @@ class Perceptron:
         choice(loss, LOSSES, "loss")
         rows, _ = self._rows(X)
         codes = codes_of(np.atleast_1d(np.asarray(y)), rows.n_rows, self.classes)
-        return prediction.mean_cost(rows, codes, self._padded_weights(), loss)
+        return prediction.mean_cost(rows, codes, prediction.padded(self.weights, self.bias), loss)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as a safetensors file; an old file is replaced only when the new one is complete.
@@ -188,8 +171,13 @@ class Perceptron:
             tensors["classes"] = self.classes
         save_tensors(path, tensors, described)
 
-    def _of_blocks(self, data: Dataset, method: Callable[[Array], Array]) -> Array:
-        return np.concatenate([method(block.X) for block in self.aligned(data).blocks()])
+    def _of_rows(self, X: Any, function: Callable[[ArrayRows, Array], Array]) -> Array:
+        """Return what a function of rows and padded weights gives, without the row dimension if X is one row."""
+        if isinstance(X, Dataset):
+            return np.concatenate([self._of_rows(block.X, function) for block in self.aligned(X).blocks()])
+        rows, is_one = self._rows(X)
+        result = function(rows, prediction.padded(self.weights, self.bias))
+        return result[0] if is_one else result
 
     def aligned(self, data: Dataset, *, has_labels: bool = False) -> Dataset:
         """Return a data set with this model's features, chosen by name if both have names; with labels on request.
@@ -205,16 +193,9 @@ class Perceptron:
             raise ValueError(f"X has {data.n_features} features, but the model was trained on {self.n_features}.")
         return data
 
-    @property
-    def _is_binary(self) -> bool:
-        return self.weights.ndim == 1
-
     def _rows(self, X: Any) -> tuple[ArrayRows, bool]:
         is_one = np.ndim(X) == 0 or (np.ndim(X) == 1 and self.n_features > 1)
         return ArrayRows(as_matrix(np.reshape(X, (1, -1)) if is_one else X, self.n_features)), is_one
-
-    def _padded_weights(self) -> Array:
-        return prediction.padded(self.weights, self.bias)
 
     def __eq__(self, other: object) -> bool:
         """Return whether the other is the same model to the bit, its history included."""
@@ -235,7 +216,7 @@ class Perceptron:
         """Show weights by feature name (or x0, x1 and so on), bias and classes."""
         names = self.feature_names or [f"x{number}" for number in range(self.n_features)]
         classes = [repr(label) for label in self.classes.tolist()]
-        if self._is_binary:
+        if self.weights.ndim == 1:
             weights, bias = _shown(names, self.weights.tolist()), f"{self.bias:.4g}"
         else:
             each = [f"{label}: {_shown(names, row)}" for label, row in zip(classes, self.weights.tolist(), strict=True)]

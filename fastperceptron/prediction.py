@@ -29,10 +29,7 @@ def padded(weights: Array, bias: float | Array) -> Array:
 def decision_values(rows: ArrayRows, weights: Array) -> Array:
     """Return z = weights . x + bias in float64, of shape (n_rows,) or (n_rows, n_classes); `padded` made the weights.
 
-    Raises
-    ------
-    ValueError
-        If a row is not finite, or so large that the terms of its z overflow in both directions.
+    It raises ValueError if a row is not finite, or so large that the terms of its z overflow in both directions.
     """
     z = np.empty((rows.n_rows, *weights.shape[:-1]))
     for place, block in rows.blocks():
@@ -94,6 +91,13 @@ def largest(z: Array) -> Array:
     numbers = np.empty(len(z), np.intp)
     kernels.largest_of_rows(z, numbers)
     return numbers
+
+
+def class_numbers(rows: ArrayRows, weights: Array) -> Array:
+    """Return the predicted class of each row: of two classes the first if p < 0.5, of more that of the largest z."""
+    if weights.ndim == 1:
+        return (probabilities(rows, weights)[:, 1] >= 0.5).astype(np.intp)
+    return largest(decision_values(rows, weights))
 
 
 def mean_cost(rows: ArrayRows, codes: Array, weights: Array, loss: str) -> float:

@@ -21,9 +21,8 @@ def _safetensors() -> Any:
         import safetensors
         import safetensors.numpy
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "models are stored by the package safetensors: pip install safetensors", name=error.name
-        ) from error
+        message = "models are stored by the package safetensors: pip install safetensors"
+        raise ModuleNotFoundError(message, name=error.name) from error
     return safetensors
 
 
@@ -38,12 +37,7 @@ def save_tensors(path: str | os.PathLike[str], tensors: dict[str, Array], descri
 def load_tensors(path: str | os.PathLike[str], kind: str = "model") -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the arrays and the description of a file.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file was not written by `save_tensors`, or is truncated.
+    It raises FileNotFoundError if there is none, ValueError if `save_tensors` did not write it or it is truncated.
     """
     safetensors = _safetensors()
     if not Path(path).is_file():

@@ -11,8 +11,7 @@ from fastperceptron.data.arrays import ArrayRows, as_vector, read_only, rows_dty
 from fastperceptron.data.dataset import Block, Dataset, Table, no_labels
 from fastperceptron.data.labels import encode_classes
 
-# Values per block that `blocks` yields: 4 MB of float32.
-VALUES_PER_BLOCK = 1 << 20
+VALUES_PER_BLOCK = 1 << 20  # values per block that `blocks` yields: 4 MB of float32
 
 
 class ArrayDataset(Dataset):

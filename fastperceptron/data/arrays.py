@@ -15,8 +15,7 @@ from fastperceptron.kernels.take import take_rows
 
 # Values per block: 1 MB of float32, small enough for the second-level cache and a few ms at most in any kernel.
 BLOCK_ELEMENTS = 1 << 18
-# Bytes.
-CACHE_LINE = 64
+CACHE_LINE = 64  # bytes
 
 
 def read_only(array: Array) -> Array:
@@ -58,11 +57,7 @@ def as_vector(values: Any, name: str) -> Array:
 class Rows(ABC):
     """Rows that are read by number, from any thread, as kernels take them: C-ordered, aligned and read-only.
 
-    Attributes
-    ----------
-    n_rows, n_features : int
-    dtype : dtype
-        Of the rows as they are read: float32 or float64.
+    They are read as `dtype`: float32 or float64.
     """
 
     def __init__(self, n_rows: int, n_features: int, dtype: Any) -> None:

@@ -12,13 +12,7 @@ from fastperceptron.data.spool import DecodedDataset
 
 
 class ColumnsDataset(DecodedDataset):
-    """Columns of files, frames or streams.
-
-    Attributes
-    ----------
-    target_name : str or None
-        The column of the labels.
-    """
+    """Columns of files, frames or streams; `target_name` is the column of the labels, or None."""
 
     def __init__(self, reader: Reader, columns: Columns, cache_dir: Any = None) -> None:
         self._reader, self._columns, self.cache_dir, self.dtype = reader, columns, cache_dir, columns.dtype

@@ -19,8 +19,7 @@ from fastperceptron.data.dataset import Block
 from fastperceptron.data.readers import Reader
 from fastperceptron.kernels.columns import rows_of_columns
 
-# Rows that are turned from columns at a time: they stay in cache.
-ROWS_AT_A_TIME = 8192
+ROWS_AT_A_TIME = 8192  # rows that are turned from columns at a time: they stay in cache
 
 
 class Feature(NamedTuple):
@@ -132,10 +131,9 @@ def _may_be_number(reader: Reader, name: str) -> bool:
 def choose_columns(
     reader: Reader, target: Any, features: Sequence[Any] | None, weight: Any, categorical: Any, dtype: Any = None
 ) -> Columns:
-    """Return the role of each column, given by name or number.
+    """Return the role of each column, given by name or number; raise ValueError if one does not exist or none is left.
 
-    It raises ValueError if a column does not exist or there are no features, TypeError if a feature is neither numeric
-    nor categorical.
+    It raises TypeError if a feature is neither numeric nor categorical.
     """
     schema = reader.schema
     target, weight = _find_roles(schema, target, weight)

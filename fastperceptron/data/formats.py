@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from fastperceptron.checks import Array
 
-# Rows per record batch.
-BATCH_ROWS = 1 << 17
+BATCH_ROWS = 1 << 17  # rows per record batch
 
 
 class OpenFile(NamedTuple):
@@ -32,8 +31,7 @@ class OpenFile(NamedTuple):
 class ColumnFormat(NamedTuple):
     """A format of files with named columns."""
 
-    # In error messages.
-    name: str
+    name: str  # in error messages
     # Takes a path and the columns to read, in order, with their types; gives the file. None instead of columns: only
     # the schema and the number of rows are used.
     open: Callable[[Path, "dict[str, pa.DataType] | None"], AbstractContextManager[OpenFile]]
@@ -41,15 +39,13 @@ class ColumnFormat(NamedTuple):
     open_writer: Callable[[Path, "pa.Schema"], Any] | None = None
     # Whether the types in the schema are guesses from the first rows; then `open` converts to the types it is given.
     is_text: bool = False
-    # Whether files of this format are looked for where a folder is given.
-    is_in_folders: bool = False
+    is_in_folders: bool = False  # whether files of this format are looked for where a folder is given
 
 
 class ArrayFormat(NamedTuple):
     """A format of files with arrays."""
 
-    # In error messages.
-    name: str
+    name: str  # in error messages
     # Takes a path; returns one matrix of shape (n_rows, n_columns), or a tuple (X, y, weights) with None for what the
     # file does not hold.
     load: Callable[[Path], "Array | tuple[Array | None, ...]"]

@@ -15,8 +15,7 @@ from fastperceptron.kernels import synthetic as kernels
 
 # Independent streams of random numbers under one seed.
 VALUES, COMMON, LABELS = np.uint64(0), np.uint64(1), np.uint64(2)
-# Rows made at a time where only their class numbers are wanted.
-CODES_AT_A_TIME = 1 << 16
+CODES_AT_A_TIME = 1 << 16  # rows made at a time where only their class numbers are wanted
 
 
 class GeneratedRows(Rows):

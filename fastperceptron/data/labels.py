@@ -14,8 +14,7 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import as_vector, read_only
 from fastperceptron.kernels.labels import MAX_CLASSES, empty_table, encode_block, renumber
 
-# Labels converted to 64-bit patterns at a time: 512 KB.
-BLOCK_LABELS = 1 << 16
+BLOCK_LABELS = 1 << 16  # labels converted to 64-bit patterns at a time: 512 KB
 # Up to this many classes of strings are found by comparing all labels with each: 9 ns per string and class; sorting
 # takes 200 ns per string.
 MAX_COMPARED = 8
@@ -93,21 +92,10 @@ def _check_finite(labels: Array, rows: Array | slice, name: str = "y", first_row
 def encode_classes(y: Any, n_rows: int, classes: Array | None = None) -> Labels:
     """Return the classes, sorted, and each row's class number, with the number of rows of each class.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_rows,)
-    n_rows : int
-        How many labels there must be.
-    classes : ndarray of shape (n_classes,), optional
-        The classes of a model that is trained further: the labels must be among them, but need not be all of them.
-
-    Raises
-    ------
-    ValueError
-        If the number of labels is not `n_rows`, one is missing, all are of one class, or one is not among `classes`;
-        or if there are more than 256 distinct labels and some are fractions: these are not classes.
-    TypeError
-        As `as_labels` does.
+    `classes`, (n_classes,), are those of a model that is trained further: labels must be among them, but need not be
+    all of them. It raises TypeError as `as_labels` does; ValueError if the number of labels is not `n_rows`, one is
+    missing, all are of one class, or one is not among `classes`; or if there are more than 256 distinct labels and some
+    are fractions: these are not classes.
 
     Examples
     --------

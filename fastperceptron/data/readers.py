@@ -19,23 +19,12 @@ Item = TypeVar("Item")
 
 
 class Reader(ABC):
-    """Record batches of files or of a stream.
-
-    Attributes
-    ----------
-    schema : pyarrow.Schema
-    n_rows : int or None
-        None where it is not known before all rows are read.
-    name : str
-        What error messages call the source.
-    is_text : bool
-        Whether values are stored as text, so that the types in the schema are guesses from the first rows.
-    """
+    """Record batches of files or of a stream."""
 
     schema: pa.Schema
-    n_rows: int | None = None
-    name: str
-    is_text = False
+    n_rows: int | None = None  # None where it is not known before all rows are read
+    name: str  # what error messages call the source
+    is_text = False  # whether values are stored as text, so that the schema's types are guesses from the first rows
 
     @abstractmethod
     def batches(self, columns: Sequence[str], numbers: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:

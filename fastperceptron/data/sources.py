@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from fastperceptron.data.column_dataset import ColumnsDataset
 
 ARROW_MISSING = "reading this source needs the packages pyarrow and narwhals: pip install 'fastperceptron[files]'"
-# Rows copied at a time where the features are scattered columns of an array.
-CHUNK_ROWS = 1 << 14
+CHUNK_ROWS = 1 << 14  # rows copied at a time where the features are scattered columns of an array
 
 
 def dataset(

@@ -22,8 +22,7 @@ from fastperceptron.data.dataset import Dataset, Table, no_labels
 from fastperceptron.data.running_labels import RunningLabels
 from fastperceptron.kernels.cache import cache_root
 
-# Class numbers converted at a time from the order in which classes were met to their sorted order: 1 MB.
-CODES_AT_A_TIME = 1 << 20
+CODES_AT_A_TIME = 1 << 20  # converted at a time from the order in which classes were met to the sorted one: 1 MB
 
 
 class _RawFile:
@@ -42,7 +41,15 @@ class _RawFile:
                 written = self._file.write(content)
                 content, self.size = content[written:], self.size + written
         except OSError as error:
-            raise _explain_full(error, self._directory, self.size) from error
+            if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+                raise
+            free = shutil.disk_usage(self._directory).free
+            raise OSError(
+                error.errno,
+                f"no room for decoded rows in {os.fspath(self._directory)!r}: {self.size / 1e9:.3g} GB are written, "
+                f"more are to come (4 or 8 bytes per value), and {free / 1e9:.3g} GB are free. Pass a cache_dir with "
+                "more room.",
+            ) from error
 
     def map(self) -> Array:
         """Return a 1-d array that maps what was written."""
@@ -54,17 +61,6 @@ class _RawFile:
     def close(self) -> None:
         """Close the file; a map of it stays valid until it is garbage-collected."""
         self._file.close()
-
-
-def _explain_full(error: OSError, directory: Path, written: int) -> OSError:
-    if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-        return error
-    free = shutil.disk_usage(directory).free
-    return OSError(
-        error.errno,
-        f"no room for decoded rows in {os.fspath(directory)!r}: {written / 1e9:.3g} GB are written, more are to "
-        f"come (4 or 8 bytes per value), and {free / 1e9:.3g} GB are free. Pass a cache_dir with more room.",
-    )
 
 
 def spool_directory(cache_dir: Any = None) -> Path:

@@ -15,18 +15,15 @@ from fastperceptron.kernels import dot_products, synthetic as kernels
 from fastperceptron.kernels.labels import MAX_CLASSES
 from fastperceptron.kernels.rows import padded_size
 
-# The standard deviation of the true w . x of two classes where noise is 1.
-SIGNAL = 2.0
+SIGNAL = 2.0  # the standard deviation of the true w . x of two classes where noise is 1
 # Of the tutorial's 20 setosa and 26 versicolor: mean length and width in cm, and the covariance's Cholesky factor
 # (entries 00, 10 and 11).
 FLOWERS = {
     "setosa": (5.035, 3.48, 0.42708, 0.35665, 0.19672),
     "versicolor": (6.03462, 2.78462, 0.54914, 0.20059, 0.28481),
 }
-# Orders of magnitude between the columns' deviations that float32 can hold.
-MAX_SPREAD = 60
-# Rows per block that `blocks` yields.
-ROWS_PER_BLOCK = 1 << 14
+MAX_SPREAD = 60  # orders of magnitude between the columns' deviations that float32 can hold
+ROWS_PER_BLOCK = 1 << 14  # rows per block that `blocks` yields
 
 
 class SyntheticDataset(Dataset):

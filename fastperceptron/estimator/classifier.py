@@ -15,7 +15,7 @@ from fastperceptron.data.dataset import Dataset
 from fastperceptron.evaluation import accuracy
 from fastperceptron.model import Perceptron
 from fastperceptron.training.observer import Observer
-from fastperceptron.training.problem import Problem, Solution
+from fastperceptron.training.problem import NewtonOptions, Problem, Solution
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -30,7 +30,7 @@ from fastperceptron.estimator import table
 from fastperceptron.estimator.callbacks import FIT_DEPTH, CallbackSupportMixin, report_to_callbacks, with_callbacks
 from fastperceptron.estimator.input import as_rows, check_parameters, classes_to_expect
 from fastperceptron.estimator.progress import show_progress
-from fastperceptron.estimator.solvers import RULES, SOLVERS, describe_shortfall, online_newton
+from fastperceptron.estimator.solvers import RULES, SOLVERS, describe_shortfall, options_of
 
 
 class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -243,7 +243,11 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return self
 
     def _learn(self, problem: Problem, classes: Array) -> None:
-        online = getattr(self, "_online", None) or online_newton(self, problem.rows.n_features, classes.size)
+        from fastperceptron.training.online.online import OnlineNewton
+
+        online = getattr(self, "_online", None)
+        if online is None:
+            online = OnlineNewton(problem.rows.n_features, classes.size, options_of(self, NewtonOptions))
         if problem.row_weights is None or problem.row_weights.any():
             online.update(problem)
         self._online = online

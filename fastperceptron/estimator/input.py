@@ -15,8 +15,7 @@ from fastperceptron.checks import BOOLEAN, Array, Rule, is_number, is_whole
 from fastperceptron.data.arrays import read_only
 from fastperceptron.data.labels import as_labels, check_not_continuous
 
-# Class numbers per call of np.bincount, which copies them, 8 bytes each.
-CODES_AT_A_TIME = 1 << 16
+CODES_AT_A_TIME = 1 << 16  # class numbers per call of np.bincount, which copies them, 8 bytes each
 
 # Rules for the parameters that no solver uses; the others are in solvers.py.
 _RULES: dict[str, Rule] = {
@@ -50,12 +49,8 @@ def check_parameters(estimator: Any, solver_rules: dict[str, Rule]) -> None:
 def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
     """Return X as a numeric 2-d array, not copied if it is one; set or check the number and names of the features.
 
-    Raises
-    ------
-    TypeError
-        If X is sparse, or holds objects that are not numbers.
-    ValueError
-        If X is empty, not 2-d, not of real numbers, or does not have the features of the fit.
+    It raises TypeError if X is sparse, or holds objects that are not numbers; ValueError if X is empty, not 2-d, not of
+    real numbers, or does not have the features of the fit.
     """
     if hasattr(X, "toarray") and hasattr(X, "nnz"):
         raise TypeError(
@@ -91,10 +86,7 @@ def as_label_vector(estimator: Any, y: Any, n_rows: int) -> Any:
 def as_row_weights(sample_weight: Any, n_rows: int, *, may_all_be_zero: bool = False) -> Array | None:
     """Return the row weights, of shape (n_rows,), float64, finite and not negative; None means that all are 1.
 
-    Raises
-    ------
-    ValueError
-        If there is not one weight per row, or one is negative or not finite, or all are zero.
+    It raises ValueError if there is not one weight per row, or one is negative or not finite, or all are zero.
     """
     if sample_weight is None:
         return None
@@ -144,10 +136,7 @@ def weights_of_classes(codes: Array, counts: Array, row_weights: Array | None, c
 def as_class_weights(class_weight: Any, classes: Array, sums: Array) -> Array | None:
     """Return one weight per class as scikit-learn defines them: "balanced" uses the sums of the row weights.
 
-    Raises
-    ------
-    ValueError
-        If a weight is not a positive number, or the dict lacks classes while it names unknown ones.
+    It raises ValueError if a weight is not a positive number, or the dict lacks classes while it names unknown ones.
     """
     if class_weight is None:
         return None

@@ -20,8 +20,7 @@ LOGGER = logging.getLogger("fastperceptron")
 FORMAT = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} rows [{elapsed}, {rate_fmt}, {gigabytes}{postfix}]"
 FORMAT_WITHOUT_TOTAL = "{desc}{n_fmt} rows [{elapsed}, {rate_fmt}, {gigabytes}{postfix}]"
 COMPILING = "compiling kernels, once"
-# Seconds of compiling before this is shown.
-LONG_COMPILE = 2.0
+LONG_COMPILE = 2.0  # seconds of compiling before this is shown
 
 
 class Display(NamedTuple):

@@ -35,13 +35,6 @@ def _rules_of(kind: type[ObjectiveOptions]) -> dict[str, Rule]:
     return {each.name: each.metadata["rule"] for each in dataclasses.fields(kind) if "rule" in each.metadata}
 
 
-def online_newton(classifier: Any, n_features: int, n_classes: int) -> Any:
-    """Return a new engine of partial_fit, without rows."""
-    from fastperceptron.training.online.online import OnlineNewton
-
-    return OnlineNewton(n_features, n_classes, options_of(classifier, NewtonOptions))
-
-
 def _solve_by_newton(classifier: Any, problem: Problem, start: Array | None, observer: Observer) -> Solution:
     options = options_of(classifier, NewtonOptions, n_threads=thread_count(classifier.n_jobs))
     return minimise_by_newton(problem, options, start, observer)
@@ -83,20 +76,9 @@ def describe_shortfall(classifier: Any, solution: Solution) -> str:
 
 
 def thread_count(n_jobs: int | None) -> int:
-    """Return the number of threads that `n_jobs` asks for.
+    """Return the number of threads that `n_jobs` asks for: -1 means all available cores, -2 all but one.
 
-    Parameters
-    ----------
-    n_jobs : int or None
-        -1 means all available cores, -2 all but one. None means what `joblib.parallel_config` sets, else all; inside a
-        worker (of joblib, Dask or multiprocessing) it means one.
-
-    Examples
-    --------
-    >>> thread_count(3)
-    3
-    >>> thread_count(None) == thread_count(-1)
-    True
+    None means what `joblib.parallel_config` sets, else all; inside a worker (of joblib, Dask or multiprocessing) one.
     """
     if n_jobs is None:
         level, configured = _joblib_context()

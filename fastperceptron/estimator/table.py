@@ -23,8 +23,7 @@ from fastperceptron.training.problem import Problem
 
 # A checkpoint identifies its data by this many evenly spaced rows, and by all labels and weights, this many per hash.
 ROWS_OF_DIGEST, LABELS_AT_A_TIME = 1024, 1 << 20
-# Labels examined at a time until every class has been seen: synthetic labels are computed as they are read.
-LABELS_AT_FIRST = 1 << 16
+LABELS_AT_FIRST = 1 << 16  # examined at a time until all classes were seen: synthetic labels are computed as read
 
 
 @contextmanager
