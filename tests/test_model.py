@@ -73,16 +73,21 @@ def test_one_row_gives_results_without_a_row_dimension(model: fp.Perceptron, flo
     one_feature = fp.Perceptron([2.0], -1.0, [False, True])
     assert one_feature.predict([0.0, 3.0]).tolist() == [False, True]
     assert one_feature.predict(3.0)
+    three = fp.Perceptron(np.eye(3), [0.0, 0.0, 0.0], ["a", "b", "c"])
+    assert three.n_features == 3
+    assert three.decision_function([1, 2, 3]).tolist() == [1.0, 2.0, 3.0]
+    assert three.predict_proba([1, 2, 3]).shape == (3,)
+    assert three.predict([1, 2, 3]) == "c"
+    assert three.predict([2, 2, 1]) == "a"
+    assert three.cost([1, 2, 3], "b") == three.cost([[1, 2, 3]], ["b"])
 
 
-def test_p_of_one_half_is_the_second_class() -> None:
-    assert fp.Perceptron([1.0], 0.0, ["first", "second"]).predict(0.0) == "second"
-
-
-def test_both_tails_of_the_probabilities_are_accurate() -> None:
-    first, second = fp.Perceptron([1.0], 0.0, [0, 1]).predict_proba(80.0)
+def test_both_tails_of_the_probabilities_are_accurate_and_one_half_is_the_second_class() -> None:
+    model = fp.Perceptron([1.0], 0.0, ["first", "second"])
+    first, second = model.predict_proba(80.0)
     assert first == pytest.approx(np.exp(-80), rel=1e-13, abs=0)
     assert second == 1.0
+    assert model.predict(0.0) == "second"
 
 
 def exact_log_probabilities(z: list[float]) -> list[float]:
@@ -199,16 +204,6 @@ def test_a_row_that_is_not_finite_is_named_by_every_method(n_classes: int, value
     for method in (model.predict, model.predict_proba, model.decision_function, lambda X: model.cost(X, np.zeros(200))):
         with pytest.raises(ValueError, match=f"X holds {name} in row 137, column 3"):
             method(X)
-
-
-def test_one_row_of_a_model_of_three_classes_has_no_row_dimension() -> None:
-    model = fp.Perceptron(np.eye(3), [0.0, 0.0, 0.0], ["a", "b", "c"])
-    assert model.n_features == 3
-    assert model.decision_function([1, 2, 3]).tolist() == [1.0, 2.0, 3.0]
-    assert model.predict_proba([1, 2, 3]).shape == (3,)
-    assert model.predict([1, 2, 3]) == "c"
-    assert model.predict([2, 2, 1]) == "a"
-    assert model.cost([1, 2, 3], "b") == model.cost([[1, 2, 3]], ["b"])
 
 
 def test_it_cannot_be_changed(model: fp.Perceptron) -> None:
@@ -347,11 +342,6 @@ def test_safetensors_of_something_else_are_refused(tmp_path: Path) -> None:
         fp.load(tmp_path / "part.safetensors")
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no model file '.*nowhere'"):
-        fp.load(tmp_path / "nowhere")
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no file size limit to stand in for a full disk")
 def test_a_save_that_finds_the_disk_full_leaves_the_old_file_whole(tmp_path: Path, model: fp.Perceptron) -> None:
     path = tmp_path / "m.safetensors"
@@ -368,11 +358,6 @@ def test_a_save_that_finds_the_disk_full_leaves_the_old_file_whole(tmp_path: Pat
     assert done.stdout == "OSError\n"
     assert path.read_bytes() == old
     assert os.listdir(tmp_path) == [path.name]
-
-
-def test_saving_where_there_is_no_directory_is_an_error(tmp_path: Path, model: fp.Perceptron) -> None:
-    with pytest.raises(FileNotFoundError):
-        model.save(tmp_path / "missing" / "m.safetensors")
 
 
 @pytest.mark.parametrize("name", ["safetensors", "safetensors.numpy"])
@@ -404,6 +389,8 @@ def test_without_safetensors_the_error_says_what_to_install(monkeypatch, tmp_pat
         (lambda _, __: fp.Perceptron([np.nan], 0.0, [0, 1]), ValueError, "weights and bias must be finite"),
         (lambda _, __: fp.Perceptron([1.0], 0.0, [0, 1], ["a", "b"]), ValueError, "2 names for 1 weights"),
         (lambda _, __: History([1.0], []), ValueError, "each cost needs its step"),
+        (lambda _, __: fp.load(Path("/missing/nowhere")), FileNotFoundError, r"no model file '.*nowhere'"),
+        (lambda m, _: m.save(Path("/missing/m.safetensors")), FileNotFoundError, "missing"),
     ],
 )
 def test_bad_input_is_named(call, error, message, model: fp.Perceptron, flowers) -> None:

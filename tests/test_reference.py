@@ -23,8 +23,7 @@ def test_it_imports_the_standard_library_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("z", "p", "derivative"),
-    [(0.0, 0.5, 0.25), (math.log(3), 0.75, 0.1875), (-800.0, 0.0, 0.0), (800.0, 1.0, 0.0)],
+    ("z", "p", "derivative"), [(0.0, 0.5, 0.25), (math.log(3), 0.75, 0.1875), (-800.0, 0.0, 0.0), (800.0, 1.0, 0.0)]
 )
 def test_sigmoid_and_derivative_have_known_values(z: float, p: float, derivative: float) -> None:
     assert reference.sigmoid(z) == pytest.approx(p, rel=1e-15)

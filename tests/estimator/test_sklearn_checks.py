@@ -26,11 +26,7 @@ def expected_failures(classifier: Any) -> dict[str, str]:
 # On the checks' few rows an epoch of sgd is one step, and 100 may not be enough.
 @pytest.mark.filterwarnings("ignore:solver='sgd' stopped:sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(
-    [
-        fp.PerceptronClassifier(),
-        fp.PerceptronClassifier(loss="log_loss"),
-        fp.PerceptronClassifier(solver="sgd"),
-    ],
+    [fp.PerceptronClassifier(), fp.PerceptronClassifier(loss="log_loss"), fp.PerceptronClassifier(solver="sgd")],
     expected_failed_checks=expected_failures,
     xfail_strict=True,
 )

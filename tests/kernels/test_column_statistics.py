@@ -5,12 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 from sklearn.preprocessing import StandardScaler
 
-from fastperceptron.kernels.column_statistics import (
-    column_means,
-    column_moments,
-    deviations_of,
-    standardise,
-)
+from fastperceptron.kernels.column_statistics import column_means, column_moments, deviations_of, standardise
 from fastperceptron.kernels.labels import count_codes
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.take import take_rows
