@@ -9,7 +9,7 @@ sgd/         solver="sgd": sgd.py the epochs, buffers.py their rows, shuffled an
 tutorial/    fastperceptron.train: train.py the checks, descent.py the steps, row_order.py which row comes when
 minimise/    minima of functions of a few values: objective.py the function, damped_newton.py and lbfgs.py the methods,
              inverse_hessian.py their linear solves. It knows nothing of rows on disk, nor of the trainers.
-reads.py     a read of all rows: cuts it into tasks of tiles, and adds their sums in order
+reads.py     a read of all rows: cuts it into tasks of tiles (whose size is in kernels/objective.py), adds their sums
 threads.py   runs tasks                              problem.py     what solvers take and return, and their options
 observer.py  who hears of progress                   coordinates.py standardised columns
 checkpoint.py  how a killed fit continues
@@ -18,14 +18,16 @@ Trainers do not import each other; all import downwards (lint-imports checks it)
 for any number of threads, layout, source and interruption (reads.py, checkpoint.py; tests/test_law.py); no point is
 accepted before its loss is known (lbfgs.py, damped_newton.py); no gap is reported that is not known (certificate.py).
 
-To add a loss: a module in kernels/ and its name in kernels/losses.py. A solver: a room here, its options in problem.py,
-and its name in estimator/solvers.py. A kind of rows: a class with the methods of data/arrays.ArrayRows, in data/.
+To add a loss: a module in kernels/ and its name in kernels/losses.py. A solver: a room here, its name in
+estimator/solvers.py, its docstring in estimator/classifier.py; new options stand in problem.py. A kind of rows: a
+subclass of data/arrays.Rows in data/, with `identity` where the rows are not an array.
 
 Words: a *problem* is rows, class numbers and weights; its *neurons* are one per class (one for two classes).
 *Coordinates* standardise columns; a *point* is a neuron's weights in them, bias last. A *read* goes over all rows, in
 *tiles* at fixed row numbers. A *sample* is some rows, standardised as a *panel*. An *objective* is the loss over rows
-plus the *penalty*; a *state* is its value, gradient and Hessian at a point. *Exactness* is 1 for second derivatives, 0
-for the part of them that is never negative. The *gap* is the excess over the minimum, estimated as half the Newton
-decrement; the *goal* is the gap at which to stop, which the *certificate* derives from `tol`. An *inverse* (Hessian)
-turns gradients into steps; L-BFGS improves it by *pairs* (step, change of gradient).
+plus the *penalty*; a *state* is its value, gradient and Hessian (this without the penalty) at a point. *Exactness* is 1
+for second derivatives, 0 for the part of them that is never negative. The *gap* is the excess over the minimum,
+estimated by half the Newton decrement g' H^-1 g; the *goal* is the gap at which to stop, which the *certificate*
+derives from `tol`. An *inverse* (Hessian) turns gradients into steps; L-BFGS improves it by *pairs* (step, change of
+gradient).
 """
