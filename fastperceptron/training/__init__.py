@@ -16,7 +16,8 @@ checkpoint.py  how a killed fit continues
 
 Trainers do not import each other; all import downwards (lint-imports checks it). The laws: a result has the same bits
 for any number of threads, layout, source and interruption (reads.py, checkpoint.py; tests/test_law.py); no point is
-accepted before its loss is known (lbfgs.py, damped_newton.py); no gap is reported that is not known (certificate.py).
+accepted before its loss is known (lbfgs.py, damped_newton.py), but for a last step that is sure to reach the goal; no
+gap is reported that is not known (certificate.py).
 
 To add a loss: a module in kernels/ and its name in kernels/losses.py. A solver: a room here, its name in
 estimator/solvers.py, its docstring in estimator/classifier.py; new options stand in problem.py. A kind of rows: a

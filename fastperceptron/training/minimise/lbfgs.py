@@ -36,14 +36,15 @@ class LBFGS:
     initial_inverse : callable
         The inverse Hessian before any pair (step, change of gradient) is known.
     is_scaled : bool
-        Whether the initial inverse is scaled by the last pair (Nocedal and Wright 2006, 7.20): for diagonals.
+        Whether the initial inverse is scaled by the last pair (Nocedal and Wright 2006, 7.20): where its scale is a guess.
 
     Attributes
     ----------
     point, value, gradient
         The last accepted point, the objective and its gradient there.
     gap : float
-        Half the Newton decrement there: the estimated excess of the objective over its minimum.
+        The estimated excess there of the objective over its minimum: half the Newton decrement g' H^-1 g, times what
+        recent estimates fell short by.
     n_rejections : int
         Rejected trials since the last accepted point.
     is_stuck : bool

@@ -91,8 +91,8 @@ class Neuron:
         self.search = LBFGS(point, math.inf, np.zeros_like(point), np.copy)  # over all rows
         # (padded size,) float64: of the Hessian over all rows, exact, at the last point that it was read at.
         self.diagonal = np.empty(0)
-        self.n_reads_at_hessian = 0  # reads that were done when the Hessian was taken
-        self.wants_diagonal = False  # whether each read is to return the Hessian's diagonal: one gained too little
+        self.n_reads_at_hessian = 0  # reads that were done when this search began
+        self.wants_diagonal = False  # set once a step gains too little: reads then also return the diagonal
         self.is_done = False  # whether the goal is reached, or nothing more can be gained
 
     @property

@@ -27,7 +27,7 @@ from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
 from fastperceptron.training.threads import MapInOrder, open_pool
 
-# A read that divides the gap by less asks for a better inverse Hessian.
+# A read is slow, and asks for a better inverse Hessian, if it divides the gap by less than this.
 GOOD_SHRINKAGE = 20.0
 FLOAT32_ROUNDING = 2.0**-24
 # Rejected steps in a row that are blamed on float32 sums.

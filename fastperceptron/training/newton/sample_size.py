@@ -5,7 +5,7 @@ SMALL_WORK, WORK_PER_ROW = 1 << 23, 350
 # Parameters beyond which a sample's Hessian costs more than more rows gain; twice as many, until there are plenty of
 # rows per parameter: with 48, reads gained too little on tables of rare columns (12 reads instead of 8).
 WIDE, PLENTY_PER_PARAMETER = 32, 60
-# Elements of a sample at most: 32 MB standardised, for any number of rows.
+# Elements of a sample at most: 32 MB standardised, unless 20 rows per parameter are more.
 MAXIMUM_ELEMENTS = 1 << 22
 # Multiply-adds of a Hessian that are always affordable: 10 ms.
 SMALL_HESSIAN = 1 << 27
@@ -58,6 +58,11 @@ def hessian_rows(n_rows: int, n_features: int, growth: int = 1, n_reads: int = 0
     affordable = HESSIAN_PRICE * max(CHEAPEST_READS, n_reads) * n_rows * n_neurons // n_parameters
     allowed = min(wanted, affordable)
     return allowed if allowed >= FEWEST_ROWS_PER_PARAMETER * n_parameters else 0
+
+
+def gradient_rows(n_rows: int, n_features: int) -> int:
+    """Return how many rows to sample where no Hessian is taken: only gradients, which few rows are enough for."""
+    return min(sample_size(n_rows, n_features), 4 * n_features)
 
 
 def is_growth_due(n_rows: int, n_features: int, n_sampled: int, n_reads: int) -> bool:

@@ -17,7 +17,7 @@ from fastperceptron.training.minimise.objective import Objective, State, rows_of
 from fastperceptron.training.newton.certificate import Certificate, certificate_of, rough_goal
 from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron, OwnHessian, SharedHessian
 from fastperceptron.training.newton.sample import draw_sample
-from fastperceptron.training.newton.sample_size import hessian_rows, sample_size
+from fastperceptron.training.newton.sample_size import gradient_rows, hessian_rows
 from fastperceptron.training.problem import NewtonOptions, Problem
 from fastperceptron.training.threads import MapInOrder
 
@@ -42,7 +42,7 @@ def stages(loss: str) -> list[str]:
 class Start:
     """A sample of the rows, and what a fit takes from it.
 
-    `has_hessian`: the sample's Hessian, one per neuron, is worth its price. `is_shared`: one serves all neurons.
+    `has_hessian`: each neuron has a Hessian of the sample of its own. `is_shared`: one at zero weights serves all.
     """
 
     def __init__(self, problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any]) -> None:
@@ -50,7 +50,7 @@ class Start:
         n_rows, n_features = problem.rows.n_rows, problem.rows.n_features
         size = hessian_rows(n_rows, n_features, n_neurons=problem.n_neurons)
         self.has_hessian, self.is_shared = size > 0, False
-        size = size or min(sample_size(n_rows, n_features), 4 * n_features)
+        size = size or gradient_rows(n_rows, n_features)
         self.sample = draw_sample(problem, size, options.fit_intercept)
         if not np.isfinite(self.sample.coordinates.deviations).all():
             problem.raise_not_finite()
@@ -129,7 +129,7 @@ class Start:
                 fallback=fallback,
                 is_rough=not is_all,
             )
-        # Where the sample is not all rows, a read of these will check an unevaluated step.
+        # A read of all rows follows and evaluates the point, so a sure but unevaluated step may be taken.
         is_unchecked = not is_all and found.gap > rough
         neuron.found, neuron.point = found, found.end if is_unchecked else found.state.point
         neuron.hessian = OwnHessian(found.state, self.sample.n_rows)
@@ -158,7 +158,7 @@ class Start:
 def minimise_by_gradients(
     objective: Objective, start: Array, goal: float, exactness: float, is_held_out: bool
 ) -> Found:
-    """Do as `minimise` does, with one Hessian at the start and one at the end, and L-BFGS steps between them.
+    """Return a rough minimum, by one Hessian at the start, L-BFGS steps, and one Hessian at the end.
 
     Where the rows are few for their columns, every second one is held out, and the search ends where their loss rises:
     the minimum over few rows is far from that over all, and where they are separable it does not exist.
