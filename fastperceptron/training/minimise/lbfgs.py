@@ -36,7 +36,7 @@ class LBFGS:
     initial_inverse : callable
         The inverse Hessian before any pair (step, change of gradient) is known.
     is_scaled : bool
-        Whether the initial inverse is scaled by the last pair (Nocedal and Wright 2006, 7.20): where its scale is a guess.
+        Whether the initial inverse is scaled by the last pair (Nocedal and Wright 2006, 7.20): for guesses.
 
     Attributes
     ----------
