@@ -17,7 +17,7 @@ from fastperceptron.atomic import replace_file
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.formats import find_format
 from fastperceptron.data.holdout import Part
-from fastperceptron.data.sources import dataset, dataset_for
+from fastperceptron.data.sources import dataset
 from fastperceptron.data.synthetic import synthetic
 from fastperceptron.estimator.classifier import PerceptronClassifier
 from fastperceptron.estimator.progress import show_progress
@@ -121,7 +121,7 @@ def _described(evaluation: Evaluation) -> list[str]:
 
 def _rows_for(model: Perceptron, source: str) -> Dataset:
     """Return rows to predict, without the target's column if an array without column names has one."""
-    data = dataset_for(model.feature_names, source)
+    data = dataset(source)
     if data.n_features == model.n_features + 1 and model.target_name is not None and not model.feature_names:
         data = dataset(source, target=model.target_name)
     return data
@@ -162,7 +162,7 @@ def evaluate_model(
     target = model.target_name if target is None else target
     if target is None:
         raise ValueError("this model does not know its target's name: give --target.")
-    evaluation = evaluate(model, dataset_for(model.feature_names, source, target, weight))
+    evaluation = evaluate(model, dataset(source, target=target, weight=weight))
     if plot is not None:
         from matplotlib.figure import Figure
 

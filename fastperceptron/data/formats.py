@@ -6,16 +6,15 @@ pyarrow and NumPy are imported inside the functions, so that the command line ca
 
 import importlib
 import itertools
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastperceptron.data.files import COMPRESSIONS, SourceFile
+
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from fastperceptron.checks import Array
 
 BATCH_ROWS = 1 << 17  # rows per record batch
 
@@ -25,61 +24,84 @@ class OpenFile(NamedTuple):
 
     schema: "pa.Schema"
     n_rows: int | None  # None where the file does not store it
-    batches: Iterator["pa.RecordBatch"]  # of all rows, in order
+    batches: Iterable["pa.RecordBatch"]  # of all rows, in order; their columns may stand in any order
+
+
+# The columns to read, with their types: of numbers float64 where the format leaves a choice. None: only the schema and
+# the number of rows are used.
+Types = "dict[str, pa.DataType] | None"
 
 
 class ColumnFormat(NamedTuple):
     """A format of files with named columns."""
 
     name: str  # in error messages
-    # Takes a path and the columns to read, in order, with their types; gives the file. None instead of columns: only
-    # the schema and the number of rows are used.
-    open: Callable[[Path, "dict[str, pa.DataType] | None"], AbstractContextManager[OpenFile]]
+    # Takes a file, the columns (see Types), and the options for CSV files; gives the open file.
+    open: Callable[[SourceFile, Any, Any], AbstractContextManager[OpenFile]]
     # Takes a path and a schema; returns a context manager with `write_table`. None: files are only read.
     open_writer: Callable[[Path, "pa.Schema"], Any] | None = None
-    # Whether the types in the schema are guesses from the first rows; then `open` converts to the types it is given.
-    is_text: bool = False
-    is_in_folders: bool = False  # whether files of this format are looked for where a folder is given
+    is_text: bool = False  # whether all values are text, which text_values.py converts
+    is_compressible: bool = False  # whether names may end in .gz and so on
 
 
 class ArrayFormat(NamedTuple):
-    """A format of files with arrays."""
+    """A format of files with arrays, which array_files.py reads."""
 
     name: str  # in error messages
-    # Takes a path; returns one matrix of shape (n_rows, n_columns), or a tuple (X, y, weights) with None for what the
-    # file does not hold.
-    load: Callable[[Path], "Array | tuple[Array | None, ...]"]
+    is_compressible: bool = False
 
 
 def endings(attribute: str) -> tuple[str, ...]:
-    """Return the endings of the formats that have an attribute, such as "open_writer" or "is_in_folders"."""
+    """Return the endings of the formats that have an attribute, such as "open_writer"."""
     return tuple(ending for ending, form in FORMATS.items() if getattr(form, attribute, None))
 
 
-def find_format(path: Path, attribute: str = "name", advice: str = "the known endings of files are") -> Any:
+def find_format(path: str | Path, attribute: str = "name", advice: str = "the known endings of files are") -> Any:
     """Return the format that a file's ending names, which must have an attribute; or raise ValueError with advice."""
     known = endings(attribute)
-    for ending in known:
-        if path.name.lower().endswith(ending):
-            return FORMATS[ending]
-    raise ValueError(f"{str(path)!r}: {advice} {', '.join(known)}.")
+    form = _format_of(str(path))
+    if form is None or not getattr(form, attribute, None):
+        raise ValueError(f"{str(path)!r}: {advice} {', '.join(known)}.")
+    return form
+
+
+def _format_of(path: str) -> ColumnFormat | ArrayFormat | None:
+    name = path.lower()
+    for ending, form in FORMATS.items():
+        if name.endswith(ending) or (form.is_compressible and name.endswith(tuple(ending + c for c in COMPRESSIONS))):
+            return form
+    return None
+
+
+def has_known_ending(path: str) -> bool:
+    """Return whether a file of this name has a known format."""
+    return _format_of(path) is not None
+
+
+def format_of_files(files: list[SourceFile]) -> ColumnFormat | ArrayFormat:
+    """Return the one format of some files; raise ValueError if they have several, or one has an unknown one."""
+    first: ColumnFormat | ArrayFormat = find_format(files[0].path)
+    for file in files[1:]:
+        if find_format(file.path) != first:
+            raise ValueError(
+                f"{files[0]} and {file} have different formats. Give files of one format, for example by a pattern "
+                f"like '*{Path(file.path).suffix}'."
+            )
+    return first
 
 
 @contextmanager
-def name_unreadable_file(path: Path, form: ColumnFormat | ArrayFormat) -> Iterator[None]:
+def name_unreadable_file(file: SourceFile, form: ColumnFormat | ArrayFormat) -> Iterator[None]:
     """Turn any error of a format's reader into a ValueError that names the file; OSErrors of the system stay."""
     try:
         yield
     except Exception as error:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
             raise
-        raise ValueError(f"{str(path)!r} is not a whole {form.name} file: {error}") from error
-
-
-def load_arrays(path: Path, form: ArrayFormat) -> "Array | tuple[Array | None, ...]":
-    """Return the arrays of a file; raise ValueError that names the file if it is broken."""
-    with name_unreadable_file(path, form):
-        return form.load(path)
+        if type(error) is ValueError:  # raised here: the file may be whole, but is something else
+            raise ValueError(f"{file}: {error}.") from error
+        found = "" if form.is_compressible else file.describe_content()
+        raise ValueError(f"{file} is not a whole {form.name} file: {error}{found}") from error
 
 
 def cut_batch(batch: "pa.RecordBatch") -> Iterator["pa.RecordBatch"]:
@@ -88,85 +110,60 @@ def cut_batch(batch: "pa.RecordBatch") -> Iterator["pa.RecordBatch"]:
         yield batch.slice(start, BATCH_ROWS)
 
 
+def _cut(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
+    return itertools.chain.from_iterable(map(cut_batch, batches))
+
+
 @contextmanager
-def _open_parquet(path: Path, types: "dict[str, pa.DataType] | None") -> Iterator[OpenFile]:
+def _open_parquet(file: SourceFile, types: Any, _: Any) -> Iterator[OpenFile]:
     from pyarrow import parquet
 
     # Measured on 5M x 20 float32: iter_batches without pre-buffering takes 0.30 s and one row group of memory;
     # pyarrow.dataset's scanner 0.36-0.51 s and 450 MB more; read_table 0.57-0.99 s and memory for the whole table.
-    with parquet.ParquetFile(path, pre_buffer=False) as file:
-        batches = file.iter_batches(batch_size=BATCH_ROWS, columns=list(types or ()))
-        yield OpenFile(file.schema_arrow, file.metadata.num_rows, batches)
+    with parquet.ParquetFile(file.path, filesystem=file.filesystem, pre_buffer=False) as opened:
+        batches = opened.iter_batches(batch_size=BATCH_ROWS, columns=list(types or ()))
+        yield OpenFile(opened.schema_arrow, opened.metadata.num_rows, batches)
 
 
 @contextmanager
-def _open_arrow(path: Path, types: "dict[str, pa.DataType] | None") -> Iterator[OpenFile]:
+def _open_arrow(file: SourceFile, types: Any, _: Any) -> Iterator[OpenFile]:
     import pyarrow as pa
 
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
-        batches = (file.get_batch(number).select(list(types or ())) for number in range(file.num_record_batches))
-        yield OpenFile(file.schema, None, itertools.chain.from_iterable(map(cut_batch, batches)))
+    with pa.memory_map(file.path) if file.is_local else file.filesystem.open_input_file(file.path) as source:
+        is_file = source.read(6) == b"ARROW1"  # else it is a stream, which Hugging Face's data sets store
+        source.seek(0)
+        with pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source) as reader:
+            all_batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else reader
+            yield OpenFile(reader.schema, None, _cut(batch.select(list(types or ())) for batch in all_batches))
 
 
 @contextmanager
-def _open_csv(path: Path, types: "dict[str, pa.DataType] | None") -> Iterator[OpenFile]:
+def _open_orc(file: SourceFile, types: Any, _: Any) -> Iterator[OpenFile]:
+    from pyarrow import orc
+
+    with file.filesystem.open_input_file(file.path) as source:
+        opened = orc.ORCFile(source)
+        stripes = (opened.read_stripe(number, columns=list(types or ())) for number in range(opened.nstripes))
+        yield OpenFile(opened.schema, opened.nrows, _cut(stripes))
+
+
+@contextmanager
+def _open_json(file: SourceFile, types: Any, _: Any) -> Iterator[OpenFile]:
     import pyarrow as pa
-    from pyarrow import csv
+    from pyarrow import json
 
-    options = None if types is None else csv.ConvertOptions(column_types=types, include_columns=list(types))
-    try:
-        stream = pa.input_stream(str(path), compression="detect", buffer_size=1 << 20)
-        with stream, csv.open_csv(stream, convert_options=options) as reader:
-            yield OpenFile(reader.schema, None, reader)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{_first_ragged_row(path)}{error}") from error
+    options = None if types is None else json.ParseOptions(pa.schema(types), unexpected_field_behavior="ignore")
+    with file.open_stream() as stream, json.open_json(stream, parse_options=options) as reader:
+        yield OpenFile(reader.schema, None, _cut(reader))
 
 
-def _first_ragged_row(path: Path) -> str:
-    """Return "row 17: " for the first row with too few or too many values, or ""; row 0 follows the header."""
-    import pyarrow as pa
-    from pyarrow import csv
+@contextmanager
+def _open_csv(file: SourceFile, types: Any, options: Any) -> Iterator[OpenFile]:
+    from fastperceptron.data.csv_files import csv_options, open_csv
 
-    lines: list[int] = []
-
-    def skip(row: Any) -> str:
-        lines.append(row.number)
-        return "skip"
-
-    try:
-        with pa.input_stream(str(path), compression="detect") as stream:
-            options = csv.ParseOptions(invalid_row_handler=skip)
-            for _ in csv.open_csv(stream, csv.ReadOptions(use_threads=False), options):
-                if lines:
-                    break
-    except pa.ArrowInvalid:
-        pass
-    return f"row {lines[0] - 2}: " if lines and lines[0] else ""  # the header is line 1
-
-
-def _load_npy(path: Path) -> "Array":
-    import numpy as np
-
-    return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-
-
-def _load_npz(path: Path) -> "tuple[Array | None, ...]":
-    import numpy as np
-
-    # Opened here: np.load does not close a file that is not an archive.
-    with path.open("rb") as file:
-        if not zipfile.is_zipfile(file):
-            raise ValueError("it is not a zip archive")
-        with np.load(file, allow_pickle=False) as archive:
-            if "X" not in archive:
-                raise ValueError(
-                    f"it holds {sorted(archive)}, but rows must be called 'X', labels 'y', weights 'weights'"
-                )
-            X, *others = parts = tuple(archive.get(name) for name in ("X", "y", "weights"))
-    for name, part in zip(("y", "weights"), others, strict=True):
-        if part is not None and part.shape[:1] != X.shape[:1]:
-            raise ValueError(f"X has {len(X)} rows, but {name} {len(part)}")
-    return parts
+    columns, options = None if types is None else list(types), csv_options(options, file.path)
+    with open_csv(file, columns, options) as (schema, batches):
+        yield OpenFile(schema, None, _cut(batches))
 
 
 def _writer(module: str, function: str, **options: Any) -> Callable[[Path, "pa.Schema"], Any]:
@@ -175,22 +172,25 @@ def _writer(module: str, function: str, **options: Any) -> Callable[[Path, "pa.S
 
 
 _PARQUET = ColumnFormat(
-    "Parquet",
-    _open_parquet,
-    _writer("pyarrow.parquet", "ParquetWriter", compression="snappy", use_dictionary=False),
-    is_in_folders=True,
+    "Parquet", _open_parquet, _writer("pyarrow.parquet", "ParquetWriter", compression="snappy", use_dictionary=False)
 )
 _ARROW = ColumnFormat("Arrow", _open_arrow, _writer("pyarrow.ipc", "new_file"))
-_CSV = ColumnFormat("CSV", _open_csv, _writer("pyarrow.csv", "CSVWriter"), is_text=True)
-NPY = ArrayFormat(".npy", _load_npy)
+_CSV = ColumnFormat("CSV", _open_csv, _writer("pyarrow.csv", "CSVWriter"), is_text=True, is_compressible=True)
+_JSON = ColumnFormat("JSON lines", _open_json, is_compressible=True)
+NPY, NPZ = ArrayFormat(".npy"), ArrayFormat(".npz")
 FORMATS: dict[str, ColumnFormat | ArrayFormat] = {
     ".parquet": _PARQUET,
     ".pq": _PARQUET,
     ".arrow": _ARROW,
     ".feather": _ARROW,
     ".ipc": _ARROW,
+    ".orc": ColumnFormat("ORC", _open_orc),
     ".csv": _CSV,
-    ".csv.gz": _CSV._replace(open_writer=None),
+    ".tsv": _CSV._replace(open_writer=None),
+    ".txt": _CSV._replace(open_writer=None),
+    ".jsonl": _JSON,
+    ".ndjson": _JSON,
+    ".json": _JSON,
     ".npy": NPY,
-    ".npz": ArrayFormat(".npz", _load_npz),
+    ".npz": NPZ,
 }

@@ -1,24 +1,23 @@
 """fastperceptron.dataset: picks the kind of data set for a source, by its type or the ending of its path."""
 
-import glob
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastperceptron.checks import Array, as_matrix, column_names
+from fastperceptron.checks import as_matrix, column_names, whole_number
 from fastperceptron.data.array_dataset import ArrayDataset
+from fastperceptron.data.array_files import load_array, matrix_dataset, open_array_files
 from fastperceptron.data.chunk_dataset import ChunksDataset
 from fastperceptron.data.dataset import Dataset
-from fastperceptron.data.formats import FORMATS, NPY, ArrayFormat, endings, find_format, load_arrays
+from fastperceptron.data.files import find_files
+from fastperceptron.data.formats import ArrayFormat, format_of_files, has_known_ending
 
 if TYPE_CHECKING:
     from fastperceptron.data.column_dataset import ColumnsDataset
 
 ARROW_MISSING = "reading this source needs the packages pyarrow and narwhals: pip install 'fastperceptron[files]'"
-CHUNK_ROWS = 1 << 14  # rows copied at a time where the features are scattered columns of an array
 
 
 def dataset(
@@ -28,6 +27,8 @@ def dataset(
     features: Sequence[Any] | None = None,
     weight: Any = None,
     categorical: Any = None,
+    max_levels: int | None = None,
+    csv: dict[str, Any] | None = None,
     dtype: Any = None,
     cache_dir: Any = None,
 ) -> Dataset:
@@ -35,11 +36,14 @@ def dataset(
 
     Parameters
     ----------
-    source : path, frame, stream, array, tuple of arrays, or generator
-        - A file: Parquet, Arrow IPC (Feather), CSV, .npy or .npz (``fastperceptron.data.formats.FORMATS`` has all
-          endings; an .npz has the arrays X, y and weights). A folder of Parquet files, or a pattern like
-          "rows-*.parquet": the files one after the other, by name.
-        - A frame or table (pandas, polars, pyarrow, ...), or any object that streams Arrow (``__arrow_c_stream__``).
+    source : path, list of paths, frame, stream, array, tuple of arrays, or generator
+        - A file, a list of files, a folder, a pattern like "rows-*.parquet", or a URI (file://, s3://, gs://): Parquet,
+          Arrow IPC (Feather), ORC, CSV, JSON lines, .npy or .npz (``fastperceptron.data.formats.FORMATS`` has all
+          endings; CSV and JSON may be compressed by gzip, bzip2 or zstd; an .npz has the arrays X, y and
+          sample_weight). Several files, all of one format, are read one after the other, by name. Hidden files and
+          those that begin with "_" are left out. Folders called "column=value" below a folder or pattern hold a column.
+        - A frame or table (pandas, polars, pyarrow, DuckDB, a lazy frame of polars, a dataset of pyarrow, ...), or any
+          object that streams Arrow (``__arrow_c_stream__``). The index of a pandas frame is not a feature.
         - An array or memory map of shape (n_rows, n_columns); or (X, y) or (X, y, weights), each an array or the path
           of an .npy file.
         - A generator (read once), or a function that returns one, of chunks (X, y) or (X, y, weights).
@@ -51,9 +55,19 @@ def dataset(
         The column of the rows' weights.
     categorical : "auto", sequence of str, or dict of str to sequence, optional
         Columns coded as one column of zeros and ones per level, named "column=level"; "auto" means all columns of text.
-        A dict names the levels. A row with an unknown level has 0 in all of them.
+        A dict names the levels; else they take one more read. A row with an unknown level has 0 in all of them. A model
+        knows its levels, so that rows to predict or score need none of this.
+    max_levels : int, optional
+        The largest number of levels of a column whose levels are read; by default 1000, or more if there are 20 rows
+        per level.
+    csv : dict, optional
+        How CSV files are written: options of ``pyarrow.csv`` by their names there (delimiter, quote_char, escape_char,
+        encoding, decimal_point, null_values, strings_can_be_null, skip_rows, column_names, block_size, ...), and
+        has_header (False: columns are f0, f1, ...), comment (lines that begin with this character are left out) and
+        column_types ("string" or a type of numbers by column, for labels that are digits but not numbers).
     dtype : float32 or float64, optional
-        float32 by default, float64 where a column has values that float32 cannot hold; text (CSV) is read as float32.
+        By default float64, and float32 if that is the type of the columns where they come from. Numbers in text (CSV)
+        are read as float64.
     cache_dir : path, optional
         The directory of decoded rows during a fit: the user's cache directory by default.
 
@@ -68,7 +82,8 @@ def dataset(
     ValueError
         If the source is empty or broken, files differ in their columns, or a column does not exist.
     TypeError
-        If the source is of an unknown kind, or a feature is not numeric.
+        If the source is of an unknown kind, or the target is neither numeric nor text. A feature that is not numeric is
+        refused when rows are read, since a model may know its levels.
     ModuleNotFoundError
         If pyarrow is not installed.
 
@@ -79,36 +94,37 @@ def dataset(
     >>> data
     ArrayDataset(3 rows of 2 features)
     """
-    columns = {"target": target, "features": features, "weight": weight, "categorical": categorical}
+    columns = {"target": target, "features": features, "weight": weight}
+    others = {"categorical": categorical, "dtype": dtype, "csv": csv, "max_levels": max_levels}
     if dtype is not None and np.dtype(dtype) not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, but is {np.dtype(dtype)}.")
+    if max_levels is not None:
+        whole_number(max_levels, "max_levels")
+    cache_dir = None if cache_dir is None else os.path.expanduser(cache_dir)
     if isinstance(source, Dataset):
         raise TypeError("this is a Dataset already: pass it on as it is.")
-    kind = "a tuple of arrays"
-    if isinstance(source, str | os.PathLike):
-        paths = _find_files(os.fspath(source))
-        form = find_format(paths[0])
-        if isinstance(form, ArrayFormat) and len(paths) > 1:
-            raise ValueError(f"{os.fspath(source)!r} is {len(paths)} files: of {form.name} only one can be read.")
-        source, kind = load_arrays(paths[0], form) if isinstance(form, ArrayFormat) else paths, form.name
-    if isinstance(source, tuple):
-        _refuse(kind, **columns, dtype=dtype)
+    if _is_path(source) or (isinstance(source, list) and source and all(map(_is_path, source))):
+        files = find_files(source, has_known_ending)
+        form = format_of_files(files)
+        if isinstance(form, ArrayFormat):
+            _refuse(form.name, **others)
+            return open_array_files([file.path for file in files], **columns, cache_dir=cache_dir)
+        source = files
+    elif isinstance(source, tuple):
+        _refuse("a tuple of arrays", **columns, **others)
         return _tuple_dataset(source)
-    if not hasattr(source, "__arrow_c_stream__") and (callable(source) or isinstance(source, Iterator)):
-        _refuse("chunks", **columns, dtype=dtype)
+    elif not hasattr(source, "__arrow_c_stream__") and (callable(source) or isinstance(source, Iterator)):
+        _refuse("chunks", **columns, **others)
         return ChunksDataset(source, cache_dir)
-    if isinstance(source, np.ndarray):
-        _refuse("an array", dtype=dtype, categorical=categorical)
-        return _matrix_dataset(source, target, features, weight, cache_dir)
-    return _columns_dataset().open(source, columns, dtype, cache_dir)
+    elif isinstance(source, np.ndarray):
+        _refuse("an array", **others)
+        return matrix_dataset(source, **columns, cache_dir=cache_dir)
+    choice = {**columns, "categorical": categorical, "dtype": dtype, "max_levels": max_levels}
+    return _columns_dataset().open(source, choice, csv, cache_dir)
 
 
-def dataset_for(names: tuple[str, ...] | None, source: str, target: Any = None, weight: Any = None) -> Dataset:
-    """Return a data set of files with a model's features, if they have names; other columns are not read."""
-    paths = _find_files(source)
-    if names is None or isinstance(find_format(paths[0]), ArrayFormat):
-        return dataset(source, target=target, weight=weight)
-    return _columns_dataset().open_features(paths, names, target, weight)
+def _is_path(source: Any) -> bool:
+    return isinstance(source, str | os.PathLike)
 
 
 def _columns_dataset() -> type["ColumnsDataset"]:
@@ -126,61 +142,8 @@ def _refuse(kind: str, **options: Any) -> None:
             raise ValueError(f"{name} is for files and frames, and cannot be given for {kind}: leave it out.")
 
 
-def _find_files(source: str) -> list[Path]:
-    """Return the files that a path or pattern means, by name."""
-    path = Path(source)
-    if path.is_dir():
-        known = endings("is_in_folders")
-        found = sorted(each for each in path.rglob("*") if each.name.lower().endswith(known))
-        if not found:
-            names = " or ".join(dict.fromkeys(FORMATS[ending].name for ending in known))
-            raise FileNotFoundError(f"there are no {names} files ({', '.join(known)}) in the folder {source!r}.")
-        return found
-    if path.is_file():
-        return [path]
-    found = sorted(Path(each) for each in glob.glob(source, recursive=True))
-    if not found:
-        kind = "file that fits the pattern" if glob.has_magic(source) else "file or folder"
-        raise FileNotFoundError(f"there is no {kind} {source!r}.")
-    return found
-
-
 def _tuple_dataset(source: tuple[Any, ...]) -> Dataset:
     if not 1 <= len(source) <= 3:
         raise ValueError(f"a tuple must be (X, y) or (X, y, weights), but has {len(source)} parts.")
-    parts = [load_arrays(Path(part), NPY) if isinstance(part, str | os.PathLike) else part for part in source]
-    X, y, weights = (*parts, None, None)[:3]
+    X, y, weights = (*(load_array(os.fspath(part)) if _is_path(part) else part for part in source), None, None)[:3]
     return ArrayDataset(as_matrix(X), y, weights, column_names(X))
-
-
-def _matrix_dataset(matrix: Array, target: Any, features: Sequence[Any] | None, weight: Any, cache_dir: Any) -> Dataset:
-    matrix = as_matrix(matrix)
-    n_columns = matrix.shape[1]
-    named = ("target", target), ("weight", weight)
-    special = [None if column is None else _column_number(column, n_columns, name) for name, column in named]
-    others = [column for column in range(n_columns) if column not in special]
-    chosen = others if features is None else [_column_number(column, n_columns, "features") for column in features]
-    if not chosen:
-        raise ValueError("there are no columns for features beside target and weight.")
-    y, weights = (None if column is None else matrix[:, column] for column in special)
-    is_range = chosen == list(range(chosen[0], chosen[-1] + 1))
-    if is_range or y is None:
-        return ArrayDataset(matrix[:, slice(chosen[0], chosen[-1] + 1) if is_range else chosen], y, weights)
-
-    # Scattered columns must be copied: into files, since the matrix may be larger than memory.
-    def chunks() -> Iterator[tuple[Array, ...]]:
-        for start in range(0, len(matrix), CHUNK_ROWS):
-            part = slice(start, start + CHUNK_ROWS)
-            yield (matrix[part][:, chosen], y[part]) + (() if weights is None else (weights[part],))
-
-    return ChunksDataset(chunks, cache_dir)
-
-
-def _column_number(column: Any, n_columns: int, name: str) -> int:
-    if isinstance(column, str) and column.lstrip("-").isdigit():
-        column = int(column)
-    if not isinstance(column, int | np.integer) or not -n_columns <= column < n_columns:
-        raise ValueError(
-            f"{name} must be the number of one of the {n_columns} columns of the array, but is {column!r}."
-        )
-    return int(column) % n_columns
