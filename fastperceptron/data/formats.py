@@ -6,7 +6,6 @@ pyarrow and NumPy are imported inside the functions, so that the command line ca
 
 import importlib
 import itertools
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -78,8 +77,7 @@ def name_unreadable_file(path: Path, form: ColumnFormat | ArrayFormat) -> Iterat
 
 def load_arrays(path: Path, form: ArrayFormat) -> "Array | tuple[Array | None, ...]":
     """Return the arrays of a file; raise ValueError that names the file if it is broken."""
-    with name_unreadable_file(path, form):
-        return form.load(path)
+    return form.load(path)
 
 
 def cut_batch(batch: "pa.RecordBatch") -> Iterator["pa.RecordBatch"]:
@@ -145,28 +143,15 @@ def _first_ragged_row(path: Path) -> str:
 
 
 def _load_npy(path: Path) -> "Array":
-    import numpy as np
+    from fastperceptron.data.array_files import load_npy
 
-    return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    return load_npy(path)
 
 
-def _load_npz(path: Path) -> "tuple[Array | None, ...]":
-    import numpy as np
+def _load_npz(path: Path) -> Any:
+    from fastperceptron.data.array_files import load_npz
 
-    # Opened here: np.load does not close a file that is not an archive.
-    with path.open("rb") as file:
-        if not zipfile.is_zipfile(file):
-            raise ValueError("it is not a zip archive")
-        with np.load(file, allow_pickle=False) as archive:
-            if "X" not in archive:
-                raise ValueError(
-                    f"it holds {sorted(archive)}, but rows must be called 'X', labels 'y', weights 'weights'"
-                )
-            X, *others = parts = tuple(archive.get(name) for name in ("X", "y", "weights"))
-    for name, part in zip(("y", "weights"), others, strict=True):
-        if part is not None and part.shape[:1] != X.shape[:1]:
-            raise ValueError(f"X has {len(X)} rows, but {name} {len(part)}")
-    return parts
+    return load_npz(path)
 
 
 def _writer(module: str, function: str, **options: Any) -> Callable[[Path, "pa.Schema"], Any]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastperceptron.checks import Array, as_matrix, column_names
+from fastperceptron.checks import as_matrix, column_names
 from fastperceptron.data.array_dataset import ArrayDataset
+from fastperceptron.data.array_files import Choice, matrix_dataset, open_array_files
 from fastperceptron.data.chunk_dataset import ChunksDataset
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.formats import FORMATS, NPY, ArrayFormat, endings, find_format, load_arrays
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from fastperceptron.data.column_dataset import ColumnsDataset
 
 ARROW_MISSING = "reading this source needs the packages pyarrow and narwhals: pip install 'fastperceptron[files]'"
-CHUNK_ROWS = 1 << 14  # rows copied at a time where the features are scattered columns of an array
 
 
 def dataset(
@@ -84,22 +84,22 @@ def dataset(
         raise ValueError(f"dtype must be float32 or float64, but is {np.dtype(dtype)}.")
     if isinstance(source, Dataset):
         raise TypeError("this is a Dataset already: pass it on as it is.")
-    kind = "a tuple of arrays"
     if isinstance(source, str | os.PathLike):
         paths = _find_files(os.fspath(source))
         form = find_format(paths[0])
-        if isinstance(form, ArrayFormat) and len(paths) > 1:
-            raise ValueError(f"{os.fspath(source)!r} is {len(paths)} files: of {form.name} only one can be read.")
-        source, kind = load_arrays(paths[0], form) if isinstance(form, ArrayFormat) else paths, form.name
+        if isinstance(form, ArrayFormat):
+            _refuse(form.name, dtype=dtype, categorical=categorical)
+            return open_array_files(paths, target, features, weight, cache_dir)
+        source = paths
     if isinstance(source, tuple):
-        _refuse(kind, **columns, dtype=dtype)
+        _refuse("a tuple of arrays", **columns, dtype=dtype)
         return _tuple_dataset(source)
     if not hasattr(source, "__arrow_c_stream__") and (callable(source) or isinstance(source, Iterator)):
         _refuse("chunks", **columns, dtype=dtype)
         return ChunksDataset(source, cache_dir)
     if isinstance(source, np.ndarray):
         _refuse("an array", dtype=dtype, categorical=categorical)
-        return _matrix_dataset(source, target, features, weight, cache_dir)
+        return matrix_dataset(source, Choice(target, features, weight), cache_dir)
     return _columns_dataset().open(source, columns, dtype, cache_dir)
 
 
@@ -151,36 +151,3 @@ def _tuple_dataset(source: tuple[Any, ...]) -> Dataset:
     parts = [load_arrays(Path(part), NPY) if isinstance(part, str | os.PathLike) else part for part in source]
     X, y, weights = (*parts, None, None)[:3]
     return ArrayDataset(as_matrix(X), y, weights, column_names(X))
-
-
-def _matrix_dataset(matrix: Array, target: Any, features: Sequence[Any] | None, weight: Any, cache_dir: Any) -> Dataset:
-    matrix = as_matrix(matrix)
-    n_columns = matrix.shape[1]
-    named = ("target", target), ("weight", weight)
-    special = [None if column is None else _column_number(column, n_columns, name) for name, column in named]
-    others = [column for column in range(n_columns) if column not in special]
-    chosen = others if features is None else [_column_number(column, n_columns, "features") for column in features]
-    if not chosen:
-        raise ValueError("there are no columns for features beside target and weight.")
-    y, weights = (None if column is None else matrix[:, column] for column in special)
-    is_range = chosen == list(range(chosen[0], chosen[-1] + 1))
-    if is_range or y is None:
-        return ArrayDataset(matrix[:, slice(chosen[0], chosen[-1] + 1) if is_range else chosen], y, weights)
-
-    # Scattered columns must be copied: into files, since the matrix may be larger than memory.
-    def chunks() -> Iterator[tuple[Array, ...]]:
-        for start in range(0, len(matrix), CHUNK_ROWS):
-            part = slice(start, start + CHUNK_ROWS)
-            yield (matrix[part][:, chosen], y[part]) + (() if weights is None else (weights[part],))
-
-    return ChunksDataset(chunks, cache_dir)
-
-
-def _column_number(column: Any, n_columns: int, name: str) -> int:
-    if isinstance(column, str) and column.lstrip("-").isdigit():
-        column = int(column)
-    if not isinstance(column, int | np.integer) or not -n_columns <= column < n_columns:
-        raise ValueError(
-            f"{name} must be the number of one of the {n_columns} columns of the array, but is {column!r}."
-        )
-    return int(column) % n_columns
