@@ -91,15 +91,15 @@ FILES: Bad = {
     "not npz": (lambda f: file_of("x" * 99, "a.npz", f), "whole .npz file"),
     "npz without rows": (
         lambda f: np.savez(f / "a.npz", Z=np.eye(2)) or f / "a.npz",
-        r"not a whole .npz file: it holds \['Z'\], but rows must be called 'X'",
+        "a.npz' holds 'Z': the known names are X, y, sample_weight",
     ),
     "npz with a label too few": (
         lambda f: np.savez(f / "a.npz", X=np.eye(3), y=[0, 1]) or f / "a.npz",
-        "a.npz' is not a whole .npz file: X has 3 rows, but y 2",
+        r"a.npz' holds X of 3 rows, but y of shape \(2,\)",
     ),
     "two npy files": (
-        lambda f: [np.save(f / f"{k}.npy", np.eye(2)) for k in range(2)] and f"{f}/*.npy",
-        r"\*.npy' is 2 files: of .npy only one can be read",
+        lambda f: [np.save(f / f"{k}.npy", np.eye(2 + k)) for k in range(2)] and f"{f}/*.npy",
+        r"0.npy' and '.*1.npy' differ in columns",
     ),
     "npy named npz": (
         lambda f: np.save(f / "a.npy", np.eye(2)) or (f / "a.npy").rename(f / "a.npz"),
