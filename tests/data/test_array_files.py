@@ -57,7 +57,9 @@ def test_npz_files_are_their_arrays(weight: str, tmp_path: Path) -> None:
         ({"X": np.eye(2), "feature_names": np.array(["a"])}, "feature_names of shape"),
     ],
 )
-def test_whole_files_that_hold_the_wrong_things_are_not_called_broken(arrays: Any, message: str, tmp_path: Path) -> None:
+def test_whole_files_that_hold_the_wrong_things_are_not_called_broken(
+    arrays: Any, message: str, tmp_path: Path
+) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises((ValueError, TypeError), match=message) as caught:
         open_array_files([tmp_path / "a.npz"])
