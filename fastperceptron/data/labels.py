@@ -3,7 +3,8 @@
 Numbers are encoded, counted and checked in one compiled read. Measured with 2 million random labels, ns per label, in
 brackets np.unique with inverse and counts: int64 and float64 of 2 classes 1.2 (18), bool and uint8 1.1 (31), float64 of
 the other byte order 1.5 (22), a column of a matrix 2.4 (20), int64 of 10 classes 2.4 (34), of 256 3.3 (76); strings of
-2 classes 19 (195), of 3 27 (208), of 10 as np.unique; objects that are strings are looked up in a dict. 2 million continuous targets are refused within 0.5 ms.
+2 classes 19 (195), of 3 27 (208), of 10 as np.unique; objects
+that are strings are looked up in a dict. 2 million continuous targets are refused within 0.5 ms.
 """
 
 from collections import Counter
