@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+LARGEST = float(np.finfo(np.float64).max)
 
 
 def as_matrix(X: Any, n_features: int | None = None, name: str = "X") -> Array:
@@ -29,18 +30,49 @@ def as_matrix(X: Any, n_features: int | None = None, name: str = "X") -> Array:
     return matrix
 
 
-def as_numbers(values: Any, name: str) -> Array:
-    """Return the values as an array of real numbers or booleans; raise TypeError naming the first of another type."""
+def as_array(values: Any, name: str, dtype: Any = None) -> Array:
+    """Return what a user passed as a plain array, without a copy if NumPy can; `name` is for errors.
+
+    It raises TypeError if the values are sparse, or something other than an array, a frame or a list of values;
+    ValueError if lists differ in length, or an element is masked.
+    """
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise TypeError(f"{name} is a sparse matrix, which is not supported: pass {name}.toarray() if that fits.")
+    _check_no_mask(values, name)
     try:
-        array = np.asarray(values)
+        array = np.asarray(values, dtype)
     except ValueError as error:
         raise ValueError(f"{name} is not a rectangular array: {error}") from error
-    if array.dtype == object:
+    except (RuntimeError, TypeError) as error:  # such as a tensor that requires a gradient
+        raise TypeError(f"{name} is a {type(values).__name__} that NumPy cannot read: {error}") from error
+    if array.ndim == 0 and array.dtype == object and array.item() is not None:
+        raise TypeError(f"{name} must be an array, but is a {type(values).__name__}.")
+    return array
+
+
+def _check_no_mask(values: Any, name: str) -> None:
+    """Raise ValueError if an element is masked, also in a list of arrays: np.asarray reads what is below the mask."""
+    if isinstance(values, list | tuple):
+        kinds = set(map(type, values))
+        if any(issubclass(kind, list | tuple | np.ma.MaskedArray) for kind in kinds):
+            for row, value in enumerate(values):
+                _check_no_mask(value, f"row {row} of {name}")
+    elif isinstance(values, np.ma.MaskedArray) and values.dtype.names is None and np.ma.is_masked(values):
+        mask = np.ma.getmaskarray(values)
+        place = ", ".join(f"{axis} {at}" for axis, at in zip(("row", "column"), np.argwhere(mask)[0], strict=False))
+        raise ValueError(
+            f"{name} is a masked array with {mask.sum():,} masked values, the first in {place or 'its one place'}: "
+            "fill them in (such as X.filled(0.0)), or drop their rows."
+        )
+
+
+def as_numbers(values: Any, name: str) -> Array:
+    """Return the values as an array of real numbers or booleans; raise TypeError naming the first of another type."""
+    array = as_array(values, name)
+    if array.dtype == object and array.ndim:
         array = _numbers_of_objects(array, name)
     if array.dtype.kind not in "fiub":
-        first = f" (its first value is {array.flat[0].item()!r})" if array.size else ""
+        first = f" (its first value is {array.flat[0]!r})" if array.size else ""
         raise TypeError(f"{name} must hold real numbers, but its dtype is {array.dtype}{first}.")
     # There are no kernels for types wider than float64. Other byte orders are converted block by block, later.
     return array.astype(np.float64) if array.dtype.itemsize > 8 else array
@@ -48,7 +80,9 @@ def as_numbers(values: Any, name: str) -> Array:
 
 def _numbers_of_objects(array: Array, name: str) -> Array:
     for position, value in np.ndenumerate(array):
-        if isinstance(value, bool | int | float | np.bool | np.integer | np.floating):
+        is_int = isinstance(value, int | np.integer)
+        # An int may be beyond float64. NaN and infinity are found where rows are read.
+        if isinstance(value, bool | float | np.bool | np.floating) or (is_int and abs(int(value)) <= LARGEST):
             continue
         row, *column = position
         place = f"row {row}, column {column[0]}" if column else f"row {row}"
@@ -99,12 +133,26 @@ def positive(value: Any, name: str) -> float:
     return float(value)
 
 
-def column_names(X: Any) -> tuple[str, ...] | None:
-    """Return the column names of a frame (pandas, polars, ...), or None if there are none or not all are strings."""
+def frame_names(X: Any, name: str = "X") -> tuple[Any, ...] | None:
+    """Return the names of a frame's columns (pandas, polars, pyarrow, ...), of any type, or None if X is not a frame.
+
+    It raises ValueError if two columns have one name.
+    """
     names = getattr(X, "columns", None)
-    if names is None or callable(names):
+    if isinstance(getattr(X, "column_names", None), list):
+        names = X.column_names  # the columns of a pyarrow table are arrays
+    if names is None or callable(names) or not hasattr(X, "shape"):
         return None
     names = tuple(names)
+    if len(set(names)) < len(names):
+        twice = next(column for column in names if names.count(column) > 1)
+        raise ValueError(f"{name} has two columns called {twice!r}: rename or drop one.")
+    return names
+
+
+def column_names(X: Any) -> tuple[str, ...] | None:
+    """Return the column names of a frame, or None if there are none or not all are strings."""
+    names = frame_names(X)
     return names if names and all(isinstance(name, str) for name in names) else None
 
 

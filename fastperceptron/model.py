@@ -165,8 +165,8 @@ class Perceptron:
             tensors["history.pending"] = self.history._unfinished_step
         described: dict[str, Any] = {name: getattr(self.history, name) for name in _HISTORY_NUMBERS}
         described["feature_names"], described["target_name"] = self.feature_names, self.target_name
-        if self.classes.dtype.kind == "U":
-            described["classes"] = self.classes.tolist()
+        if self.classes.dtype.kind in "UO":
+            described["classes"], described["classes_dtype"] = self.classes.tolist(), self.classes.dtype.str
         else:
             tensors["classes"] = self.classes
         save_tensors(path, tensors, described)
@@ -265,7 +265,9 @@ def load(path: str | os.PathLike[str]) -> Perceptron:
     """
     tensors, described = load_tensors(path)
     try:
-        classes = np.array(described["classes"]) if "classes" in described else tensors["classes"]
+        classes = tensors.get("classes")
+        if classes is None:
+            classes = np.array(described["classes"], described.get("classes_dtype"))
         numbers = {name: described[name] for name in _HISTORY_NUMBERS}
         history = History(tensors["history.costs"], tensors["history.steps"], **numbers)
         if "history.pending" in tensors:

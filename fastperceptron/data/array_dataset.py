@@ -1,12 +1,12 @@
 """Rows in an array or a memory map: they are read where they are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
-from fastperceptron.checks import Array
+from fastperceptron.checks import Array, as_numbers
 from fastperceptron.data.arrays import ArrayRows, as_vector, read_only, rows_dtype
 from fastperceptron.data.dataset import Block, Dataset, Table, no_labels
 from fastperceptron.data.labels import encode_classes
@@ -21,6 +21,8 @@ class ArrayDataset(Dataset):
         self, X: Array, y: Any = None, weights: Any = None, feature_names: tuple[str, ...] | None = None
     ) -> None:
         self._X, self._y, self.feature_names = X, None if y is None else as_vector(y, "y"), feature_names
+        name = getattr(y, "name", None)  # of a pandas or polars Series
+        self.target_name = name if isinstance(name, str) and name else None
         self._weights = None if weights is None else as_weights(weights)
         self.n_rows, self.n_features = X.shape
         self.dtype = np.dtype(rows_dtype(X.dtype))
@@ -36,6 +38,13 @@ class ArrayDataset(Dataset):
             y, weights = (None if array is None else array[part] for array in (self._y, self._weights))
             yield Block(self._X[part], y, weights)
 
+    def pick(self, places: Sequence[int]) -> "ArrayDataset":
+        """Return the same rows with the features at these places only, copied."""
+        names = None if self.feature_names is None else tuple(self.feature_names[place] for place in places)
+        picked = ArrayDataset(self._X[:, list(places)], self._y, self._weights, names)
+        picked.target_name = self.target_name
+        return picked
+
     def open_table(self, rows_read: Any = int) -> AbstractContextManager[Table]:  # noqa: ARG002  # nothing is decoded
         """Give the rows as a `Table`; raise ValueError if there are no labels."""
         if self._y is None:
@@ -49,10 +58,7 @@ def as_weights(weights: Any, name: str = "weights", first_row: int = 0) -> Array
 
     It raises TypeError if they are not numbers, ValueError if the shape is wrong or one is negative or not finite.
     """
-    given = as_vector(weights, name)
-    if given.dtype.kind not in "fiub":
-        raise TypeError(f"weights must be numbers, but the dtype of {name!r} is {given.dtype}.")
-    own = np.ascontiguousarray(given, np.float64)
+    own = np.ascontiguousarray(as_numbers(as_vector(weights, name), name), np.float64)
     is_wrong = ~((own >= 0) & (own < np.inf))
     if is_wrong.any():
         row = int(is_wrong.argmax())

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastperceptron.checks import Array, check_finite
+from fastperceptron.checks import Array, as_array, check_finite
 from fastperceptron.kernels.take import take_rows
 
 # Values per block: 1 MB of float32, small enough for the second-level cache and a few ms at most in any kernel.
@@ -45,7 +45,7 @@ def rows_dtype(dtype: np.dtype) -> type[np.float32] | type[np.float64]:
 
 def as_vector(values: Any, name: str) -> Array:
     """Return values of shape (n_rows,) or (n_rows, 1) as an array of shape (n_rows,); else raise ValueError."""
-    array = np.asarray(values)
+    array = as_array(values, name)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:

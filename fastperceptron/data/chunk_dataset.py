@@ -1,56 +1,94 @@
-"""Rows that come in chunks of arrays, from a generator or from a function that returns one."""
+"""Rows that come in chunks of arrays or frames, from a generator or from a function that returns one."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from fastperceptron.checks import as_matrix
+from fastperceptron.checks import as_array, as_matrix, frame_names, whole_number
 from fastperceptron.data.array_dataset import as_weights
 from fastperceptron.data.arrays import as_vector, rows_dtype
-from fastperceptron.data.dataset import Block
+from fastperceptron.data.dataset import Block, first_rows
 from fastperceptron.data.spool import DecodedDataset
 
 
 class ChunksDataset(DecodedDataset):
     """Chunks (X, y) or (X, y, weights) from a generator, or from a function that returns one each time.
 
-    All must have the number of features and the dtype of the first, and weights if it has some.
+    All must have the features and the dtype of the first one with rows, and weights if it has some. The columns of
+    frames are found by name.
     """
 
     def __init__(self, source: Callable[[], Iterator[Any]] | Iterator[Any], cache_dir: Any = None) -> None:
         self._source, self.cache_dir = source, cache_dir
         chunks = source() if callable(source) else source
+        if not isinstance(chunks, Iterable):
+            raise TypeError(f"the function must return a generator of chunks, but returned a {type(chunks).__name__}.")
         if callable(source) and isinstance(chunks, Iterator) and chunks is source():
             raise ValueError("the function returns the same generator each time: let it make a new one.")
-        first = next(iter(chunks), None)
+        numbered = enumerate(chunks)
+        read = (_as_block(chunk, number) for number, chunk in numbered)
+        first = next((pair for pair in read if len(pair[0].X)), None)
         if first is None:
-            raise ValueError("the generator gave no chunks: at least two rows are needed.")
-        self._first = _as_block(first, 0)
-        self._is_unread = True
+            raise ValueError("the generator gave no chunks with rows: at least two rows are needed.")
+        self._first, self._names = first
         self.n_features, self.dtype = self._first.X.shape[1], np.dtype(rows_dtype(self._first.X.dtype))
+        is_text = self._names is not None and all(isinstance(name, str) for name in self._names)
+        self.feature_names = self._names if is_text else None
+        if not callable(source):
+            self._ahead, self._rest = [self._first], self._checked(numbered)
 
     def blocks(self) -> Iterator[Block]:
         """Yield all rows once, in order; raise ValueError where a generator has been read before."""
-        if callable(self._source):
-            chunks = self._source()
-        elif self._is_unread:
-            self._is_unread = False
-            chunks = itertools.chain([self._first], self._source)
-        else:
-            raise ValueError(
-                "the generator has been read, and gives its rows only once: pass a function that makes one."
-            )
         n_rows = 0
-        for number, chunk in enumerate(chunks):
-            block = chunk if isinstance(chunk, Block) else _as_block(chunk, number)
-            if len(block.X) == 0:
-                continue
-            self._check_alike(block, number)
+        if callable(self._source):
+            blocks: Iterator[Block] = self._checked(enumerate(self._source()))
+        else:
+            self._check_unread()
+            blocks, self._ahead = itertools.chain(self._ahead, self._rest), []
+        for block in blocks:
             n_rows += len(block.X)
             yield block
         self.n_rows = n_rows
+
+    def head(self, n: int = 5) -> Block:
+        """Return the first n rows, or all if there are fewer; the rows of a generator can still be read afterwards."""
+        if callable(self._source):
+            return super().head(n)
+        self._check_unread()
+        n_missing = whole_number(n, "n") - sum(len(block.X) for block in self._ahead)
+        while n_missing > 0 and (block := next(self._rest, None)) is not None:
+            self._ahead.append(block)
+            n_missing -= len(block.X)
+        return first_rows(self._ahead, n)
+
+    def _check_unread(self) -> None:
+        if not self._ahead:
+            raise ValueError(
+                "the generator has been read, and gives its rows only once: pass a function that makes one."
+            )
+
+    def _checked(self, numbered: Iterable[tuple[int, Any]]) -> Iterator[Block]:
+        """Yield chunks as blocks that are like the first one; those without rows are left out."""
+        for number, chunk in numbered:
+            block, names = _as_block(chunk, number)
+            if len(block.X) == 0:
+                continue
+            if names != self._names:
+                places = self._places_of(names, number)
+                block = block._replace(X=block.X[:, places])
+            self._check_alike(block, number)
+            yield block
+
+    def _places_of(self, names: tuple[Any, ...] | None, number: int) -> list[int]:
+        if names is None or self._names is None:
+            raise ValueError(f"chunk {number} and the first one differ in whether their columns have names.")
+        for one, other, lacks in ((self._names, names, "lacks"), (names, self._names, "has, unlike the first one,")):
+            for name in one:
+                if name not in other:
+                    raise ValueError(f"chunk {number} {lacks} the column {name!r}: all chunks need the same columns.")
+        return [names.index(name) for name in self._names]
 
     def _check_alike(self, block: Block, number: int) -> None:
         if block.X.shape[1] != self.n_features:
@@ -65,14 +103,19 @@ class ChunksDataset(DecodedDataset):
             raise ValueError(f"chunk {number} and the first one differ in whether they have weights.")
 
 
-def _as_block(chunk: Any, number: int) -> Block:
-    """Return a chunk as a block of rows; `number` is the chunk's, for errors."""
-    if not isinstance(chunk, tuple | list) or len(chunk) not in (2, 3):
-        raise TypeError(f"chunk {number} must be (X, y) or (X, y, weights), but is a {type(chunk).__name__}.")
-    X, y = np.asarray(chunk[0]), as_vector(chunk[1], f"y of chunk {number}")
-    X = as_matrix(X, name=f"X of chunk {number}") if X.size else X
-    weights = as_weights(chunk[2]) if len(chunk) == 3 else None
+def _as_block(chunk: Any, number: int) -> tuple[Block, tuple[Any, ...] | None]:
+    """Return a chunk as a block of rows, with its column names if it is a frame; `number` is for errors."""
+    if not isinstance(chunk, tuple) or len(chunk) not in (2, 3):
+        raise TypeError(f"chunk {number} must be a tuple (X, y) or (X, y, weights), but is a {type(chunk).__name__}.")
+    given, y, weights = (*chunk, None)[:3]
+    X = as_array(given, f"X of chunk {number}")
+    if X.size:
+        if X.ndim != 2:
+            raise ValueError(f"X of chunk {number} must have two dimensions (rows, features), but has {X.ndim}.")
+        X = as_matrix(X, name=f"X of chunk {number}")
+    y = None if y is None else as_vector(y, f"y of chunk {number}")
+    weights = None if weights is None else as_weights(weights, f"weights of chunk {number}")
     for name, part in (("labels", y), ("weights", weights)):
         if part is not None and len(part) != len(X):
             raise ValueError(f"chunk {number} has {len(X)} rows, but {len(part)} {name}.")
-    return Block(X, y, weights)
+    return Block(X, y, weights), frame_names(given, f"chunk {number}")

@@ -5,14 +5,14 @@ decoded are decoded once for it; rows that are raw or made as they are read stay
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastperceptron.checks import Array
+from fastperceptron.checks import Array, whole_number
 from fastperceptron.data.labels import count_of_codes
 
 
@@ -52,6 +52,8 @@ class Dataset(ABC):
         None where it is known only after a read.
     n_features : int
     feature_names : tuple of str, or None
+    target_name : str or None
+        The name of the labels, where they have one.
     classes : ndarray of shape (n_classes,), or None
         Sorted; None where they are known only after a read.
     dtype : dtype
@@ -63,6 +65,7 @@ class Dataset(ABC):
     n_rows: int | None = None
     n_features: int
     feature_names: tuple[str, ...] | None = None
+    target_name: str | None = None
     classes: Array | None = None
     dtype: np.dtype = np.dtype(np.float32)
     cache_dir: Any = None
@@ -78,16 +81,37 @@ class Dataset(ABC):
         `rows_read` is called several times, with the number of rows decoded since the call before.
         """
 
-    def with_features(self, names: tuple[str, ...], *, has_labels: bool) -> "Dataset":  # noqa: ARG002
-        """Return the same rows with the features of these names; raise ValueError if they cannot be chosen."""
-        if self.feature_names is not None and names != self.feature_names:
-            pairs = zip(names, self.feature_names, strict=False)
-            wanted, found = next((pair for pair in pairs if pair[0] != pair[1]), (names[-1], self.feature_names[-1]))
-            raise ValueError(
-                f"The feature names should match those that were passed during fit: {found!r} stands where "
-                f"{wanted!r} was."
-            )
-        return self
+    def with_features(
+        self,
+        names: tuple[str, ...],
+        *,
+        has_labels: bool,  # noqa: ARG002
+        classes: Array | None = None,  # noqa: ARG002
+    ) -> "Dataset":
+        """Return the same rows with the features of these names, in this order; raise ValueError if one is missing.
+
+        `classes` are those of the model that learns from the rows or is compared with them.
+        """
+        own = self.feature_names
+        if own is None or names == own:
+            return self
+        for name in names:
+            if name not in own:
+                raise ValueError(
+                    "The feature names should match those that were passed during fit: "
+                    f"{name!r} is not among {list(own[:12])}{' and others' if len(own) > 12 else ''}."
+                )
+        return self.pick([own.index(name) for name in names])
+
+    def pick(self, places: Sequence[int]) -> "Dataset":
+        """Return the same rows with the features at these places only, in this order."""
+        raise NotImplementedError(f"{type(self).__name__} has no names to pick features by.")
+
+    def head(self, n: int = 5) -> Block:
+        """Return the first n rows, or all if there are fewer, as (X, y, weights); only the beginning is read."""
+        n, blocks = whole_number(n, "n"), self.blocks()
+        with closing(blocks) if isinstance(blocks, Generator) else nullcontext():
+            return first_rows(blocks, n)
 
     def arrays(self) -> tuple[Array, Array]:
         """Return all rows, (n_rows, n_features), and their labels, (n_rows,); raise ValueError if there are none."""
@@ -96,10 +120,34 @@ class Dataset(ABC):
             raise no_labels()
         return np.concatenate([block.X for block in blocks]), np.concatenate([block.y for block in blocks])
 
+    def __len__(self) -> int:
+        """Return the number of rows; raise TypeError if it is known only after a read."""
+        if self.n_rows is None:
+            raise TypeError("the number of rows of this data set is known only after all have been read.")
+        return self.n_rows
+
+    def __bool__(self) -> bool:
+        """Return True, also where the number of rows is not known."""
+        return True
+
     def __repr__(self) -> str:
         """Show the numbers of rows and features."""
         rows = "some" if self.n_rows is None else f"{self.n_rows:,}"
         return f"{type(self).__name__}({rows} rows of {self.n_features} features)"
+
+
+def first_rows(blocks: Iterable[Block], n: int) -> Block:
+    """Return the first n rows of blocks, or all if there are fewer; no block after these is read."""
+    found, n_found = [], 0
+    for block in blocks:
+        found.append(block)
+        n_found += len(block.X)
+        if n_found >= n:
+            break
+    if not found:
+        raise ValueError("there are no rows.")
+    X, y, weights = (None if part[0] is None else np.concatenate(part)[:n] for part in zip(*found, strict=True))
+    return Block(X, y, weights)  # type: ignore[arg-type]  # X is never None
 
 
 def no_labels() -> ValueError:

@@ -6,22 +6,21 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.dataset import Block, Dataset
-from fastperceptron.data.spool import DecodedDataset
+from fastperceptron.data.spool import View
 
 # splitmix64 (Steele, Lea and Flood 2014): the increment of its counter and the factors of its hash.
 COUNTER_STEP, FIRST_FACTOR, SECOND_FACTOR = map(np.uint64, (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
-class Part(DecodedDataset):
+class Part(View):
     """The rows that are held out, or all others: a hash of a row's number decides.
 
     The expected share of the rows that are held out is `share`, from 0 to 1.
     """
 
     def __init__(self, data: Dataset, share: float, *, is_held_out: bool) -> None:
-        self._data, self._share, self._is_held_out = data, share, is_held_out
-        self.n_features, self.feature_names, self.classes = data.n_features, data.feature_names, data.classes
-        self.dtype, self.cache_dir = data.dtype, data.cache_dir
+        super().__init__(data)
+        self._share, self._is_held_out = share, is_held_out
 
     def blocks(self) -> Iterator[Block]:
         """Yield the part's rows once, in order."""

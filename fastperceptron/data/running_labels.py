@@ -1,58 +1,85 @@
 """Class numbers of labels that come in blocks: the classes are known only at the end, and are sorted then."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.labels import as_labels, distinct, one_class_only
+from fastperceptron.data.labels import (
+    as_labels,
+    check_not_continuous,
+    code_dtype,
+    distinct,
+    distinct_by_sorting,
+    exact_array,
+    label_kind,
+    one_class_only,
+)
 from fastperceptron.kernels.labels import MAX_CLASSES
 
 
 class RunningLabels:
-    """The distinct labels so far, numbered in the order in which they came."""
+    """The distinct labels so far, numbered in the order in which they came.
 
-    def __init__(self) -> None:
+    `convert` takes the distinct labels, (n_distinct,), and returns labels of another kind; equal ones become one class.
+    """
+
+    def __init__(self, convert: Callable[[Array], Array] | None = None) -> None:
+        self._convert = convert
         self._numbers: dict[Any, int] = {}
         self._counts = np.zeros(MAX_CLASSES, np.int64)
         self._dtypes: set[np.dtype] = set()
+        self._kind = ""
         self._n_rows = 0
 
     def codes_of(self, y: Any) -> Array:
-        """Return the number of each label of the next rows: (n,) uint8.
+        """Return the number of each label of the next rows: (n,) uint8, wider once there are more labels.
 
-        It raises what `as_labels` does, ValueError if there are more than 256 different labels, and TypeError if blocks
-        mix strings and others.
+        It raises what `as_labels` does, TypeError if blocks mix strings, booleans and numbers, and ValueError if there
+        are more than 256 different labels and some are fractions.
         """
         labels = as_labels(y, "the target", self._n_rows)
         found = distinct(labels)
-        values = labels[found.first_rows].tolist()
+        values = labels[found.first_rows]
+        kind = label_kind(values.tolist()[0])
+        if self._kind not in ("", kind):
+            raise TypeError(f"the target mixes {self._kind} with {kind}, from row {self._n_rows} on: use one kind.")
+        self._kind = kind
         self._dtypes.add(labels.dtype)
-        if len({dtype.kind in "UT" for dtype in self._dtypes}) > 1:
-            raise TypeError(f"the target mixes strings with other labels, from row {self._n_rows} on: use one kind.")
+        if len(values) > MAX_CLASSES:
+            check_not_continuous(values)  # before all are sorted
+        if found.codes.size == 0:
+            found = distinct_by_sorting(labels)
+            values = labels[found.first_rows]
         self._n_rows += labels.size
-        for value in values:
-            self._numbers.setdefault(value, len(self._numbers))
-        if found.codes.size == 0 or len(self._numbers) > MAX_CLASSES:
-            raise ValueError(
-                f"the target holds more than {MAX_CLASSES} different labels within its first {self._n_rows:,} rows: a "
-                "classifier needs classes. Cut it into intervals, or name another column."
-            )
-        numbers = np.array([self._numbers[value] for value in values], np.uint8)
+        n_before = len(self._numbers)
+        numbers = [self._numbers.setdefault(value, len(self._numbers)) for value in values.tolist()]
+        if n_before <= MAX_CLASSES < len(self._numbers):
+            check_not_continuous(self._values())
+        elif n_before > MAX_CLASSES:
+            check_not_continuous(values)
+        if len(self._numbers) > self._counts.size:
+            self._counts = np.append(self._counts, np.zeros(len(self._numbers), np.int64))
         np.add.at(self._counts, numbers, found.counts)
-        return numbers[found.codes]
+        return np.array(numbers, code_dtype(len(self._numbers)))[found.codes]
 
     def finish(self) -> tuple[Array, Array, Array]:
-        """Return the sorted classes, each number's place among them, (n_numbers,) uint8, and the rows of each class.
+        """Return the sorted classes, each number's place among them, (n_classes,), and the rows of each class.
 
-        It raises ValueError if there were no rows, or all were of one class.
+        It raises ValueError if there were no rows, all were of one class, or no dtype holds all labels.
         """
         if not self._numbers:
             raise ValueError("there are no rows: at least two are needed.")
-        values = np.array([*self._numbers], np.result_type(*self._dtypes))
-        classes, places = np.unique(values, return_inverse=True)
+        values = self._values()
+        classes, numbers = np.unique(values, return_inverse=True)
         if classes.size == 1:
-            raise one_class_only(values[0].item())
+            raise one_class_only(values.tolist()[0])
         counts = np.zeros(classes.size, np.int64)
-        np.add.at(counts, places, self._counts[: len(values)])
-        return classes, places.astype(np.uint8), counts
+        np.add.at(counts, numbers, self._counts[: values.size])
+        return classes, numbers.astype(code_dtype(classes.size)), counts
+
+    def _values(self) -> Array:
+        """Return the distinct labels so far, (n_distinct,), in the order of their numbers."""
+        values = exact_array([*self._numbers], "the target", np.result_type(*self._dtypes))
+        return values if self._convert is None else self._convert(values)

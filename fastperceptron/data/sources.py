@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastperceptron.checks import as_matrix, column_names, whole_number
 from fastperceptron.data.array_dataset import ArrayDataset
-from fastperceptron.data.array_files import load_array, matrix_dataset, open_array_files
+from fastperceptron.data.array_files import Choice, load_npy, matrix_dataset, open_array_files
 from fastperceptron.data.chunk_dataset import ChunksDataset
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.files import find_files
@@ -108,7 +109,7 @@ def dataset(
         form = format_of_files(files)
         if isinstance(form, ArrayFormat):
             _refuse(form.name, **others)
-            return open_array_files([file.path for file in files], **columns, cache_dir=cache_dir)
+            return open_array_files([Path(file.path) for file in files], **columns, cache_dir=cache_dir)
         source = files
     elif isinstance(source, tuple):
         _refuse("a tuple of arrays", **columns, **others)
@@ -118,7 +119,7 @@ def dataset(
         return ChunksDataset(source, cache_dir)
     elif isinstance(source, np.ndarray):
         _refuse("an array", **others)
-        return matrix_dataset(source, **columns, cache_dir=cache_dir)
+        return matrix_dataset(source, Choice(**columns), cache_dir)
     choice = {**columns, "categorical": categorical, "dtype": dtype, "max_levels": max_levels}
     return _columns_dataset().open(source, choice, csv, cache_dir)
 
@@ -145,5 +146,7 @@ def _refuse(kind: str, **options: Any) -> None:
 def _tuple_dataset(source: tuple[Any, ...]) -> Dataset:
     if not 1 <= len(source) <= 3:
         raise ValueError(f"a tuple must be (X, y) or (X, y, weights), but has {len(source)} parts.")
-    X, y, weights = (*(load_array(os.fspath(part)) if _is_path(part) else part for part in source), None, None)[:3]
+    X, y, weights = (*(load_npy(Path(part).expanduser()) if _is_path(part) else part for part in source), None, None)[
+        :3
+    ]
     return ArrayDataset(as_matrix(X), y, weights, column_names(X))

@@ -9,7 +9,7 @@ import mmap
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import ArrayRows, read_only
-from fastperceptron.data.dataset import Dataset, Table, no_labels
+from fastperceptron.data.dataset import Block, Dataset, Table, no_labels
 from fastperceptron.data.running_labels import RunningLabels
 from fastperceptron.kernels.cache import cache_root
 
@@ -29,13 +29,13 @@ class _RawFile:
     """A file without a name, to which arrays of one dtype are appended, and which is then mapped as one array."""
 
     def __init__(self, directory: Path, dtype: type | np.dtype) -> None:
-        self._directory, self._dtype = directory, np.dtype(dtype)
+        self._directory, self.dtype = directory, np.dtype(dtype)
         self._file = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115  # `close` closes it
         self.size = 0
 
     def append(self, values: Array) -> None:
         """Write an array's values, in C order."""
-        content = np.ascontiguousarray(values, self._dtype).reshape(-1).view(np.uint8).data
+        content = np.ascontiguousarray(values, self.dtype).reshape(-1).view(np.uint8).data
         try:
             while content:
                 written = self._file.write(content)
@@ -51,12 +51,19 @@ class _RawFile:
                 "more room.",
             ) from error
 
+    def widened(self, dtype: np.dtype) -> "_RawFile":
+        """Return a file of the same values in another dtype."""
+        own, other = self.map(), _RawFile(self._directory, dtype)
+        for start in range(0, own.size, CODES_AT_A_TIME):
+            other.append(own[start : start + CODES_AT_A_TIME])
+        return other
+
     def map(self) -> Array:
         """Return a 1-d array that maps what was written."""
         if self.size == 0:
-            return np.empty(0, self._dtype)
+            return np.empty(0, self.dtype)
         memory = mmap.mmap(self._file.fileno(), self.size)
-        return np.frombuffer(memory, self._dtype)
+        return np.frombuffer(memory, self.dtype)
 
     def close(self) -> None:
         """Close the file; a map of it stays valid until it is garbage-collected."""
@@ -66,9 +73,9 @@ class _RawFile:
 def spool_directory(cache_dir: Any = None) -> Path:
     """Return the directory of temporary files: the given one, which must exist, the user's cache, or the system's."""
     if cache_dir is not None:
-        directory = Path(cache_dir)
+        directory = Path(cache_dir).expanduser()
         if not directory.is_dir():
-            raise NotADirectoryError(f"cache_dir must be a directory, but {os.fspath(directory)!r} is none.")
+            raise NotADirectoryError(f"cache_dir must be a directory, but {os.fspath(directory)!r} is not one.")
         return directory
     directory = cache_root()
     try:
@@ -81,22 +88,36 @@ def spool_directory(cache_dir: Any = None) -> Path:
 class DecodedDataset(Dataset):
     """A data set whose blocks must be decoded, or come only once: a fit reads them once into temporary files."""
 
+    def pick(self, places: Sequence[int]) -> "DecodedDataset":
+        """Return the same rows with the features at these places only, in this order."""
+        return Picked(self, places)
+
+    def _new_labels(self) -> RunningLabels:
+        return RunningLabels()
+
+    def _blocks_for_labels(self) -> Iterator[Block]:
+        """Yield all rows once, in order, with labels as `_new_labels` takes them."""
+        return self.blocks()
+
     @contextmanager
     def open_table(self, rows_read: Callable[[int], object] = int) -> Iterator[Table]:
         """Decode all rows into files, and give them as a `Table`; the files are gone at the end."""
-        directory, labels = spool_directory(self.cache_dir), RunningLabels()
+        directory, labels = spool_directory(self.cache_dir), self._new_labels()
         with ExitStack() as stack:
             rows, codes, weights = (
                 stack.enter_context(closing(_RawFile(directory, dtype))) for dtype in (self.dtype, np.uint8, np.float64)
             )
-            blocks = self.blocks()
+            blocks = self._blocks_for_labels()
             if isinstance(blocks, Generator):
                 stack.enter_context(closing(blocks))
             for block in blocks:
                 if block.y is None:
                     raise no_labels()
                 rows.append(block.X)
-                codes.append(labels.codes_of(block.y))
+                numbers = labels.codes_of(block.y)
+                if numbers.dtype != codes.dtype:
+                    codes = stack.enter_context(closing(codes.widened(numbers.dtype)))
+                codes.append(numbers)
                 if block.weights is not None:
                     weights.append(block.weights)
                 rows_read(len(block.X))
@@ -108,3 +129,32 @@ class DecodedDataset(Dataset):
             X = rows.map().reshape(-1, self.n_features)
             row_weights = read_only(weights.map()) if weights.size else None  # writable ones compile other kernels
             yield Table(ArrayRows(X), classes, read_only(class_numbers), row_weights, counts)
+
+
+class View(DecodedDataset):
+    """A data set that is made of another one as that is read: the base of such."""
+
+    def __init__(self, data: Dataset) -> None:
+        self._data = data
+        self.n_features, self.feature_names, self.target_name = data.n_features, data.feature_names, data.target_name
+        self.classes, self.dtype, self.cache_dir = data.classes, data.dtype, data.cache_dir
+
+
+class Picked(View):
+    """Some features of another data set, in another order."""
+
+    def __init__(self, data: Dataset, places: Sequence[int]) -> None:
+        super().__init__(data)
+        self._places, self.n_rows, self.n_features = list(places), data.n_rows, len(places)
+        names = data.feature_names
+        self.feature_names = None if names is None else tuple(names[place] for place in places)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield all rows once, in order."""
+        for block in self._data.blocks():
+            yield block._replace(X=block.X[:, self._places])
+
+    def head(self, n: int = 5) -> Block:
+        """Return the first n rows, or all if there are fewer."""
+        block = self._data.head(n)
+        return block._replace(X=block.X[:, self._places])
