@@ -59,7 +59,8 @@ def _label_vector(y: Any, name: str = "y", first_row: int = 0) -> Array:
         _labels_of_objects(as_vector(as_array(y, name, object), name), name, first_row)
     if labels.size == 0:
         raise ValueError(f"{name} is empty: at least two rows are needed.")
-    if labels.dtype.kind == "T":  # variable-width strings
+    is_series = labels.dtype.kind == "U" and not isinstance(y, np.ndarray | list | tuple)
+    if is_series or labels.dtype.kind == "T":  # strings of any width where they come from
         labels = labels.astype(object)
     if labels.dtype == object:
         labels = _labels_of_objects(labels, name, first_row)
