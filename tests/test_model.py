@@ -334,7 +334,7 @@ def test_safetensors_of_something_else_are_refused(tmp_path: Path) -> None:
     import safetensors.numpy
 
     safetensors.numpy.save_file({"weights": np.ones(3)}, tmp_path / "net.safetensors")
-    with pytest.raises(ValueError, match="its format is None, not 'fastperceptron/1'"):
+    with pytest.raises(ValueError, match="its format is None, not 'fastperceptron/2'"):
         fp.load(tmp_path / "net.safetensors")
     metadata = {"format": "fastperceptron/1", "description": "{}"}
     safetensors.numpy.save_file({"weights": np.ones(3)}, tmp_path / "part.safetensors", metadata)
