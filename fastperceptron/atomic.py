@@ -19,7 +19,7 @@ def local_path(path: str | os.PathLike[str]) -> Path:
     text = os.fsdecode(path)
     if not text or text.endswith(("/", os.sep)):
         raise IsADirectoryError(f"{text!r} names a folder, not a file: add the file's name.")
-    return Path(os.path.expanduser(text))  # noqa: PTH111  # Path.expanduser raises where there is no home
+    return Path(os.path.expanduser(text))  # Path.expanduser raises where there is no home
 
 
 def check_is_file(path: Path) -> None:

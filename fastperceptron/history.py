@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from fastperceptron.checks import Array
 
-
 LARGEST_COUNT = 1 << 62  # a count, and the steps that further training adds to it, fit into int64
 
 
@@ -22,7 +21,7 @@ def _frozen(values: Array, name: str, kinds: str, dtype: type) -> Array:
 
 
 def _is_count(value: object, end: int) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and 0 <= value < end
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(0 <= value < end)
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,7 +54,7 @@ def cache_root() -> Path:
     """
     chosen = os.environ.get("FASTPERCEPTRON_CACHE_DIR")
     if chosen:
-        return Path(os.path.expanduser(chosen))  # noqa: PTH111  # Path.expanduser raises where there is no home
+        return Path(os.path.expanduser(chosen))  # Path.expanduser raises where there is no home
     try:
         return _user_cache_directory() / "fastperceptron"
     except (RuntimeError, KeyError):  # no HOME, and the system does not know the user
