@@ -1,7 +1,7 @@
 """A 64-bit hash of a tile's bytes, at 20 GB/s from cache: it finds rows that were changed, not rows that were forged.
 
-As in UMAC's NH, the two words of a pair are multiplied once a key is in them, which depends on their place. So a changed
-value and two that were exchanged change the sum. Its terms are integers, whose order is free: LLVM vectorises it.
+As in UMAC's NH, the words of a pair are multiplied once a key is in them, which depends on their place. So a changed
+value and two that were exchanged change the sum. Its integer terms may be added in any order, as vectors.
 """
 
 import numpy as np
@@ -26,3 +26,10 @@ def fingerprint(words):
     if words.size % 2 == 1:
         total += (np.uint64(words[words.size - 1]) + key) * LAST_FACTOR
     return total
+
+
+@jit
+def fingerprints(words, words_per_tile, hashes):
+    """Write the hash of each tile, the last of which may be shorter, to `hashes`."""
+    for tile in range(hashes.size):
+        hashes[tile] = fingerprint(words[tile * words_per_tile : (tile + 1) * words_per_tile])

@@ -19,13 +19,14 @@ from fastperceptron import __version__
 from fastperceptron.atomic import local_path
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import ArrayRows, read_only
-from fastperceptron.kernels.fingerprint import LAST_FACTOR, fingerprint
+from fastperceptron.kernels.fingerprint import LAST_FACTOR, fingerprints
 from fastperceptron.kernels.objective import rows_per_tile
 from fastperceptron.storage import load_tensors, not_a_model, save_tensors
 
 # Seconds between writes of an incomplete answer.
 SECONDS = 30.0
 KIND = "checkpoint"
+TILES_AT_A_TIME = 4  # hashed before they are summed: together they fit into cache
 Tensors = dict[str, Array]
 
 
@@ -90,7 +91,7 @@ class Checkpoint:
         return False
 
     def add_hashes(self, hashes: Array, stop: int) -> None:
-        """Add the `tile_hash` of the next tiles, the last of which ends at row `stop`; to be noted with the answer."""
+        """Add the hashes of the next tiles, the last of which ends at row `stop`; to be noted with the answer."""
         self._hash, self._n_hashed, self._is_changed = chained(self._hash, hashes), stop, True
 
     def hash_rest(self) -> None:
@@ -179,9 +180,11 @@ class Checkpoint:
         )
 
 
-def tile_hash(X: Array) -> int:
-    """Return the hash of a tile of rows, C-ordered as kernels take them."""
-    return int(fingerprint(read_only(X.reshape(-1).view(np.uint32))))
+def hash_tiles(X: Array, hashes: Array) -> None:
+    """Write the hashes of the tiles of some rows, C-ordered as kernels take them, to `hashes`, uint64."""
+    words = read_only(X.reshape(-1).view(np.uint32))
+    n_tiles = -(-len(X) // rows_per_tile(X.shape[1]))
+    fingerprints(words, rows_per_tile(X.shape[1]) * words.size // len(X), hashes[:n_tiles])
 
 
 def chained(total: int, hashes: Array) -> int:
@@ -193,8 +196,13 @@ def chained(total: int, hashes: Array) -> int:
 
 
 def _hashes(rows: ArrayRows, start: int, stop: int) -> Array:
+    """Return the hashes of the tiles of the rows from start to stop, which are read for this alone."""
     size = rows_per_tile(rows.n_features)
-    return np.array([tile_hash(rows.read(k, min(k + size, stop))) for k in range(start, stop, size)], np.uint64)
+    hashes = np.zeros(-(-(stop - start) // size), np.uint64)
+    for tile in range(0, hashes.size, TILES_AT_A_TIME):
+        first = start + tile * size
+        hash_tiles(rows.read(first, min(first + TILES_AT_A_TIME * size, stop)), hashes[tile:])
+    return hashes
 
 
 def _kinds(answer: Tensors) -> dict[str, str]:

@@ -18,7 +18,7 @@ from fastperceptron.kernels.objective import (
     scratch_shape,
     sums_shape,
 )
-from fastperceptron.training.checkpoint import Checkpoint, digest, tile_hash
+from fastperceptron.training.checkpoint import TILES_AT_A_TIME, Checkpoint, digest, hash_tiles
 from fastperceptron.training.observer import NOBODY, Observer
 from fastperceptron.training.problem import Problem
 from fastperceptron.training.threads import MapInOrder
@@ -73,14 +73,15 @@ class SumsOverRows:
             moments = np.zeros(moments_shape(n_tiles if has_moments else 0, *shape))
             scratch = aligned_zeros(scratch_shape(*shape), precision)
             # Rows of another dtype or layout are converted tile by tile, in cache; tiles are hashed there, too.
-            step = max(len(places), 1) if self._rows.is_in_place and not is_hashing else tile_size
-            for number, start in enumerate(range(places.start, places.stop, step)):
+            whole = TILES_AT_A_TIME * tile_size if is_hashing else max(len(places), 1)
+            step = whole if self._rows.is_in_place else tile_size
+            for start in range(places.start, places.stop, step):
                 part = slice(start, min(start + step, places.stop))
                 X, codes = self._rows.labelled(self._codes, part.start, part.stop)
                 labels = codes, self._row_weights[part], self._class_weights
-                tiles = slice(number, None)
+                tiles = slice((start - places.start) // tile_size, None)
                 if is_hashing:
-                    hashes[number] = tile_hash(X)
+                    hash_tiles(X, hashes[tiles])
                 self._kernel(
                     X, labels, (weights, positives), centre, sums[tiles], moments[tiles], scratch, self.exactness
                 )
