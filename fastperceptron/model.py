@@ -333,6 +333,8 @@ def load(path: str | os.PathLike[str]) -> Perceptron:
     try:
         if "classes" in described:
             classes = np.array(described["classes"], described.get("classes_dtype"))
+            if not all(isinstance(label, str) for label in described["classes"]):
+                raise TypeError(f"{described['classes']} are not all text")
         else:
             classes = tensors["classes"]
         numbers = {name: described[name] for name in _HISTORY_NUMBERS}
