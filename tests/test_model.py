@@ -531,7 +531,7 @@ def test_a_mutated_file_is_refused_by_name_or_is_a_model_like_any_other(tmp_path
     write_old(path, json.dumps(OLD), **{"history.pending": np.ones((2, 3))})
     content, values = path.read_bytes(), [None, -1, 2**63, 1e400, "F16", [], [[1]], {}, [2**62, 2**62], ["a", "b"]]
     size = int.from_bytes(content[:8], "little")
-    for _ in range(20_000):
+    for _ in range(1_000):
         damaged = bytearray(content)
         if rng.random() < 0.5:
             damaged[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
