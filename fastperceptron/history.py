@@ -7,11 +7,21 @@ import numpy.typing as npt
 
 from fastperceptron.checks import Array
 
+LARGEST_COUNT = 1 << 62  # a count, and the steps that further training adds to it, fit into int64
 
-def _frozen(values: Array, dtype: type) -> Array:
-    array: Array = np.array(values, dtype)
+
+def _frozen(values: Array, name: str, kinds: str, dtype: type) -> Array:
+    """Return a copy that cannot be written to; raise ValueError unless all values are numbers of these kinds."""
+    given = np.asarray(values)
+    if given.dtype.kind not in kinds and given.size:
+        raise ValueError(f"{name} must be {'whole ' * ('f' not in kinds)}numbers, but their dtype is {given.dtype}.")
+    array: Array = np.array(given, dtype)
     array.flags.writeable = False
     return array
+
+
+def _is_count(value: object, end: int) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(0 <= value < end)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +40,11 @@ class History:
         Rows used so far; with sampling in epochs, it determines the position in the present epoch.
     epoch_seed : int or None
         The seed of the present epoch's order, if sampling is random.
+
+    Raises
+    ------
+    ValueError
+        If a shape, a dtype or a number is not as above.
     """
 
     costs: Array = field(default_factory=lambda: np.empty(0))
@@ -43,14 +58,21 @@ class History:
     _unfinished_step: Array | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        for name, dtype in (("costs", np.float64), ("steps", np.int64)):
-            object.__setattr__(self, name, _frozen(getattr(self, name), dtype))
+        for name, kinds, dtype in (("costs", "fiu", np.float64), ("steps", "iu", np.int64)):
+            object.__setattr__(self, name, _frozen(getattr(self, name), name, kinds, dtype))
         if self.costs.ndim != 1 or self.costs.shape != self.steps.shape:
             raise ValueError(f"each cost needs its step, but shapes are {self.costs.shape} and {self.steps.shape}.")
+        if (self.steps < 0).any():
+            raise ValueError("steps must not be negative.")
+        for name, end in (("n_steps", LARGEST_COUNT), ("n_drawn", LARGEST_COUNT), ("epoch_seed", 1 << 64)):
+            value = getattr(self, name)
+            if not (_is_count(value, end) or (value is None and name == "epoch_seed")):
+                raise ValueError(f"{name} must be a whole number from 0 to {end - 1}, but is {value!r}.")
+            object.__setattr__(self, name, None if value is None else int(value))
 
     def _keep(self, unfinished_step: Array) -> None:
         """Keep the step that further training begins with; for `train` and `load` alone."""
-        object.__setattr__(self, "_unfinished_step", _frozen(unfinished_step, np.float64))
+        object.__setattr__(self, "_unfinished_step", _frozen(unfinished_step, "an unfinished step", "f", np.float64))
 
     def __len__(self) -> int:
         """Return the number of recorded costs."""

@@ -1,7 +1,7 @@
 """Perceptron: a trained neuron as an immutable value that predicts, compares and is stored; training is elsewhere."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from fastperceptron import prediction
 from fastperceptron.checks import Array, as_matrix, choice
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.dataset import Dataset
-from fastperceptron.data.labels import codes_of
+from fastperceptron.data.labels import as_labels, codes_of
 from fastperceptron.history import History
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.storage import load_tensors, not_a_model, save_tensors
@@ -46,7 +46,10 @@ class Perceptron:
     Raises
     ------
     ValueError
-        If a shape is not as above, or a weight is NaN or infinite.
+        If a shape is not as above; a weight is not a number, or is NaN or infinite; a class is missing or there twice;
+        a name is not text or there twice; or the history is that of another model.
+    TypeError
+        If the classes are not numbers, booleans or strings, or mix them.
 
     Examples
     --------
@@ -68,14 +71,17 @@ class Perceptron:
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
-        weights, classes = np.array(self.weights, dtype=np.float64), np.array(self.classes)
-        bias = np.array(self.bias, dtype=np.float64)
+        weights, bias = _as_float64(self.weights, "weights"), _as_float64(self.bias, "bias")
+        classes = _as_classes(self.classes)
         _check_shapes(weights, bias, classes)
         if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
             raise ValueError(f"weights and bias must be finite, but are {weights} and {self.bias}.")
-        names = None if self.feature_names is None else tuple(self.feature_names)
+        names = None if self.feature_names is None else _as_names(self.feature_names)
         if names is not None and len(names) != weights.shape[-1]:
             raise ValueError(f"feature_names has {len(names)} names for {weights.shape[-1]} weights.")
+        if not isinstance(self.target_name, str | None):
+            raise ValueError(f"target_name must be text or None, but is {self.target_name!r}.")
+        _check_history(self.history, weights.shape[-1])
         weights.flags.writeable = classes.flags.writeable = bias.flags.writeable = False
         settled = {"weights": weights, "bias": bias if bias.ndim else float(bias), "classes": classes}
         for name, value in {**settled, "feature_names": names}.items():
@@ -155,7 +161,7 @@ class Perceptron:
         Raises
         ------
         OSError
-            If the file cannot be written.
+            If the file cannot be written: the folder is missing, or the path is not that of a regular file.
         ModuleNotFoundError
             If safetensors is not installed.
         """
@@ -164,7 +170,8 @@ class Perceptron:
         if self.history._unfinished_step is not None:
             tensors["history.pending"] = self.history._unfinished_step
         described: dict[str, Any] = {name: getattr(self.history, name) for name in _HISTORY_NUMBERS}
-        described["feature_names"], described["target_name"] = self.feature_names, self.target_name
+        described["feature_names"] = None if self.feature_names is None else list(self.feature_names)
+        described["target_name"] = self.target_name
         if self.classes.dtype.kind in "UO":
             described["classes"], described["classes_dtype"] = self.classes.tolist(), self.classes.dtype.str
         else:
@@ -202,7 +209,13 @@ class Perceptron:
         if not isinstance(other, Perceptron):
             return NotImplemented
         arrays, others = (
-            (each.weights.tobytes(), np.atleast_1d(each.bias).tolist(), each.classes.dtype, each.classes.tolist())
+            (
+                each.weights.shape,
+                each.weights.tobytes(),
+                np.atleast_1d(each.bias).tobytes(),
+                each.classes.dtype,
+                each.classes.tolist(),
+            )
             for each in (self, other)
         )
         names = ("feature_names", "target_name", "history")
@@ -235,6 +248,57 @@ def _shortened(items: list[str]) -> str:
     return ", ".join(items)
 
 
+def _as_float64(values: Any, name: str) -> Array:
+    """Return a copy of numbers as float64; raise ValueError if they are none, or do not fit."""
+    try:
+        given = np.asarray(values)
+        if given.dtype.kind not in "biufO":
+            raise ValueError(f"their dtype is {given.dtype}")
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
+            return np.array(given, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name} must be real numbers within float64: {error}.") from error
+
+
+def _as_classes(classes: Any) -> Array:
+    """Return a copy of labels in this machine's byte order; raise ValueError if one is missing or there twice."""
+    labels = as_labels(classes, "classes")
+    own = np.array(labels, np.float64 if labels.dtype.itemsize > 8 and labels.dtype.kind == "f" else labels.dtype)
+    own = own.astype(own.dtype.newbyteorder("="))
+    _check_differ(own.tolist(), "classes")
+    return own
+
+
+def _as_names(names: Any) -> tuple[str, ...]:
+    """Return the features' names; raise ValueError if one is not text or is there twice."""
+    if isinstance(names, str):
+        raise ValueError(f"feature_names must be a sequence of names, but is the text {names!r}.")
+    known = tuple(names)
+    for name in known:
+        if not isinstance(name, str):
+            raise ValueError(f"feature_names must be text, but {name!r} is a {type(name).__name__}.")
+    _check_differ(known, "feature_names")
+    return tuple(map(str, known))
+
+
+def _check_differ(values: Iterable[Any], name: str) -> None:
+    known = set[Any]()
+    for value in values:
+        if value in known:
+            raise ValueError(f"{name} must differ, but {value!r} is there twice.")
+        known.add(value)
+
+
+def _check_history(history: Any, n_features: int) -> None:
+    if not isinstance(history, History):
+        raise ValueError(f"history must be a History, but is a {type(history).__name__}.")
+    unfinished = history._unfinished_step
+    if unfinished is not None and not (unfinished.shape == (2, n_features + 1) and np.isfinite(unfinished).all()):
+        raise ValueError(
+            f"the history's unfinished step must be finite, of shape {(2, n_features + 1)}, but has {unfinished.shape}."
+        )
+
+
 def _check_shapes(weights: Array, bias: Array, classes: Array) -> None:
     n_classes = 2 if weights.ndim == 1 else len(weights)
     if weights.ndim not in (1, 2) or weights.size == 0 or (weights.ndim == 2 and n_classes < 3):
@@ -258,16 +322,21 @@ def load(path: str | os.PathLike[str]) -> Perceptron:
     ------
     FileNotFoundError
         If there is no such file.
+    OSError
+        If it is not a regular file, or may not be read.
     ValueError
-        If the file is not a model, or is truncated.
+        If the file is not a model, is truncated, or was changed after it was written.
     ModuleNotFoundError
         If safetensors is not installed.
     """
     tensors, described = load_tensors(path)
     try:
-        classes = tensors.get("classes")
-        if classes is None:
+        if "classes" in described:
             classes = np.array(described["classes"], described.get("classes_dtype"))
+            if not all(isinstance(label, str) for label in described["classes"]):
+                raise TypeError(f"{described['classes']} are not all text")
+        else:
+            classes = tensors["classes"]
         numbers = {name: described[name] for name in _HISTORY_NUMBERS}
         history = History(tensors["history.costs"], tensors["history.steps"], **numbers)
         if "history.pending" in tensors:
@@ -277,5 +346,5 @@ def load(path: str | os.PathLike[str]) -> Perceptron:
         bias = bias if weights.ndim == 2 else bias.reshape(())
         target = described.get("target_name")
         return Perceptron(weights, bias, classes, described["feature_names"], history, target_name=target)
-    except (KeyError, ValueError, TypeError) as error:
+    except Exception as error:  # whatever the file holds in place of these, it is not a model
         raise not_a_model(path, error) from error

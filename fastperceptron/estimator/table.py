@@ -21,8 +21,7 @@ from fastperceptron.estimator.progress import Display
 from fastperceptron.training.checkpoint import Checkpoint, digest
 from fastperceptron.training.problem import Problem
 
-# A checkpoint identifies its data by this many evenly spaced rows, and by all labels and weights, this many per hash.
-ROWS_OF_DIGEST, LABELS_AT_A_TIME = 1024, 1 << 20
+LABELS_AT_A_TIME = 1 << 20  # labels and weights per call of a hash function
 LABELS_AT_FIRST = 1 << 16  # examined at a time until all classes were seen: synthetic labels are computed as read
 
 
@@ -74,20 +73,20 @@ def open_checkpoint(
     parameters["random_state"] = repr(seed) if isinstance(seed, int | np.integer) else "drawn"
     is_warm = estimator.warm_start and hasattr(estimator, "model_")
     parameters["the start"] = digest(estimator.coef_, estimator.intercept_) if is_warm else "none"
-    return Checkpoint(path, {**parameters, "the data": _digest_of(problem, classes)})
+    rows = problem.rows if isinstance(problem.rows, ArrayRows) else None
+    return Checkpoint(path, {**parameters, "the data": _digest_of(problem, classes)}, rows=rows)
 
 
 def _digest_of(problem: Problem, classes: Array) -> str:
-    """Return a digest of all labels, all weights and some rows; of synthetic rows, of their definition."""
+    """Return a digest of all labels and weights, but not of the rows; of synthetic rows, of their definition."""
     rows, codes, weights = problem.rows, problem.codes, problem.row_weights
     if not isinstance(rows, ArrayRows):
         return digest(rows.identity)
-    parts = [rows.n_rows, rows.n_features, classes.tolist()]
+    parts = [rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist()]
     for start in range(0, rows.n_rows, LABELS_AT_A_TIME):
         part = slice(start, start + LABELS_AT_A_TIME)
         parts += [digest(codes[part], None if weights is None else weights[part])]
-    places = np.unique(np.arange(ROWS_OF_DIGEST) * rows.n_rows // ROWS_OF_DIGEST)
-    return digest(*parts, rows.rows_at(places))
+    return digest(*parts)
 
 
 def note_features(estimator: Any, data: Dataset) -> None:

@@ -18,7 +18,7 @@ from fastperceptron.kernels.objective import (
     scratch_shape,
     sums_shape,
 )
-from fastperceptron.training.checkpoint import Checkpoint, digest
+from fastperceptron.training.checkpoint import TILES_AT_A_TIME, Checkpoint, digest, hash_tiles
 from fastperceptron.training.observer import NOBODY, Observer
 from fastperceptron.training.problem import Problem
 from fastperceptron.training.threads import MapInOrder
@@ -66,28 +66,33 @@ class SumsOverRows:
         tile_size, precision = rows_per_tile(self._rows.n_features), weights.dtype
         centre = np.ascontiguousarray(self._centre, precision)
 
-        def add_up(places: range) -> tuple[Array, Array]:
+        def add_up(places: range) -> tuple[Array, Array, Array]:
             n_tiles = -(-len(places) // tile_size)
+            hashes = np.zeros(n_tiles if is_hashing else 0, np.uint64)
             sums = np.zeros(sums_shape(n_tiles, *shape))
             moments = np.zeros(moments_shape(n_tiles if has_moments else 0, *shape))
             scratch = aligned_zeros(scratch_shape(*shape), precision)
-            # Rows of another dtype or layout are converted tile by tile, in cache.
-            step = max(len(places), 1) if self._rows.is_in_place else tile_size
-            for number, start in enumerate(range(places.start, places.stop, step)):
+            # Rows of another dtype or layout are converted tile by tile, in cache; tiles are hashed there, too.
+            whole = TILES_AT_A_TIME * tile_size if is_hashing else max(len(places), 1)
+            step = whole if self._rows.is_in_place else tile_size
+            for start in range(places.start, places.stop, step):
                 part = slice(start, min(start + step, places.stop))
                 X, codes = self._rows.labelled(self._codes, part.start, part.stop)
                 labels = codes, self._row_weights[part], self._class_weights
-                tiles = slice(number, None)
+                tiles = slice((start - places.start) // tile_size, None)
+                if is_hashing:
+                    hash_tiles(X, hashes[tiles])
                 self._kernel(
                     X, labels, (weights, positives), centre, sums[tiles], moments[tiles], scratch, self.exactness
                 )
-            return sums, moments
+            return sums, moments, hashes
 
         total, moments = (part[0] for part in (np.zeros(sums_shape(1, *shape)), np.zeros(moments_shape(1, *shape))))
-        checkpoint, key, first = self._observer.checkpoint, "", 0
+        checkpoint, key, first, is_hashing = self._observer.checkpoint, "", 0, False
         if checkpoint is not None:
             key = digest(self.loss, self.exactness, weights, positives, centre, has_moments)
             first = _recalled(checkpoint, key, total, moments)
+            is_hashing = checkpoint.begins_hashing(first)
         n_rows = self._rows.n_rows
         n_values = n_rows * shape[0] * (shape[1] + VALUES_PER_ROW)
         is_single_thread = (
@@ -100,12 +105,14 @@ class SumsOverRows:
             add_up(range(0))  # compile before threads do
         tasks = (range(start, min(start + size, n_rows)) for start in range(first, n_rows, size))
         stop = first
-        for tile_sums, tile_moments in (map if is_single_thread else self._map)(add_up, tasks):
+        for tile_sums, tile_moments, hashes in (map if is_single_thread else self._map)(add_up, tasks):
             add_in_order(tile_sums, total)
             add_in_order(tile_moments, moments)
             before, stop = stop, min(stop + size, n_rows)
             self._observer.rows_read(stop - before)
             if checkpoint is not None:
+                if is_hashing:
+                    checkpoint.add_hashes(hashes, stop)
                 answer = {"total": total, "moments": moments, "rows": np.array([stop])}
                 checkpoint.note(key, answer, is_complete=stop == n_rows)
         return total, moments
@@ -118,7 +125,7 @@ def tiles_per_task(n_tiles: int) -> int:
 
 def _recalled(checkpoint: Checkpoint, key: str, total: Array, moments: Array) -> int:
     """Write the sums that a checkpoint has to total and moments; return the number of the first row not in them."""
-    answer = checkpoint.recall(key)
+    answer = checkpoint.recall(key, {"total": total, "moments": moments, "rows": np.zeros(1, np.int64)})
     if answer is None:
         return 0
     total[:], moments[:] = answer["total"], answer["moments"]

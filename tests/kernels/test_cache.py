@@ -1,9 +1,11 @@
 """The kernel cache: it is used, never stale, and whatever is wrong with it, results are right."""
 
+import compileall
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -152,6 +154,75 @@ def test_processes_may_start_at_once(copy: Path, tmp_path: Path) -> None:
     assert {result for result, _ in results} == {"0.25"}
     assert run(copy, tmp_path / "shared") == ("0.25", "1")
     assert not [path for path in (tmp_path / "shared").rglob("*") if path.is_file() and path.suffix != ".kernel"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no modes")
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_kernels_that_others_may_have_written_are_not_loaded(
+    cache_folder: Path, what: str, mode: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert [call_half(), call_half()] == [(0.125, 0), (0.125, 1)]
+    cache._warn_once.cache_clear()
+    for entry in entries(cache_folder):
+        (entry if what == "file" else entry.parent).chmod(mode)
+    assert call_half() == (0.125, 0)
+    assert caplog.text.count("others may write to") >= 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no owners")
+def test_kernels_of_another_user_are_not_loaded(cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [call_half(), call_half()] == [(0.125, 0), (0.125, 1)]
+    monkeypatch.setattr(cache, "_user", lambda: 12345)
+    assert call_half() == (0.125, 0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no links")
+def test_links_are_not_followed_and_folders_are_the_users_alone(cache_folder: Path) -> None:
+    call_half()
+    folder = cache.cache_directory()
+    assert {path.stat().st_mode & 0o777 for path in (folder, folder.parent)} == {0o700}
+    assert {path.stat().st_mode & 0o777 for path in entries(cache_folder)} == {0o600}
+    folder.rename(folder.with_name("elsewhere"))
+    folder.symlink_to("elsewhere")
+    assert call_half() == (0.125, 0)
+
+
+def test_without_a_home_files_are_kept_with_temporary_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_CACHE_HOME", "FASTPERCEPTRON_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert cache.cache_root().parent == Path(tempfile.gettempdir())
+
+
+def zipped(root: Path, name: str, old: str = "", new: str = "", *, compiled: bool = False) -> Path:
+    """Write the package to a zip file, as sources or bytecode, with an edit in a kernel; return its path."""
+    folder = root / f"{name}-files"
+    source = Path(fastperceptron.__file__).parent
+    shutil.copytree(source, folder / "fastperceptron", ignore=shutil.ignore_patterns("__pycache__"))
+    helper = folder / "fastperceptron/kernels/exponential.py"
+    helper.write_text(helper.read_text().replace(old, new))
+    if compiled:
+        compileall.compile_dir(folder, quiet=1, legacy=True)
+        for path in folder.rglob("*.py"):
+            path.unlink()
+    return Path(shutil.make_archive(str(root / name), "zip", folder))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_two_zip_files_do_not_share_kernels(tmp_path: Path, compiled: bool) -> None:
+    edit = "return fma(power, tail, power), fma(power, tail, 1.0 + power)", "return 1.0, 4.0"
+    one, other = zipped(tmp_path, "one", compiled=compiled), zipped(tmp_path, "other", *edit, compiled=compiled)
+    results = []
+    for path in (one, other, one):
+        settings = {**os.environ, "PYTHONPATH": str(path), "FASTPERCEPTRON_CACHE_DIR": str(tmp_path / "cache")}
+        command = [sys.executable, "-c", PROGRAM]
+        done = subprocess.run(command, env=settings, capture_output=True, text=True, check=True, cwd=tmp_path)
+        results.append(done.stdout.split())
+    assert results == [["0.25", "0"], ["0.0625", "0"], ["0.25", "1"]]
 
 
 BOTH_LOSSES = """

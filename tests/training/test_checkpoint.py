@@ -3,15 +3,19 @@
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
+from hypothesis.extra import numpy as hnp
 from numba.core import config
 
 import fastperceptron as fp
-from fastperceptron.training.checkpoint import Checkpoint, digest
+from fastperceptron.storage import load_tensors
+from fastperceptron.training.checkpoint import Checkpoint, chained, digest, hash_tiles
 from fastperceptron.training.newton import sample_size
 
 # A process that forks others, each of which fits with a checkpoint and is killed: at its n-th call of the system, one
@@ -160,6 +164,105 @@ def test_another_fits_checkpoint_is_refused(data: fp.Dataset, tmp_path: Path) ->
     with pytest.raises(FileNotFoundError):
         fp.PerceptronClassifier(**OPTIONS).fit(data, checkpoint=tmp_path / "nowhere" / "fit.ckpt")
     assert path.read_bytes() == before
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows that are read, not all taken as the sample, in several tiles; their number of values is odd."""
+    monkeypatch.setattr(sample_size, "SMALL_WORK", 0)
+    X = np.random.default_rng(0).normal(size=(351 if config.DISABLE_JIT else 70_001, 3)).astype(np.float32)
+    return X, (X[:, 0] + X[:, 1] ** 2 > 0.5).astype(np.uint8)
+
+
+SGD: dict[str, Any] = {"solver": "sgd", "max_iter": 3, "tol": 1e-9, "random_state": 0}
+
+
+@pytest.mark.filterwarnings("ignore:solver='sgd' stopped")
+@pytest.mark.parametrize("options", [OPTIONS, SGD, {**SGD, "standardize": False}], ids=["newton", "sgd", "raw sgd"])
+@pytest.mark.parametrize("n_notes", [1, 2, 3, None])
+@pytest.mark.parametrize("place", [(0, 0), (-1, -1), (-40, 1)])
+def test_rows_that_changed_anywhere_are_refused(
+    options: dict[str, Any], n_notes: int | None, place: tuple[int, int], rows: Any, tmp_path: Path
+) -> None:
+    (X, y), path = rows, tmp_path / "fit.ckpt"
+    with pytest.MonkeyPatch.context() as patch:
+        stop_after(n_notes or -1, patch)
+        with pytest.raises(Stopped) if n_notes else nullcontext():
+            fp.PerceptronClassifier(**options).fit(X, y, checkpoint=path)
+    before, changed = path.read_bytes(), X.copy()
+    n_read = load_tensors(path)[1]["rows"][0]
+    changed[place] = np.nextafter(changed[place], np.float32(9))
+    if place[0] % len(X) < n_read:
+        for data in ((changed, y), (np.asfortranarray(changed), y), (fp.dataset(lambda: iter([(changed, y)])),)):
+            with pytest.raises(ValueError, match=r"fit\.ckpt' belongs .*the data differ.*delete the checkpoint"):
+                fp.PerceptronClassifier(**options).fit(*data, checkpoint=path)
+            assert path.read_bytes() == before
+    resumed = fp.PerceptronClassifier(**options).fit(fp.dataset(lambda: iter([(X, y)])), checkpoint=path)
+    assert resumed.coef_.tobytes() == fp.PerceptronClassifier(**options).fit(X, y).coef_.tobytes()
+
+
+def test_rows_that_no_read_has_seen_are_part_of_a_fit_that_ended(tmp_path: Path) -> None:
+    X, path = np.random.default_rng(0).normal(size=(101, 2)), tmp_path / "fit.ckpt"
+    y = X[:, 0] > 0
+    first = fp.PerceptronClassifier(**OPTIONS).fit(X, y, checkpoint=path)
+    assert fp.PerceptronClassifier(**OPTIONS).fit(X, y, checkpoint=path).coef_.tobytes() == first.coef_.tobytes()
+    X[57, 1] += 1e-12
+    with pytest.raises(ValueError, match="the data differ"):
+        fp.PerceptronClassifier(**OPTIONS).fit(X, y, checkpoint=path)
+
+
+@given(
+    X=hnp.arrays(np.float32, (9, 3), elements=st.floats(-2, 2, width=32)), row=st.integers(0, 8), bit=st.integers(0, 31)
+)
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_a_hash_tells_a_flipped_bit_and_exchanged_values(X: np.ndarray, row: int, bit: int) -> None:
+    def hash_of(X: np.ndarray) -> int:
+        hashes = np.zeros(1, np.uint64)
+        hash_tiles(X, hashes)
+        return int(hashes[0])
+
+    other, exchanged = X.copy(), X.copy()
+    other.view(np.uint32)[row, 1] ^= np.uint32(1) << np.uint32(bit)
+    exchanged[[row, 0]] = exchanged[[0, row]]
+    assert hash_of(X) != hash_of(other)
+    assert (hash_of(X) != hash_of(exchanged)) == (X.tobytes() != exchanged.tobytes())
+    assert chained(0, np.array([1, 2], np.uint64)) != chained(0, np.array([2, 1], np.uint64))
+    assert chained(chained(0, np.array([1], np.uint64)), np.array([2], np.uint64)) == chained(0, np.array([1, 2]))
+
+
+def test_a_bit_flipped_anywhere_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "fit.ckpt"
+    Checkpoint(path, {"C": "1.0", "label": "\u00e4"}).note("a", {"x": np.arange(3)}, is_complete=True)
+    content = path.read_bytes()
+    for place in range(0, len(content), 1):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"fit\.ckpt' is not a whole fastperceptron checkpoint"):
+            Checkpoint(path, {"C": "1.0", "label": "\u00e4"})
+        assert path.read_bytes() == damaged
+
+
+def test_what_is_no_checkpoint_of_this_version_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "fit.ckpt"
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        Checkpoint(tmp_path, {})
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"fit\.ckpt' is not a whole fastperceptron checkpoint: it is empty"):
+        Checkpoint(path, {})
+    path.unlink()
+    Checkpoint(path, {})
+    monkeypatch.setattr("fastperceptron.training.checkpoint.__version__", "9.0")
+    with pytest.raises(ValueError, match=r"fit\.ckpt' was written by fastperceptron .*, and this is 9\.0: .*delete"):
+        Checkpoint(path, {})
+
+
+def test_an_answer_of_another_shape_is_not_used(tmp_path: Path) -> None:
+    Checkpoint(tmp_path / "c", {}).note("a", {"x": np.zeros(3)}, is_complete=True)
+    assert Checkpoint(tmp_path / "c", {}).recall("a", {"x": np.zeros(3)}) is not None
+    for like in ({"x": np.zeros(1)}, {"x": np.zeros(3, np.float32)}, {"y": np.zeros(3)}):
+        with pytest.raises(ValueError, match="not a whole fastperceptron checkpoint: it holds"):
+            Checkpoint(tmp_path / "c", {}).recall("a", like)
 
 
 def test_incomplete_answers_are_written_after_a_while_and_complete_ones_at_once(tmp_path: Path) -> None:

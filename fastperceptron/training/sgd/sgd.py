@@ -135,7 +135,11 @@ class _Sgd:
     def _take_epoch(self, take_steps: Callable[[Buffer, int], None]) -> None:
         """Take all neurons through all buffers, except those that the checkpoint of an earlier run already has."""
         checkpoint, key, n_done = self._observer.checkpoint, f"epoch {len(self._curve)}", 0
-        answer = None if checkpoint is None else checkpoint.recall(key)
+        answer = None
+        if checkpoint is not None:
+            checkpoint.hash_rest()  # raw rows are not read before the first epoch
+            like = {"states": self._arrays, "counts": self._counts, "buffers": np.zeros(1, np.int64)}
+            answer = checkpoint.recall(key, like)
         if answer is not None:
             self._arrays[:], self._counts[:] = answer["states"], answer["counts"]
             n_done = int(answer["buffers"][0])
