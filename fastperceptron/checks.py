@@ -34,7 +34,7 @@ def as_numbers(values: Any, name: str) -> Array:
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise TypeError(f"{name} is a sparse matrix, which is not supported: pass {name}.toarray() if that fits.")
     try:
-        array = np.asarray(values)
+        array = np.asarray(as_numpy(values, name))
     except ValueError as error:
         raise ValueError(f"{name} is not a rectangular array: {error}") from error
     if array.dtype == object:
@@ -44,6 +44,27 @@ def as_numbers(values: Any, name: str) -> Array:
         raise TypeError(f"{name} must hold real numbers, but its dtype is {array.dtype}{first}.")
     # There are no kernels for types wider than float64. Other byte orders are converted block by block, later.
     return array.astype(np.float64) if array.dtype.itemsize > 8 else array
+
+
+def as_numpy(values: Any, name: str) -> Any:
+    """Return an array of another library (PyTorch, JAX, CuPy) as a NumPy array, and anything else as it is.
+
+    It raises TypeError if the array cannot be read from the computer's own memory, as those on a GPU.
+    """
+    is_foreign = hasattr(values, "__array_namespace__") or hasattr(values, "__dlpack__")
+    if not is_foreign or isinstance(values, np.ndarray | np.generic):
+        return values
+    for convert in (np.asarray, np.from_dlpack):
+        try:
+            array = convert(values)
+        except Exception:  # noqa: S112  # each library raises errors of its own
+            continue
+        if array.dtype != object:
+            return array
+    raise TypeError(
+        f"{name} is a {type(values).__module__}.{type(values).__name__}, which NumPy cannot read: "
+        "copy it to the CPU, as a NumPy array, and pass that."
+    )
 
 
 def _numbers_of_objects(array: Array, name: str) -> Array:
@@ -100,8 +121,8 @@ def positive(value: Any, name: str) -> float:
 
 
 def column_names(X: Any) -> tuple[str, ...] | None:
-    """Return the column names of a frame (pandas, polars, ...), or None if there are none or not all are strings."""
-    names = getattr(X, "columns", None)
+    """Return the column names of a frame (pandas, polars, pyarrow), or None if it has none that are all strings."""
+    names = getattr(X, "column_names", getattr(X, "columns", None))  # the `columns` of pyarrow hold the values
     if names is None or callable(names):
         return None
     names = tuple(names)

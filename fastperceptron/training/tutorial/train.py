@@ -57,7 +57,8 @@ def train(
         as many steps.
     initial : Perceptron, optional
         The model to go on from: its weights, its step count and, where sampling is by epochs, its place in the epoch.
-        Training for a steps, then from the result for b with the same generator, equals training for a + b.
+        Training for a steps, then from the result for b with the same generator, equals training for a + b. A frame's
+        columns are chosen by the model's feature names, as in `Perceptron.predict`.
     rng : None, int, numpy.random.Generator or what else numpy.random.default_rng takes
     progress : bool
         Show a bar (needs tqdm).
@@ -101,14 +102,13 @@ def train(
 def _open_rows(X: Any, y: Any, initial: Perceptron | None) -> Iterator[tuple[Table, tuple[str, ...] | None]]:
     """Yield the table of rows with two classes, and the features' names."""
     known, n_features = (None, None) if initial is None else (initial.classes, initial.n_features)
+    X = X if initial is None else initial.aligned(X, has_labels=True)
     if not isinstance(X, Dataset):
         rows = ArrayRows(as_matrix(X, n_features))
         yield Table(rows, *encode(y, rows.n_rows, known)), column_names(X)
         return
     if y is not None:
         raise ValueError("y must be None beside a Dataset, which has its own labels.")
-    if n_features not in (None, X.n_features):
-        raise ValueError(f"X has {X.n_features} features, but the model was trained on {n_features}.")
     with X.open_table() as table:
         check_two(table.classes, known)
         yield _in_memory_if_few(table), X.feature_names
