@@ -71,6 +71,8 @@ def _numbers_of_objects(array: Array, name: str) -> Array:
     for position, value in np.ndenumerate(array):
         if isinstance(value, bool | int | float | np.bool | np.integer | np.floating):
             continue
+        if not position:
+            raise TypeError(f"{name} must hold real numbers, but is {value!r}.")
         row, *column = position
         place = f"row {row}, column {column[0]}" if column else f"row {row}"
         raise TypeError(

@@ -32,7 +32,7 @@ except ModuleNotFoundError as error:
 
 from fastperceptron.estimator import table
 from fastperceptron.estimator.callbacks import FIT_DEPTH, CallbackSupportMixin, report_to_callbacks, with_callbacks
-from fastperceptron.estimator.coefficients import are_set, coefficients_of, model_of, unchanged_by_failure
+from fastperceptron.estimator.coefficients import Coefficients, are_set, coefficients_of, model_of, unchanged_by_failure
 from fastperceptron.estimator.input import as_rows, check_parameters, classes_to_expect
 from fastperceptron.estimator.progress import show_progress
 from fastperceptron.estimator.solvers import RULES, SOLVERS, describe_shortfall, options_of
@@ -242,11 +242,12 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         from fastperceptron.training.online.online import OnlineNewton
 
         check_parameters(self, RULES)
-        if classes is None and isinstance(X, Dataset) and not are_set(self):
+        now = coefficients_of(self) if are_set(self) else None
+        if classes is None and isinstance(X, Dataset) and now is None:
             classes = X.classes
         known = classes_to_expect(self, classes)
         with unchanged_by_failure(self):
-            online = self._online_state()
+            online = self._online_state(now)
             if isinstance(X, Dataset):  # it has several blocks, of which the last may be refused
                 online = copy.deepcopy(online)
             for problem in self._problems(X, y, sample_weight, known):
@@ -256,18 +257,16 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                     online.update(problem)
             if online is None:
                 raise ValueError("the data set has no rows.")
-            if not are_set(self):
+            if now is None:
                 self._target_name = _name_of_labels(X, y)
             self._keep(online.solution, known)
             self._online = online, self.coef_.copy(), self.intercept_.copy()
         return self
 
-    def _online_state(self) -> Any:
+    def _online_state(self, now: Coefficients | None) -> Any:
         """Return the engine of partial_fit, if the present coefficients are those that it found; else warn."""
         online, *found = getattr(self, "_online", None) or (None, None, None)
-        if not are_set(self):
-            return None
-        if online is not None and coefficients_of(self).are_those_of(*found):
+        if now is None or (online is not None and now.are_those_of(*found)):
             return online
         cause = "does not use the rows that fit was given" if online is None else "cannot use changed coefficients"
         warnings.warn(f"partial_fit starts from zero: it {cause}.", stacklevel=3)
