@@ -91,7 +91,9 @@ def check_finite(block: Array, first_row: int, name: str = "X") -> None:
             return
     row, column = np.argwhere(~np.isfinite(block))[0]
     kind = "NaN" if np.isnan(block[row, column]) else str(block[row, column])
+    # scikit-learn's words first, for those who look for them.
     raise ValueError(
+        f"Input {name} contains {'NaN' if kind == 'NaN' else 'infinity'}: "
         f"{name} holds {kind} in row {first_row + row}, column {column}. "
         "Drop or impute such rows first (for example with sklearn.impute.SimpleImputer)."
     )
