@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fastperceptron.data.sources import dataset as dataset
     from fastperceptron.data.synthetic import synthetic as synthetic, two_flowers as two_flowers
     from fastperceptron.estimator.classifier import PerceptronClassifier as PerceptronClassifier
+    from fastperceptron.evaluation import evaluate as evaluate
     from fastperceptron.functional import (
         log_loss as log_loss,
         sigmoid as sigmoid,
@@ -31,6 +32,7 @@ _NAMES = {
     "data.sources": ["dataset"],
     "data.synthetic": ["synthetic", "two_flowers"],
     "estimator.classifier": ["PerceptronClassifier"],
+    "evaluation": ["evaluate"],
     "functional": ["log_loss", "sigmoid", "sigmoid_derivative", "slope", "squared_error", "squared_error_derivative"],
     "model": ["Perceptron", "load"],
     "training.tutorial.train": ["train"],

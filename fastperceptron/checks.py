@@ -38,9 +38,9 @@ def as_array(values: Any, name: str, dtype: Any = None) -> Array:
     """
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise TypeError(f"{name} is a sparse matrix, which is not supported: pass {name}.toarray() if that fits.")
-    _check_no_mask(values, name)
+    check_no_mask(values, name)
     try:
-        array = np.asarray(values, dtype)
+        array = np.asarray(as_numpy(values, name), dtype)
     except ValueError as error:
         raise ValueError(f"{name} is not a rectangular array: {error}") from error
     except (RuntimeError, TypeError) as error:  # such as a tensor that requires a gradient
@@ -50,13 +50,13 @@ def as_array(values: Any, name: str, dtype: Any = None) -> Array:
     return array
 
 
-def _check_no_mask(values: Any, name: str) -> None:
+def check_no_mask(values: Any, name: str) -> None:
     """Raise ValueError if an element is masked, also in a list of arrays: np.asarray reads what is below the mask."""
     if isinstance(values, list | tuple):
         kinds = set(map(type, values))
         if any(issubclass(kind, list | tuple | np.ma.MaskedArray) for kind in kinds):
             for row, value in enumerate(values):
-                _check_no_mask(value, f"row {row} of {name}")
+                check_no_mask(value, f"row {row} of {name}")
     elif isinstance(values, np.ma.MaskedArray) and values.dtype.names is None and np.ma.is_masked(values):
         mask = np.ma.getmaskarray(values)
         place = ", ".join(f"{axis} {at}" for axis, at in zip(("row", "column"), np.argwhere(mask)[0], strict=False))
@@ -78,12 +78,35 @@ def as_numbers(values: Any, name: str) -> Array:
     return array.astype(np.float64) if array.dtype.itemsize > 8 else array
 
 
+def as_numpy(values: Any, name: str) -> Any:
+    """Return an array of another library (PyTorch, JAX, CuPy) as a NumPy array, and anything else as it is.
+
+    It raises TypeError if the array cannot be read from the computer's own memory, as those on a GPU.
+    """
+    is_foreign = hasattr(values, "__array_namespace__") or hasattr(values, "__dlpack__")
+    if not is_foreign or isinstance(values, np.ndarray | np.generic):
+        return values
+    for convert in (np.asarray, np.from_dlpack):
+        try:
+            array = convert(values)
+        except Exception:  # noqa: S112  # each library raises errors of its own
+            continue
+        if array.dtype != object:
+            return array
+    raise TypeError(
+        f"{name} is a {type(values).__module__}.{type(values).__name__}, which NumPy cannot read: "
+        "copy it to the CPU, as a NumPy array, and pass that."
+    )
+
+
 def _numbers_of_objects(array: Array, name: str) -> Array:
     for position, value in np.ndenumerate(array):
         is_int = isinstance(value, int | np.integer)
         # An int may be beyond float64. NaN and infinity are found where rows are read.
         if isinstance(value, bool | float | np.bool | np.floating) or (is_int and abs(int(value)) <= LARGEST):
             continue
+        if not position:
+            raise TypeError(f"{name} must hold real numbers, but is {value!r}.")
         row, *column = position
         place = f"row {row}, column {column[0]}" if column else f"row {row}"
         raise TypeError(
@@ -102,7 +125,9 @@ def check_finite(block: Array, first_row: int, name: str = "X") -> None:
             return
     row, column = np.argwhere(~np.isfinite(block))[0]
     kind = "NaN" if np.isnan(block[row, column]) else str(block[row, column])
+    # scikit-learn's words first, for those who look for them.
     raise ValueError(
+        f"Input {name} contains {'NaN' if kind == 'NaN' else 'infinity'}: "
         f"{name} holds {kind} in row {first_row + row}, column {column}. "
         "Drop or impute such rows first (for example with sklearn.impute.SimpleImputer)."
     )

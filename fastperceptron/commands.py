@@ -137,7 +137,7 @@ def write_predictions(model_path: Path, source: str, output: Path) -> int:
     schema = pa.schema([(names[0], kind), *((name, pa.float64()) for name in names[1:])])
     with replace_file(output) as temporary, _table_writer(output, temporary, schema) as write:
         for block in model.aligned(_rows_for(model, source)).blocks():
-            p = model.predict_proba(block.X)
+            p = model.predict_proba(block.X).astype(np.float64, copy=False)
             write([model.predict(block.X), *np.ascontiguousarray(p.T)])
             n_rows += len(p)
     return n_rows

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastperceptron.checks import Array
-from fastperceptron.data.dataset import Block, Dataset, no_labels
-from fastperceptron.data.labels import codes_of
+from fastperceptron import prediction
+from fastperceptron.checks import Array, as_numpy, column_names
+from fastperceptron.data.dataset import Dataset, no_labels
+from fastperceptron.data.labels import as_labels
+from fastperceptron.data.sources import dataset
 from fastperceptron.model import Perceptron
 
 N_BINS = 10
@@ -16,12 +18,21 @@ N_BINS = 10
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The result of `evaluate`."""
+    """The result of `evaluate`.
+
+    Attributes
+    ----------
+    n_rows : int
+    scores : dict of str to float
+        "log loss", "Brier" and "accuracy", and "AUC" unless it is not defined, because a class has no rows of positive
+        weight. All are means over the rows, by their weights.
+    calibration : list of (float, float, int)
+        The mean predicted probability, the observed share and the number of rows, in ten bins of the probability: of
+        the second of two classes, or of the predicted one of more. `fastperceptron.plot.plot_calibration` draws it.
+    """
 
     n_rows: int
     scores: dict[str, float]
-    # (mean predicted probability, observed share, number of rows) in ten bins of the probability: of the second of two
-    # classes, or of the predicted one of more.
     calibration: list[tuple[float, float, int]]
 
     def as_dict(self) -> dict[str, Any]:
@@ -31,57 +42,141 @@ class Evaluation:
         return {"rows": self.n_rows, **self.scores, "calibration": table}
 
 
-def evaluate(model: Perceptron, data: Dataset) -> Evaluation:
-    """Compare a model's probabilities with the labels of a data set.
+def evaluate(model: Any, data: Any) -> Evaluation:
+    """Compare a model's probabilities with labels.
 
-    It raises ValueError if there are no labels, one is not a class of the model, or the features are not the model's.
+    The log loss is computed from z, so it is exact where probabilities round to 0 or 1: a row of label 1 at z = -900
+    costs 900. A row counts as right if its label is what `predict` returns.
+
+    Parameters
+    ----------
+    model : Perceptron or PerceptronClassifier
+    data : Dataset, or what `fastperceptron.dataset` takes
+        With labels: (X, y) or (X, y, weights), or a table that has the model's `target_name` as a column.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    ValueError
+        If there are no rows or no labels, a label is missing or not a class of the model, all weights are zero, or the
+        features are not the model's.
+    TypeError
+        If the model is of another kind.
+
+    Examples
+    --------
+    >>> import fastperceptron as fp
+    >>> flowers = fp.load_flowers()
+    >>> classifier = fp.PerceptronClassifier().fit(flowers.X, flowers.y)
+    >>> fp.evaluate(classifier, (flowers.X, flowers.y)).scores["accuracy"]
+    1.0
     """
-    from sklearn.metrics import log_loss, roc_auc_score
+    from sklearn.metrics import roc_auc_score
 
-    blocks = [
-        (model.predict_proba(block.X), codes_of(block.y, len(block.y), model.classes), is_right, block.weights)
-        for block, is_right in _predicted_blocks(model, model.aligned(data, has_labels=True))
-    ]
-    p, codes, is_right = (np.concatenate([block[part] for block in blocks]) for part in range(3))
-    weights = None if blocks[0][3] is None else np.concatenate([block[3] for block in blocks])
-    classes, n = np.arange(len(model.classes)), len(codes)
-    is_class = codes[:, None] == classes
-    error = ((p - is_class) ** 2).sum(axis=1) / (2 if len(classes) == 2 else 1)
+    model = _as_perceptron(model)
+    parts = list(_compared_blocks(model, _as_dataset(model, data)))
+    if not parts:
+        raise ValueError("the data set has no rows: at least one is needed.")
+    z, p, codes, is_right, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
+    if not weights.any():
+        raise _no_weight()
+    n_classes, rows = len(model.classes), np.arange(len(codes))
+    is_class = codes[:, None] == np.arange(n_classes)
+    error = ((p - is_class) ** 2).sum(axis=1) / (2 if n_classes == 2 else 1)
     scores = {
-        "log loss": float(log_loss(codes, p, sample_weight=weights, labels=classes)),
+        "log loss": float(np.average(-prediction.log_probabilities(z)[rows, codes], weights=weights)),
         "Brier": float(np.average(error, weights=weights)),
         "accuracy": float(np.average(is_right, weights=weights)),
     }
-    if is_class.any(axis=0).all():
-        options = {"sample_weight": weights, "labels": classes, "multi_class": "ovr"}
-        scores["AUC"] = float(roc_auc_score(codes, p[:, 1] if len(classes) == 2 else p, **options))
-    if len(classes) == 2:
-        return Evaluation(n, scores, _calibration(p[:, 1], codes == 1, weights))
-    return Evaluation(n, scores, _calibration(p.max(axis=1), is_right, weights))
+    if is_class[weights > 0].any(axis=0).all():
+        options = {"sample_weight": weights, "labels": np.arange(n_classes), "multi_class": "ovr"}
+        scores["AUC"] = float(roc_auc_score(codes, p[:, 1] if n_classes == 2 else p, **options))
+    if n_classes == 2:
+        return Evaluation(len(codes), scores, _calibration(p[:, 1], codes == 1, weights))
+    return Evaluation(len(codes), scores, _calibration(p.max(axis=1), is_right, weights))
 
 
 def accuracy(model: Perceptron, data: Dataset) -> float:
     """Return the share of the rows' weight whose class a model predicts, of a data set with the model's features."""
     right = total = 0.0
-    for block, is_right in _predicted_blocks(model, data):
-        weights = np.ones(len(block.X)) if block.weights is None else block.weights
-        right += float(weights[is_right].sum())
-        total += float(weights.sum())
+    for block in _compared_blocks(model, data):
+        right += float(block.weights[block.is_right].sum())
+        total += float(block.weights.sum())
     if total == 0:
-        raise ValueError("all weights are zero: at least one row must count.")
+        raise _no_weight()
     return right / total
 
 
-def _predicted_blocks(model: Perceptron, data: Dataset) -> Iterator[tuple[Block, Array]]:
-    """Yield each block of rows, with whether the predicted class of each row is its label."""
+def _as_perceptron(model: Any) -> Perceptron:
+    """Return a classifier's model, or a model as it is."""
+    model = model.model_ if hasattr(type(model), "model_") else model
+    if not isinstance(model, Perceptron):
+        raise TypeError(f"model must be a Perceptron or a PerceptronClassifier, but is a {type(model).__name__}.")
+    return model
+
+
+def _as_dataset(model: Perceptron, data: Any) -> Dataset:
+    """Return a data set with labels and the model's features."""
+    if isinstance(data, tuple):
+        is_frame = bool(data) and column_names(data[0]) is not None
+        X = (np.asarray(model.aligned(data[0])),) if is_frame else data[:1]
+        data = dataset(X + tuple(as_numpy(part, "y") for part in data[1:]))
+    elif not isinstance(data, Dataset):
+        data = dataset(data, target=model.target_name)
+    aligned: Dataset = model.aligned(data, has_labels=True)
+    return aligned
+
+
+class _Compared(NamedTuple):
+    """A block of rows with what the model predicts; all in float64, also of float32 rows."""
+
+    z: Array  # (n,) or (n, n_classes)
+    p: Array  # (n, n_classes)
+    codes: Array  # (n,): the class number of each label
+    is_right: Array  # (n,) bool
+    weights: Array  # (n,)
+
+
+def _compared_blocks(model: Perceptron, data: Dataset) -> Iterator[_Compared]:
+    first_row = 0
     for block in data.blocks():
         if block.y is None:
             raise no_labels()
-        yield block, model.predict(block.X) == np.asarray(block.y)
+        X = np.asarray(block.X, np.float64) if block.X.dtype.kind == "f" else block.X
+        codes, z = _codes_among(model.classes, block.y, first_row), model.decision_function(X)
+        weights = np.ones(len(X)) if block.weights is None else block.weights
+        yield _Compared(z, model.predict_proba(X), codes, prediction.class_numbers(z) == codes, weights)
+        first_row += len(X)
 
 
-def _calibration(p: Array, is_right: Array, weights: Array | None) -> list[tuple[float, float, int]]:
-    weights = np.ones(p.size) if weights is None else weights
+def _codes_among(classes: Array, y: Any, first_row: int) -> Array:
+    """Return each label's class number; `first_row` is the number of the first, for errors.
+
+    It raises ValueError or TypeError if a label is missing, of another kind or not among the classes.
+    """
+    labels, known = as_labels(y, "y", first_row), as_labels(classes, "classes")
+    order = np.argsort(known)
+    is_alike = (labels.dtype.kind == "U") == (known.dtype.kind == "U")
+    places = np.searchsorted(known[order], labels).clip(0, known.size - 1) if is_alike else np.zeros(len(labels), int)
+    codes: Array = order[places]
+    is_wrong = known[codes] != labels if is_alike else np.ones(len(labels), bool)
+    if is_wrong.any():
+        row = int(is_wrong.argmax())
+        raise ValueError(
+            f"y holds {labels[row].item()!r} in row {first_row + row}, but the model knows "
+            f"[{', '.join(map(repr, classes[:20].tolist()))}{', ...' if classes.size > 20 else ''}]."
+        )
+    return codes
+
+
+def _no_weight() -> ValueError:
+    return ValueError("all weights are zero: at least one row must count.")
+
+
+def _calibration(p: Array, is_right: Array, weights: Array) -> list[tuple[float, float, int]]:
     bins = np.minimum((p * N_BINS).astype(np.intp), N_BINS - 1)
     counts, totals = (np.bincount(bins, own, N_BINS) for own in (None, weights))
     sums, hits = (np.bincount(bins, weights * values, N_BINS) for values in (p, is_right))

@@ -75,7 +75,7 @@ def squared_error_derivative(p: Any, y: Any, out: Array | None = None) -> Array:
     >>> squared_error_derivative([0.5, 1.0], 1)
     array([-1.,  0.])
     """
-    return _apply(loop_over_two(squared_error_kernels.derivative_of_prediction), {"p": p, "y": y}, out)
+    return _apply(loop_over_two(squared_error_kernels.derivative_of_prediction), {"p": p, "y": y}, out, is_signed=True)
 
 
 def log_loss(z: Any, y: Any, out: Array | None = None) -> Array:
@@ -110,10 +110,13 @@ def slope(z: Any, y: Any, loss: str = "squared_error", out: Array | None = None)
     >>> slope([0.0, 50.0], 1, "log_loss")
     array([-5.00000000e-01, -1.92874985e-22])
     """
-    return _apply(loop_over_two(LOSSES[choice(loss, LOSSES, "loss")].unscaled_slope), {"z": z, "y": y}, out)
+    return _apply(
+        loop_over_two(LOSSES[choice(loss, LOSSES, "loss")].unscaled_slope), {"z": z, "y": y}, out, is_signed=True
+    )
 
 
-def _apply(loop: Any, arguments: dict[str, Any], out: Array | None) -> Array:
+def _apply(loop: Any, arguments: dict[str, Any], out: Array | None, *, is_signed: bool = False) -> Array:
+    """Return what a loop writes for the broadcast arguments; `is_signed` results that underflow would be -0.0."""
     arrays = [as_numbers(values, name) for name, values in arguments.items()]
     # Scalars do not widen the result, as in NumPy: slope(float32 array, 1) is float32.
     weighty = [array.dtype for array in arrays if array.ndim > 0] or [array.dtype for array in arrays]
@@ -126,6 +129,8 @@ def _apply(loop: Any, arguments: dict[str, Any], out: Array | None) -> Array:
     direct = result.dtype == dtype and result.flags.c_contiguous and result.flags.aligned and not overlaps
     target = result.reshape(-1) if direct else np.empty(result.size, dtype)
     loop(*flat, target)
+    if is_signed:
+        np.add(target, 0.0, out=target)  # -0.0 + 0.0 is 0.0
     if not direct:
         np.copyto(result, target.reshape(shape), casting="same_kind")
     return result[()] if out is None else out

@@ -1,15 +1,16 @@
 """Perceptron: a trained neuron as an immutable value that predicts, compares and is stored; training is elsewhere."""
 
 import os
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from fastperceptron import prediction
-from fastperceptron.checks import Array, as_matrix, choice
-from fastperceptron.data.arrays import ArrayRows
+from fastperceptron.checks import Array, as_matrix, as_numpy, choice, column_names
+from fastperceptron.data.arrays import ArrayRows, kernel_dtype
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.labels import as_labels, codes_of
 from fastperceptron.history import History
@@ -27,9 +28,14 @@ class Perceptron:
     are the sigmoids divided by their sum.
 
     Rows are given as a Dataset, as an array-like of shape (n_rows, n_features), or as one row of shape (n_features,),
-    whose result has no row dimension; 1-d input for a model of a single feature is many rows. Methods that take rows
-    raise ValueError or TypeError if these are empty, not numeric, not finite or do not have the model's features; or if
-    a row is so large that the terms of its z overflow in both directions.
+    whose result has no row dimension; 1-d input for a model of a single feature is many rows. A frame (pandas, polars,
+    pyarrow) goes by its column names if the model has feature names: the model takes its features from the columns, in
+    any order, and ignores other columns. An array goes by position, and so does a frame where the model has no names,
+    with a warning. Methods that take rows raise ValueError or TypeError if these are empty, not numeric, not finite or
+    do not have the model's features; or if a row is so large that the terms of its z overflow in both directions.
+
+    All computations are in float64. Probabilities and their logarithms are rounded at the end to float32 where the rows
+    are float32 or float16.
 
     Parameters
     ----------
@@ -93,23 +99,24 @@ class Perceptron:
         return int(self.weights.shape[-1])
 
     def decision_function(self, X: Any) -> Array:
-        """Return z = weights . x + bias, computed in float64.
+        """Return z = weights . x + bias: in float64, also of float32 rows, so that its sign is that of z.
 
         Returns
         -------
         ndarray of shape (n_rows,), or (n_rows, n_classes) for three or more classes, float64
         """
-        return self._of_rows(X, prediction.decision_values)
+        return self._of_rows(X, lambda rows, weights, _: prediction.decision_values(rows, weights))
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes, which sum to 1 in each row.
 
         The first of two classes is computed as sigmoid(-z), which is accurate where the second rounds to 1. The ratios
-        of more are right even where all sigmoids underflow.
+        of more are right even where all sigmoids underflow. The first of the largest probabilities of a row is always
+        that of the class that `predict` returns.
 
         Returns
         -------
-        ndarray of shape (n_rows, n_classes), float64
+        ndarray of shape (n_rows, n_classes), float32 for float32 and float16 rows, else float64
         """
         return self._of_rows(X, prediction.probabilities)
 
@@ -118,26 +125,35 @@ class Perceptron:
 
         Returns
         -------
-        ndarray of shape (n_rows, n_classes), float64
+        ndarray of shape (n_rows, n_classes), float32 for float32 and float16 rows, else float64
 
         Examples
         --------
         >>> Perceptron([1.0], 0.0, ["no", "yes"]).predict_log_proba([1000.0, -50.0])
-        array([[-1.00000000e+03, -0.00000000e+00],
+        array([[-1.00000000e+03,  0.00000000e+00],
                [-1.92874985e-22, -5.00000000e+01]])
         """
-        return self._of_rows(
-            X, lambda rows, weights: prediction.log_probabilities(prediction.decision_values(rows, weights))
-        )
+
+        def logs(rows: ArrayRows, weights: Array, dtype: type) -> Array:
+            return prediction.log_probabilities(prediction.decision_values(rows, weights), dtype)
+
+        return self._of_rows(X, logs)
 
     def predict(self, X: Any) -> Any:
-        """Return the class of each row: of two the first if p < 0.5, as in the tutorial; of more that of the largest z.
+        """Return the class of each row: of two the second if z > 0, of more the one with the largest z.
+
+        A tie is the first class, as in scikit-learn and in ``predict_proba(X).argmax(axis=1)``. In the tutorial, where
+        p < 0.5 is the first class, z = 0 would be the second; no trained weights give exactly that.
 
         Returns
         -------
         ndarray of shape (n_rows,), or a single label for a single row
         """
-        return self._of_rows(X, lambda rows, weights: self.classes[prediction.class_numbers(rows, weights)])
+
+        def labels(rows: ArrayRows, weights: Array, _: type) -> Array:
+            return self.classes[prediction.class_numbers(prediction.decision_values(rows, weights))]
+
+        return self._of_rows(X, labels)
 
     def cost(self, X: Any, y: Any, loss: str = "squared_error") -> float:
         """Return the mean cost over the rows; for the squared error it is the Brier score.
@@ -151,7 +167,7 @@ class Perceptron:
             If y has another length or a label not in `classes`, or the loss is unknown.
         """
         choice(loss, LOSSES, "loss")
-        rows, _ = self._rows(X)
+        rows, _, _ = self._rows(X)
         codes = codes_of(np.atleast_1d(np.asarray(y)), rows.n_rows, self.classes)
         return prediction.mean_cost(rows, codes, prediction.padded(self.weights, self.bias), loss)
 
@@ -178,31 +194,45 @@ class Perceptron:
             tensors["classes"] = self.classes
         save_tensors(path, tensors, described)
 
-    def _of_rows(self, X: Any, function: Callable[[ArrayRows, Array], Array]) -> Array:
-        """Return what a function of rows and padded weights gives, without the row dimension if X is one row."""
+    def _of_rows(self, X: Any, function: Callable[[ArrayRows, Array, type], Array]) -> Array:
+        """Return what a function gives of rows, padded weights and the dtype of probabilities; of one row without axis.
+
+        It raises ValueError if a data set has no rows.
+        """
         if isinstance(X, Dataset):
-            return np.concatenate([self._of_rows(block.X, function) for block in self.aligned(X).blocks()])
-        rows, is_one = self._rows(X)
-        result = function(rows, prediction.padded(self.weights, self.bias))
+            parts = [self._of_rows(block.X, function) for block in self.aligned(X).blocks()]
+            if not parts:
+                raise ValueError("the data set has no rows.")
+            return np.concatenate(parts)
+        rows, is_one, dtype = self._rows(X)
+        result = function(rows, prediction.padded(self.weights, self.bias), dtype)
         return result[0] if is_one else result
 
-    def aligned(self, data: Dataset, *, has_labels: bool = False) -> Dataset:
-        """Return a data set with this model's features, chosen by name if both have names; with labels on request.
+    def aligned(self, data: Any, *, has_labels: bool = False) -> Any:
+        """Return a data set or frame with this model's features, chosen by name if both have names; arrays unchanged.
+
+        A data set keeps its labels on request.
 
         Raises
         ------
         ValueError
             If it does not have these features.
         """
+        if not isinstance(data, Dataset):
+            return _columns_by_name(data, self.feature_names)
         if self.feature_names is not None and data.feature_names is not None:
-            data = data.with_features(self.feature_names, has_labels=has_labels)
+            data = data.with_features(self.feature_names, has_labels=has_labels, classes=self.classes)
         if data.n_features != self.n_features:
             raise ValueError(f"X has {data.n_features} features, but the model was trained on {self.n_features}.")
         return data
 
-    def _rows(self, X: Any) -> tuple[ArrayRows, bool]:
-        is_one = np.ndim(X) == 0 or (np.ndim(X) == 1 and self.n_features > 1)
-        return ArrayRows(as_matrix(np.reshape(X, (1, -1)) if is_one else X, self.n_features)), is_one
+    def _rows(self, X: Any) -> tuple[ArrayRows, bool, type]:
+        """Return the rows, whether they are one row without an axis, and the dtype of their probabilities."""
+        X = self.aligned(as_numpy(X, "X"))
+        n_axes = np.ndim(X) if column_names(X) is None else 2
+        is_one = n_axes == 0 or (n_axes == 1 and self.n_features > 1)
+        matrix = as_matrix(np.reshape(X, (1, -1)) if is_one else X, self.n_features)
+        return ArrayRows(matrix), is_one, kernel_dtype(matrix.dtype)
 
     def __eq__(self, other: object) -> bool:
         """Return whether the other is the same model to the bit, its history included."""
@@ -238,11 +268,36 @@ class Perceptron:
         return f"Perceptron(weights={weights}, bias={bias}, classes=[{_shortened(classes)}])"
 
 
+def _columns_by_name(X: Any, names: tuple[str, ...] | None) -> Any:
+    """Return the columns of a frame, or the values of a Series, that have these names; anything else as it is.
+
+    It raises ValueError if a name is missing or there twice, and warns if X has names but there are none to choose by.
+    """
+    given = column_names(X)
+    if given is None and names is not None and len(names) > 1 and np.ndim(X) == 1:
+        index = getattr(X, "index", None)  # of a Series that is one row
+        given = None if callable(index) or index is None else tuple(index)
+        given = given if given and all(isinstance(name, str) for name in given) else None
+    if given is None or given == names:
+        return X
+    if names is None:
+        message = "X has feature names, but the model was trained without feature names: its columns go by position."
+        warnings.warn(message, stacklevel=6)  # the caller of `predict` or `train`
+        return X
+    for name in names:
+        if given.count(name) != 1:
+            fault = "lacks" if name not in given else f"has {given.count(name)} columns called"
+            raise ValueError(
+                f"X {fault} {name!r}, a feature that the model was trained on; its columns are [{_shortened(given)}]."
+            )
+    return X.select(list(names)) if hasattr(X, "select") else X[list(names)]
+
+
 def _shown(names: Any, weights: list[float]) -> str:
     return f"{{{_shortened([f'{name}: {weight:.4g}' for name, weight in zip(names, weights, strict=True)])}}}"
 
 
-def _shortened(items: list[str]) -> str:
+def _shortened(items: Sequence[str]) -> str:
     if len(items) > 8:
         items = [*items[:6], f"... {len(items) - 7} more ...", items[-1]]
     return ", ".join(items)

@@ -3,7 +3,6 @@
 Each function draws on the Axes `ax`, or on a new figure if it is None, and returns the Axes.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,17 +94,18 @@ def plot_cost(model: Perceptron, *, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def plot_calibration(table: Sequence[tuple[float, float, int]], *, ax: "Axes | None" = None) -> "Axes":
+def plot_calibration(table: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the observed share over the predicted probability, as dots whose area grows with the number of rows.
 
     Parameters
     ----------
-    table : sequence of (predicted probability, observed share, number of rows)
-        As `fastperceptron.evaluation.Evaluation.calibration` holds them.
+    table : Evaluation, or sequence of (predicted probability, observed share, number of rows)
+        What `fastperceptron.evaluate` returns, or its `calibration`.
     ax : matplotlib.axes.Axes, optional
     """
     ax = _axes(ax)
-    predicted, observed, counts = (np.array(column, float) for column in zip(*table, strict=True))
+    bins = getattr(table, "calibration", table)
+    predicted, observed, counts = (np.array(column, float) for column in zip(*bins, strict=True))
     ax.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="as predicted", zorder=1)
     ax.plot(predicted, observed, color="tab:blue", linewidth=1, zorder=2)
     ax.scatter(predicted, observed, 20 + 180 * counts / counts.max(), color="tab:blue", label="observed", zorder=3)
@@ -151,6 +151,6 @@ def _shade(model: Perceptron, low: Array, high: Array, ax: "Axes") -> None:
 
 def _mark_unknown(model: Perceptron, row: Array, ax: "Axes") -> None:
     probabilities = model.predict_proba(row)
-    code = int(probabilities[1] >= 0.5)
+    code = int(probabilities[1] > 0.5)
     name = f"unknown: {model.classes[code]}, {percent(probabilities[code])}"
     ax.scatter(row[0], row[1], s=160, marker="*", c="gold", edgecolors="black", zorder=3, label=name)

@@ -42,33 +42,43 @@ def decision_values(rows: ArrayRows, weights: Array) -> Array:
     return z
 
 
-def probabilities(rows: ArrayRows, weights: Array) -> Array:
-    """Return the probability of each class, of shape (n_rows, n_classes).
+def probabilities(rows: ArrayRows, weights: Array, dtype: type = np.float64) -> Array:
+    """Return the probability of each class, of shape (n_rows, n_classes): computed in float64, then rounded to `dtype`.
 
     One neuron gives sigmoid(-z) and sigmoid(z). The sigmoids of several are divided by the row's sum; they are computed
-    relative to the largest, so that this is exact even where all of them underflow. Raises as `decision_values`.
+    relative to the largest, so that this is exact even where all of them underflow. Where rounding would make another
+    class as probable as that of the largest z, this one gets the next number above: the first of the most probable
+    classes is always the one that `class_numbers` gives. Raises as `decision_values`.
     """
     n_classes = 2 if weights.ndim == 1 else len(weights)
-    result, scratch = np.empty((rows.n_rows, n_classes)), np.empty(kernels.PREDICTION_TILE)
+    result: Array = np.empty((rows.n_rows, n_classes), dtype)
+    eps = float(np.finfo(dtype).eps)
+    scratch = np.empty((kernels.PREDICTION_TILE, *weights.shape[:-1]))
+    best = np.empty(kernels.PREDICTION_TILE, np.intp)
     for place, block in rows.blocks():
         if weights.ndim == 1:
-            are_finite = kernels.probabilities(block, weights, result[place], scratch)
+            are_finite = kernels.probabilities(block, weights, result[place], scratch, eps)
         else:
-            are_finite = kernels.class_probabilities(block, weights, result[place])
+            are_finite = kernels.class_probabilities(block, weights, result[place], scratch, best, eps)
         if not are_finite:
             _check_cause(block, result[place], place.start)
     return result
 
 
-def log_probabilities(z: Array) -> Array:
+def log_probabilities(z: Array, dtype: type = np.float64) -> Array:
     """Return log(p) of each class, of shape (n_rows, n_classes), from z as `decision_values` returns it.
 
     One neuron gives s(-z) and s(z), where s(z) = log(sigmoid(z)) = -log_loss(z, 1). Several give s(z_k) minus the log
     of the sum of all exp(s(z_j)). With d_j = s(z_j) - s(largest z) <= 0 this is d_k - log(1 + the sum of the other
     exp(d_j)), in which nothing cancels.
     """
-    if z.ndim == 1:
-        return -np.stack([log_loss(z, 0), log_loss(z, 1)], axis=1)
+    logs = -np.stack([log_loss(z, 0), log_loss(z, 1)], axis=1) if z.ndim == 1 else _log_shares(z)
+    with np.errstate(over="ignore"):
+        rounded: Array = logs.astype(dtype, copy=False) + dtype(0)  # -0.0 + 0.0 is 0.0
+    return rounded
+
+
+def _log_shares(z: Array) -> Array:
     z = np.maximum(z, -LARGEST)  # differences of infinities would be NaN
     rows, best = np.arange(len(z)), largest(z)
     # s(z) = min(z, 0) - log(1 + exp(-|z|)): each part is subtracted by itself, since one may be much the larger.
@@ -93,11 +103,9 @@ def largest(z: Array) -> Array:
     return numbers
 
 
-def class_numbers(rows: ArrayRows, weights: Array) -> Array:
-    """Return the predicted class of each row: of two classes the first if p < 0.5, of more that of the largest z."""
-    if weights.ndim == 1:
-        return (probabilities(rows, weights)[:, 1] >= 0.5).astype(np.intp)
-    return largest(decision_values(rows, weights))
+def class_numbers(z: Array) -> Array:
+    """Return the predicted class of each row: of two the second if z > 0, of more the first with the largest z."""
+    return (z > 0).astype(np.intp) if z.ndim == 1 else largest(z)
 
 
 def mean_cost(rows: ArrayRows, codes: Array, weights: Array, loss: str) -> float:

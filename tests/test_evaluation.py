@@ -1,9 +1,14 @@
 """The scores of a model on a data set equal scikit-learn's, for any classes, weights and chunks."""
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from numba.core import config
 from sklearn import metrics
+from sklearn.exceptions import NotFittedError
 
 import fastperceptron as fp
 from fastperceptron.evaluation import evaluate
@@ -46,3 +51,87 @@ def test_labels_must_be_there_and_known() -> None:
         evaluate(model, fp.dataset(X))
     with pytest.raises(ValueError, match=r"y holds 7 in row 0, but the model knows \[0, 1\]"):
         evaluate(model, fp.dataset((X, np.where(y == y[0], 7, y))))
+
+
+@pytest.mark.parametrize(
+    ("label", "error", "message"),
+    [
+        (7, ValueError, r"y holds 7 in row 33, but the model knows \[0, 1\]"),
+        ("1", TypeError, r"y mixes strings \(row 33\) with other labels"),
+        (None, ValueError, "y holds None in row 33"),
+        (float("nan"), ValueError, "y holds nan in row 33"),
+        (pd.NA, ValueError, "y holds <NA> in row 33"),
+    ],
+)
+@pytest.mark.parametrize("judge", ["evaluate", "score"])
+def test_wrong_labels_are_refused_by_row(
+    judge: str, label: Any, error: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastperceptron.data.array_dataset.VALUES_PER_BLOCK", 30)  # rows 30 to 39 are the fourth block
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    y = np.arange(50) % 2
+    classifier, spoilt = fp.PerceptronClassifier().fit(X, y), y.astype(object)
+    spoilt[33] = label
+    data = fp.dataset((X, spoilt))
+    with pytest.raises(error, match=message):
+        fp.evaluate(classifier, data) if judge == "evaluate" else classifier.score(data)
+
+
+@pytest.mark.parametrize("judge", ["evaluate", "score"])
+def test_labels_of_another_kind_are_refused(judge: str) -> None:
+    X, y = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30) % 2
+    for own, others in ((y, np.array(["0", "1"])[y]), (np.array(["no", "yes"])[y], y)):
+        classifier, data = fp.PerceptronClassifier().fit(X, own), fp.dataset((X, others))
+        with pytest.raises(ValueError, match="in row 0, but the model knows"):
+            fp.evaluate(classifier, data) if judge == "evaluate" else classifier.score(data)
+    same = fp.PerceptronClassifier().fit(X, y)
+    for others in (y.astype(float), y.astype(bool), y.astype(np.uint8), y.astype(object)):
+        assert same.score(fp.dataset((X, others))) == same.score(X, y)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_log_loss_is_that_of_z_and_a_tie_is_the_first_class(n_classes: int) -> None:
+    if n_classes == 2:
+        model = fp.Perceptron([1.0], 0.0, ["no", "yes"])
+        X, y = np.array([[-900.0], [900.0], [0.0], [0.0]]), ["yes", "no", "no", "yes"]
+        expected, right = (900 + 900 + 2 * np.log(2)) / 4, 1 / 4
+    else:
+        model = fp.Perceptron([[1.0], [-1.0], [-1.0]], [0.0, 0.0, 0.0], ["a", "b", "c"])
+        X, y = np.array([[900.0], [0.0], [0.0]]), ["b", "a", "b"]
+        expected, right = (900 + 2 * np.log(3)) / 3, 1 / 3
+    for rows in (X, X.astype(np.float32), X.astype(np.float16)):
+        evaluation = fp.evaluate(model, (rows, y))
+        assert evaluation.scores["log loss"] == pytest.approx(expected, rel=1e-12)
+        assert evaluation.scores["accuracy"] == pytest.approx(right) == np.mean(model.predict(rows) == y)
+
+
+def test_weights_of_zero_count_as_rows_that_are_not_there() -> None:
+    model, X, y = model_of(2)
+    evaluation = fp.evaluate(model, (X, y, (y == 1).astype(float)))
+    alone = fp.evaluate(model, (X[y == 1], y[y == 1]))
+    assert evaluation.scores == pytest.approx(alone.scores)
+    assert "AUC" not in evaluation.scores
+    with pytest.raises(ValueError, match="all weights are zero"):
+        fp.evaluate(model, (X, y, np.zeros(len(y))))
+
+
+def test_it_takes_classifiers_frames_and_what_dataset_takes() -> None:
+    X, y = np.random.default_rng(0).normal(size=(60, 2)), np.tile(["no", "yes", "no"], 20)
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    classifier = fp.PerceptronClassifier().fit(frame, pd.Series(y, name="bought"))
+    expected = fp.evaluate(classifier.model_, (X, y))
+    swapped = frame[["b", "a"]]
+    for data in (
+        (swapped, y),
+        (X, list(y)),
+        fp.dataset((X, y)),
+        swapped.assign(bought=y),
+        pa.table({"bought": y, "b": X[:, 1], "a": X[:, 0]}),
+    ):
+        assert fp.evaluate(classifier, data) == expected
+    with pytest.raises(TypeError, match="model must be a Perceptron or a PerceptronClassifier, but is a str"):
+        fp.evaluate("model", (X, y))
+    with pytest.raises(NotFittedError):
+        fp.evaluate(fp.PerceptronClassifier(), (X, y))
+    with pytest.raises(ValueError, match="X lacks 'a'"):
+        fp.evaluate(classifier, (frame[["b"]], y))

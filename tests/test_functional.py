@@ -117,6 +117,14 @@ def test_log_loss_is_computed_from_z_not_from_log_p() -> None:
     )
 
 
+@given(z=st.floats(allow_nan=False), y=st.sampled_from([0.0, 1.0, -0.0]))
+def test_derivatives_are_never_minus_zero(z: float, y: float) -> None:
+    p = fp.sigmoid(z)
+    slopes = [fp.slope([z], y, loss) for loss in ("squared_error", "log_loss")]
+    for values in (*slopes, fp.slope(z, y), fp.squared_error_derivative([p, y], y), fp.sigmoid_derivative([z])):
+        assert not np.signbit(values[values == 0]).any()
+
+
 def test_targets_broadcast_and_scalars_do_not_widen() -> None:
     z = np.zeros((3, 1), np.float32)
     assert fp.slope(z, [0.0, 1.0]).shape == (3, 2)

@@ -6,11 +6,15 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mpmath
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
@@ -34,7 +38,7 @@ def test_predictions_agree_with_the_reference(X: np.ndarray, weights: np.ndarray
     np.testing.assert_allclose(model.decision_function(X), z, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(model.predict_proba(X)[:, 1], p, rtol=1e-9, atol=1e-300)
     np.testing.assert_allclose(model.predict_proba(X)[:, 0], [reference.sigmoid(-value) for value in z], rtol=1e-9)
-    labels = model.predict_proba(X)[:, 1] >= 0.5
+    labels = model.decision_function(X) > 0
     assert model.predict(X).tolist() == ["yes" if label else "no" for label in labels]
     y = np.where(np.arange(len(X)) % 2, "yes", "no")
     for loss in ("squared_error", "log_loss"):
@@ -83,12 +87,134 @@ def test_one_row_gives_results_without_a_row_dimension(model: fp.Perceptron, flo
     assert three.cost([1, 2, 3], "b") == three.cost([[1, 2, 3]], ["b"])
 
 
-def test_both_tails_of_the_probabilities_are_accurate_and_one_half_is_the_second_class() -> None:
+def test_both_tails_of_the_probabilities_are_accurate() -> None:
     model = fp.Perceptron([1.0], 0.0, ["first", "second"])
     first, second = model.predict_proba(80.0)
     assert first == pytest.approx(np.exp(-80), rel=1e-13, abs=0)
     assert second == 1.0
-    assert model.predict(0.0) == "second"
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_tie_is_the_first_class(n_classes: int) -> None:
+    weights, bias = (np.zeros(2), 0.0) if n_classes == 2 else (np.zeros((3, 2)), np.zeros(3))
+    model = fp.Perceptron(weights, bias, ["first", "second", "third"][:n_classes])
+    assert model.predict([1.0, -0.0]) == "first"
+    assert model.predict_proba([1.0, 2.0]).tolist() == [1 / n_classes] * n_classes
+
+
+# Where z rounds to nothing in the probabilities, where these round to 1 or underflow, and where all do.
+EXTREME_Z = st.sampled_from([0.0, -0.0, 5e-324, -5e-324, 1e-17, -1e-17, 1e-8, 36.7, 40.0, 50.0, -745.2, -800.0, 1e300])
+ANY_Z = EXTREME_Z | st.floats(-60, 60) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("n_classes", [2, 3, 7])
+@given(data=st.data())
+def test_the_predicted_class_is_the_first_most_probable_one(dtype: type, n_classes: int, data: st.DataObject) -> None:
+    z = [data.draw(ANY_Z) for _ in range(n_classes)]
+    if n_classes > 2 and data.draw(st.booleans()):
+        z[1] = np.nextafter(z[0], np.inf)
+    model = (
+        fp.Perceptron([0.0], z[0], [0, 1])
+        if n_classes == 2
+        else fp.Perceptron([[0.0]] * n_classes, z, range(n_classes))
+    )
+    row = np.ones((1, 1), dtype)
+    p = model.predict_proba(row)
+    assert p.dtype == (np.float64 if dtype is np.float64 else np.float32)
+    expected = int(z[0] > 0) if n_classes == 2 else int(np.argmax(z))
+    assert model.predict(row)[0] == p[0].argmax() == expected
+    np.testing.assert_allclose(p, model.predict_proba(row.astype(np.float64)), rtol=2e-7, atol=1e-45)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_float32_rows_give_probabilities_rounded_once(n_classes: int) -> None:
+    X, model = np.random.default_rng(0).normal(size=(75, 5)).astype(np.float32), random_model(n_classes, 5)
+    for method in (model.predict_proba, model.predict_log_proba):
+        exact = method(X.astype(np.float64))
+        assert exact.dtype == np.float64
+        for rows in (X, fp.dataset(X), pd.DataFrame(X)):
+            assert method(rows).dtype == np.float32
+            np.testing.assert_array_equal(method(rows), exact.astype(np.float32))
+    assert method(X[0]).shape == (n_classes,)
+    assert model.decision_function(X).dtype == np.float64
+    assert model.predict_proba(X > 0).dtype == model.predict_proba((9 * X).astype(np.int8)).dtype == np.float64
+
+
+@given(z=ANY_Z)
+def test_log_probabilities_are_never_minus_zero(z: float) -> None:
+    for model in (fp.Perceptron([0.0], z, [0, 1]), fp.Perceptron([[0.0]] * 3, [z, -z, 0.0], [0, 1, 2])):
+        for dtype in (np.float32, np.float64):
+            logs = model.predict_log_proba(np.ones((1, 1), dtype))
+            assert not np.signbit(logs[logs == 0]).any()
+
+
+FRAMES = {
+    "pandas": pd.DataFrame,
+    "polars": pl.DataFrame,
+    "pyarrow": pa.table,
+}
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
+def test_a_frame_goes_by_its_column_names(frame: Callable[[dict[str, Any]], Any]) -> None:
+    a, b, text = [1.0, 2.0, 3.0], [10.0, 0.0, -10.0], ["x", "y", "z"]
+    model = fp.Perceptron([1.0, 2.0], 0.5, [0, 1], ["a", "b"])
+    expected = model.decision_function(np.column_stack([a, b]))
+    for columns in ({"a": a, "b": b}, {"b": b, "a": a}, {"label": text, "b": b, "c": a, "a": a}):
+        np.testing.assert_array_equal(model.decision_function(frame(columns)), expected)
+        assert model.cost(frame(columns), [0, 1, 0]) == model.cost(np.column_stack([a, b]), [0, 1, 0])
+    with pytest.raises(
+        ValueError, match=r"X lacks 'a', a feature that the model was trained on; its columns are \[A, b\]"
+    ):
+        model.predict(frame({"A": a, "b": b}))
+    unnamed = fp.Perceptron([1.0, 2.0], 0.5, [0, 1])
+    with pytest.warns(UserWarning, match="X has feature names, but the model was trained without") as caught:
+        np.testing.assert_array_equal(unnamed.decision_function(frame({"a": a, "b": b})), expected)
+    assert caught[0].filename == __file__
+
+
+def test_other_tables_and_names() -> None:
+    model = fp.Perceptron([1.0, 2.0], 0.5, [0, 1], ["a", "b"])
+    frame = pd.DataFrame({"b": [10.0, 0.0], "a": [1.0, 2.0]})
+    assert model.decision_function(frame.iloc[0]) == 21.5  # one row goes by its index
+    with pytest.raises(ValueError, match="X lacks 'b'"):
+        model.predict(frame.rename(columns={"b": "c"}).iloc[0])
+    with pytest.raises(ValueError, match="X has 2 columns called 'b'"):
+        model.predict(frame[["b", "a", "b"]])
+    numbered = frame[["a", "b"]].set_axis([0, 1], axis=1)  # no names: by position, as arrays
+    np.testing.assert_array_equal(model.predict(numbered), model.predict(frame))
+
+
+class ForeignArray:
+    """An array of another library, which only DLPack reads."""
+
+    def __init__(self, values: Any) -> None:
+        self.values, self.shape, self.ndim = np.asarray(values), np.shape(values), np.ndim(values)
+
+    def __array_namespace__(self, api_version: str | None = None) -> Any:
+        return np
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.values.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.values.__dlpack_device__()
+
+
+class ArrayOnAnotherDevice(ForeignArray):
+    """An array that cannot be read from the computer's own memory."""
+
+    def __dlpack__(self, **options: Any) -> Any:
+        raise RuntimeError("not on this device")
+
+
+def test_arrays_of_other_libraries_are_read_or_refused() -> None:
+    X = np.random.default_rng(0).normal(size=(9, 3))
+    model = random_model(2, 3)
+    np.testing.assert_array_equal(model.predict_proba(ForeignArray(X)), model.predict_proba(X))
+    with pytest.raises(TypeError, match=r"X is a .*ArrayOnAnotherDevice, which NumPy cannot read: copy it to the CPU"):
+        model.predict(ArrayOnAnotherDevice(X))
 
 
 def exact_log_probabilities(z: list[float]) -> list[float]:
@@ -138,12 +264,13 @@ def test_log_probabilities_where_z_overflows() -> None:
 
 
 @given(z=hnp.arrays(np.float64, 70, elements=st.floats(allow_nan=False)))
-def test_both_probabilities_have_the_bits_of_the_public_sigmoid(z: np.ndarray) -> None:
+def test_both_probabilities_have_the_bits_of_the_public_sigmoid_but_are_never_both_one_half(z: np.ndarray) -> None:
     z = np.append(z, [0.0, -0.0, 1e-300, -1e-300, -1.2e-16, -745.2, 37.0])
     z = z[np.isfinite(z)]
     model = fp.Perceptron([1.0], 0.0, [0, 1])
-    np.testing.assert_array_equal(model.predict_proba(z)[:, 1], fp.sigmoid(model.decision_function(z)))
-    np.testing.assert_array_equal(model.predict_proba(z)[:, 0], fp.sigmoid(-model.decision_function(z)))
+    below_half = np.nextafter(0.5, 0.0)
+    for p, own in zip(model.predict_proba(z).T, (-z, z), strict=True):
+        np.testing.assert_array_equal(p, np.where(own < 0, np.minimum(fp.sigmoid(own), below_half), fp.sigmoid(own)))
 
 
 @given(

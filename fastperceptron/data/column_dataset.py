@@ -96,7 +96,7 @@ class _LabelTexts:
         self._are_numeric: bool | None = None
 
     def see(self, piece: Piece) -> None:
-        """Take note of some rows; raise ValueError at a label that is not a number if the first file has numbers only."""
+        """Take note of some rows; raise ValueError at a text if the first file has numbers only."""
         if self._target is None or self._are_numeric is False:
             return
         self._first = self._first or piece.source

@@ -134,8 +134,8 @@ def _advice_for_value(value: str, name: str) -> str:
     if _is_separated_number(value):
         return "Write numbers without separators of thousands; a decimal comma needs `csv={'decimal_point': ','}`."
     return (
-        f"If it stands for a missing value, `csv={{'null_values': [{value!r}]}}` says so, and such rows must be dropped "
-        f"or filled in. If it is text: {advice_for(name)}"
+        f"If it stands for a missing value, `csv={{'null_values': [{value!r}]}}` says so, and such rows must be "
+        f"dropped or filled in. If it is text: {advice_for(name)}"
     )
 
 

@@ -158,7 +158,8 @@ def _explain(file: SourceFile, columns: list[str] | None, options: CsvOptions, e
     if "UTF8" in message or isinstance(error, UnicodeError):
         found = _first_undecodable(file, columns, options) if columns else "its first line is not UTF-8 text: give "
         return ValueError(f"{found}the encoding, such as `csv={{'encoding': 'latin-1'}}`")
-    return pa.ArrowInvalid(f"{_first_ragged_row(file, options)}{message}")
+    broken: Exception = pa.ArrowInvalid(f"{_first_ragged_row(file, options)}{message}")
+    return broken
 
 
 def _first_undecodable(file: SourceFile, columns: list[str], options: CsvOptions) -> str:

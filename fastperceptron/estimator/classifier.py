@@ -1,16 +1,21 @@
 """PerceptronClassifier: the neuron as a scikit-learn classifier whose defaults need no tuning and no scaler.
 
-It checks its input (input.py, table.py), lets a solver of training/ find the weights (solvers.py), and keeps the result
-as a `Perceptron`, which predicts. To add a parameter, edit two files: the docstring and `__init__` here, and the place
-that checks its value: an option in training/problem.py if a solver uses it, else a rule in input.py.
+It checks its input (input.py, table.py) and lets a solver of training/ find the weights (solvers.py). Predictions are
+those of a `Perceptron` made of the fitted attributes when it is asked for (coefficients.py).
+
+To add a parameter, edit two files: the docstring and `__init__` here, and the place that checks its value: an option in
+training/problem.py if a solver uses it, else a rule in input.py.
 """
 
+import copy
+import os
 import warnings
+from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from fastperceptron.checks import Array
+from fastperceptron.checks import Array, as_numpy
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.evaluation import accuracy
 from fastperceptron.model import Perceptron
@@ -21,13 +26,13 @@ try:
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.utils.metadata_routing import UNUSED
-    from sklearn.utils.validation import check_is_fitted
 except ModuleNotFoundError as error:
     message = "PerceptronClassifier needs scikit-learn: pip install fastperceptron[sklearn]"
     raise ModuleNotFoundError(message, name=error.name) from error
 
 from fastperceptron.estimator import table
 from fastperceptron.estimator.callbacks import FIT_DEPTH, CallbackSupportMixin, report_to_callbacks, with_callbacks
+from fastperceptron.estimator.coefficients import Coefficients, are_set, coefficients_of, model_of, unchanged_by_failure
 from fastperceptron.estimator.input import as_rows, check_parameters, classes_to_expect
 from fastperceptron.estimator.progress import show_progress
 from fastperceptron.estimator.solvers import RULES, SOLVERS, describe_shortfall, options_of
@@ -82,9 +87,11 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     Attributes
     ----------
-    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        The weights, for raw columns.
-    intercept_ : ndarray of shape (1,) or (n_classes,)
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features), float64
+        The weights, for raw columns. `coef_`, `intercept_` and `classes_` may be changed or set, also without a fit:
+        predictions, `warm_start`, `partial_fit` and `save` go by what they hold. The other attributes describe the last
+        fit. They are float64 for rows of any dtype; only probabilities of float32 rows are rounded to float32.
+    intercept_ : ndarray of shape (1,) or (n_classes,), float64
         The bias of each neuron.
     classes_ : ndarray of shape (n_classes,)
     n_iter_ : int
@@ -97,7 +104,7 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only if X was a frame whose column names are all strings.
     model_ : Perceptron
-        The neurons as a value that predicts, and can be stored without scikit-learn.
+        The present coefficients as a value that predicts, and can be stored without scikit-learn.
 
     Examples
     --------
@@ -191,6 +198,7 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         check_parameters(self, RULES)
         with (
+            unchanged_by_failure(self),
             show_progress(type(self).__name__, progress=progress, verbose=self.verbose) as display,
             report_to_callbacks(self, display.read_done) as read_done,
             table.open_problem(self, X, y, sample_weight, display) as (problem, classes),
@@ -200,7 +208,8 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             display.begin("read 1", rows.n_rows, rows.dtype.itemsize * rows.n_features)
             observer = Observer(display.rows_read, read_done, kept)
             solution = SOLVERS[self.solver](self, problem, self._start(problem, classes), observer)
-            self._online: Any = None  # the state of partial_fit
+            self._online: Any = None  # the engine of partial_fit, with the weights and biases that it found
+            self._target_name = _name_of_labels(X, y)
             self._keep(solution, classes)
         if not solution.is_converged:
             warnings.warn(describe_shortfall(self, solution), ConvergenceWarning, stacklevel=FIT_DEPTH)
@@ -209,14 +218,16 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None) -> Self:
         """Learn from more rows by online Newton, whatever `solver` is; all rows seen so far count alike.
 
-        The first call starts from zero, and warns if there was a `fit`.
+        The first call starts from zero, and warns if there was a `fit`; so does a call after `coef_` or `intercept_`
+        were changed.
 
         Parameters
         ----------
         X, y, sample_weight
             As for `fit`. Rows that all have weight 0 change nothing.
         classes : array-like of shape (n_classes,), optional
-            All classes that will ever come; needed in the first call, unless there was a `fit`.
+            All classes that will ever come; needed in the first call, unless there was a `fit`, or the Dataset knows
+            them.
 
         Returns
         -------
@@ -225,80 +236,117 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Raises
         ------
         ValueError, TypeError
-            As `fit`; or if `classes` are missing in the first call or differ later, or y holds others.
+            As `fit`; or if `classes` are missing in the first call or differ later, or y holds others. The classifier
+            is then as it was before the call.
         """
+        from fastperceptron.training.online.online import OnlineNewton
+
         check_parameters(self, RULES)
-        is_first = getattr(self, "_online", None) is None
-        if is_first and hasattr(self, "model_"):
-            warnings.warn("partial_fit starts from zero: it does not use the rows that fit was given.", stacklevel=2)
-        known = classes_to_expect(self, classes, is_first=is_first)
+        now = coefficients_of(self) if are_set(self) else None
+        if classes is None and isinstance(X, Dataset) and now is None:
+            classes = X.classes
+        known = classes_to_expect(self, classes)
+        with unchanged_by_failure(self):
+            online = self._online_state(now)
+            if isinstance(X, Dataset):  # it has several blocks, of which the last may be refused
+                online = copy.deepcopy(online)
+            for problem in self._problems(X, y, sample_weight, known):
+                if online is None:
+                    online = OnlineNewton(problem.rows.n_features, known.size, options_of(self, NewtonOptions))
+                if problem.row_weights is None or problem.row_weights.any():
+                    online.update(problem)
+            if online is None:
+                raise ValueError("the data set has no rows.")
+            if now is None:
+                self._target_name = _name_of_labels(X, y)
+            self._keep(online.solution, known)
+            self._online = online, self.coef_.copy(), self.intercept_.copy()
+        return self
+
+    def _online_state(self, now: Coefficients | None) -> Any:
+        """Return the engine of partial_fit, if the present coefficients are those that it found; else warn."""
+        online, *found = getattr(self, "_online", None) or (None, None, None)
+        if now is None or (online is not None and now.are_those_of(*found)):
+            return online
+        cause = "does not use the rows that fit was given" if online is None else "cannot use changed coefficients"
+        warnings.warn(f"partial_fit starts from zero: it {cause}.", stacklevel=3)
+        return None
+
+    def _problems(self, X: Any, y: Any, sample_weight: Any, classes: Array) -> Iterator[Problem]:
+        """Yield the problem of each block of checked rows."""
+        is_first = not are_set(self)
         if not isinstance(X, Dataset):
-            self._learn(table.chunk_problem(self, as_rows(self, X, is_first=is_first), y, sample_weight, known), known)
-            return self
+            yield table.chunk_problem(self, as_rows(self, X, is_first=is_first), y, sample_weight, classes)
+            return
         table.check_goes_alone(y, sample_weight)
         if is_first:
             table.note_features(self, X)
-        for block in table.with_features_of(self, X, has_labels=True).blocks():
-            self._learn(table.chunk_problem(self, block.X, block.y, block.weights, known), known)
-        return self
+        for block in table.with_features_of(self, X, classes).blocks():
+            yield table.chunk_problem(self, block.X, block.y, block.weights, classes)
 
-    def _learn(self, problem: Problem, classes: Array) -> None:
-        from fastperceptron.training.online.online import OnlineNewton
+    @property
+    def model_(self) -> Perceptron:
+        """The present coefficients as a `Perceptron`; raises NotFittedError without, ValueError if they do not fit."""
+        return model_of(self, getattr(self, "_target_name", None))
 
-        online = getattr(self, "_online", None)
-        if online is None:
-            online = OnlineNewton(problem.rows.n_features, classes.size, options_of(self, NewtonOptions))
-        if problem.row_weights is None or problem.row_weights.any():
-            online.update(problem)
-        self._online = online
-        self._keep(online.solution, classes)
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write `model_` as a safetensors file, which `fastperceptron.load` reads. See `Perceptron.save`."""
+        self.model_.save(path)
 
     def decision_function(self, X: Any) -> Array:
-        """Return z = w . x + b of each row: of shape (n_rows,) for two classes, else (n_rows, n_classes)."""
+        """Return z = w . x + b of each row, float64: of shape (n_rows,) for two classes, else (n_rows, n_classes)."""
         return self._ask_model("decision_function", X)
 
     def predict(self, X: Any) -> Array:
-        """Return the most probable class of each row."""
+        """Return the most probable class of each row; of equally probable ones, as at z = 0, the first."""
         return self._ask_model("predict", X)
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class, of shape (n_rows, n_classes)."""
+        """Return the probability of each class, (n_rows, n_classes): float32 for float32 rows, else float64."""
         return self._ask_model("predict_proba", X)
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithms of the probabilities, accurate also where those round to 0 or 1."""
+        """Return the logarithms of the probabilities, accurate also where those round to 0 or 1; dtype as of those."""
         return self._ask_model("predict_log_proba", X)
 
     def _ask_model(self, method: str, X: Any) -> Array:
-        check_is_fitted(self)
-        rows = table.with_features_of(self, X, has_labels=False) if isinstance(X, Dataset) else as_rows(self, X)
-        result: Array = getattr(self.model_, method)(rows)
+        model = self.model_
+        rows = table.with_features_of(self, X) if isinstance(X, Dataset) else as_rows(self, X)
+        result: Array = getattr(model, method)(rows)
         return result
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the share of the rows (or of their weight) whose class is predicted."""
+        """Return the share of the rows (or of their weight) whose class is predicted.
+
+        It raises ValueError if labels are missing or of another kind than the classes, as text for numbers; of a
+        Dataset also if one is not among the classes.
+        """
         if not isinstance(X, Dataset):
-            return float(super().score(X, y, sample_weight))
+            return float(super().score(X, as_numpy(y, "y"), as_numpy(sample_weight, "sample_weight")))
         table.check_goes_alone(y, sample_weight)
-        check_is_fitted(self)
-        return accuracy(self.model_, table.with_features_of(self, X, has_labels=True))
+        return accuracy(self.model_, table.with_features_of(self, X, np.asarray(self.classes_)))
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Return whether there is a model: a fit that failed leaves none, but has set the number of features."""
-        return hasattr(self, "model_")
+        """Return whether there are coefficients, by a fit or set by a user."""
+        return are_set(self)
 
     def _start(self, problem: Problem, classes: Array) -> Array | None:
         """Return the weights to start from, of shape (n_neurons, n_features + 1), bias last, or None."""
-        if not (self.warm_start and hasattr(self, "model_") and np.array_equal(self.classes_, classes)):
+        if not (self.warm_start and are_set(self) and np.array_equal(self.classes_, classes)):
             return None
-        is_alike = self.coef_.shape == (problem.n_neurons, problem.rows.n_features)
-        return np.column_stack([self.coef_, self.intercept_]) if is_alike else None
+        if np.shape(self.coef_)[-1:] != (problem.rows.n_features,):
+            return None
+        now = coefficients_of(self)
+        return np.column_stack([now.weights, now.bias])
 
     def _keep(self, solution: Solution, classes: Array) -> None:
-        names = getattr(self, "feature_names_in_", None)
-        is_one = len(solution.bias) == 1
-        weights, bias = (solution.weights[0], solution.bias[0]) if is_one else (solution.weights, solution.bias)
-        self.model_ = Perceptron(weights, bias, classes, names)
-        self.coef_, self.intercept_, self.classes_ = solution.weights, solution.bias, classes
+        # Copies, which a user may change.
+        self.coef_, self.intercept_, self.classes_ = solution.weights.copy(), solution.bias.copy(), classes.copy()
         self.n_iter_, self.loss_curve_ = solution.n_iter, solution.loss_curve
         self.optimality_gap_ = solution.optimality_gap
+
+
+def _name_of_labels(X: Any, y: Any) -> str | None:
+    """Return the name of the column of the labels: that of a data set, or of a Series."""
+    name = getattr(X, "target_name", None) if isinstance(X, Dataset) else getattr(y, "name", None)
+    return name if isinstance(name, str) else None

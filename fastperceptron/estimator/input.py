@@ -3,6 +3,7 @@
 Values of X are not checked here, since the solver finds NaN and infinities as it reads them; nothing here copies X.
 """
 
+import datetime
 import itertools
 import math
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from fastperceptron.checks import BOOLEAN, Array, Rule, is_number, is_whole
+from fastperceptron.checks import BOOLEAN, Array, Rule, as_numpy, check_no_mask, is_number, is_whole
 from fastperceptron.data.arrays import read_only
 from fastperceptron.data.labels import as_labels, check_not_continuous
 
@@ -52,6 +53,8 @@ def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
     It raises TypeError if X is sparse, or holds objects that are not numbers; ValueError if X is empty, not 2-d, not of
     real numbers, or does not have the features of the fit.
     """
+    check_no_mask(X, "X")
+    X = as_numpy(X, "X")
     if hasattr(X, "toarray") and hasattr(X, "nnz"):
         raise TypeError(
             "Sparse data was passed for X, but dense data is required: sparse input is not supported yet. "
@@ -63,10 +66,43 @@ def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
         estimator.n_features_in_ = X.shape[1]
         vars(estimator).pop("feature_names_in_", None)
         return np.asarray(X)
+    check_columns_are_numbers(X)
     rows: Array = validate_data(estimator, X, reset=is_first, skip_check_array=is_plain, ensure_all_finite=False)
     if rows.dtype.kind not in "fiub":
         raise ValueError(f"X must hold real numbers, but its dtype is {rows.dtype}.")
     return rows
+
+
+def check_columns_are_numbers(X: Any) -> None:
+    """Raise ValueError naming the columns of text, dates or categories of a frame (pandas, polars, pyarrow).
+
+    scikit-learn would read the text "1.5" and the category 3 as numbers, and name no column of others.
+    """
+    names = getattr(X, "column_names", getattr(X, "columns", ()))
+    dtypes = getattr(X, "dtypes", getattr(getattr(X, "schema", None), "types", ()))
+    if callable(names) or callable(dtypes):
+        return
+    kinds = [(name, _kind_other_than_number(X, name, dtype)) for name, dtype in zip(names, dtypes, strict=False)]
+    wrong = [f"{name!r} ({kind})" for name, kind in kinds if kind is not None]
+    if wrong:
+        raise ValueError(
+            f"X has columns that are not numbers: {', '.join(wrong[:12])}{', ...' if len(wrong) > 12 else ''}. "
+            "Code text and categories as one column of zeros and ones per level: "
+            "fastperceptron.dataset(frame, target=..., categorical=[...]). Turn dates into numbers, or leave them out."
+        )
+
+
+def _kind_other_than_number(X: Any, name: Any, dtype: Any) -> str | None:
+    """Return the name of the type of a frame's column, or None if it is a type of numbers."""
+    kind = getattr(dtype, "kind", None)  # of NumPy and pandas
+    if kind == "O" and isinstance(dtype, np.dtype):
+        kinds = (str, bytes, datetime.date, datetime.time, datetime.timedelta)
+        return next((type(value).__name__ for value in X[name] if isinstance(value, kinds)), None)
+    if kind is not None:
+        return None if kind in "fiubc" else str(dtype)
+    text = str(dtype).lower()  # of polars and pyarrow
+    is_number = text.startswith(("int", "uint", "float", "double", "halffloat", "bool", "decimal"))
+    return None if is_number else str(dtype)
 
 
 def as_label_vector(estimator: Any, y: Any, n_rows: int) -> Any:
@@ -75,6 +111,7 @@ def as_label_vector(estimator: Any, y: Any, n_rows: int) -> Any:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
         )
+    y = as_numpy(y, "y")
     if len(getattr(y, "shape", (1,))) != 1:
         y = column_or_1d(y, warn=True)
     y = y if hasattr(y, "__len__") else np.asarray(y)
@@ -90,7 +127,8 @@ def as_row_weights(sample_weight: Any, n_rows: int, *, may_all_be_zero: bool = F
     """
     if sample_weight is None:
         return None
-    given = np.asarray(sample_weight)
+    check_no_mask(sample_weight, "sample_weight")
+    given = np.asarray(as_numpy(sample_weight, "sample_weight"))
     if given.dtype.kind not in "fiubO":
         raise ValueError(f"sample_weight must hold real numbers, but its dtype is {given.dtype}.")
     if given.ndim == 0:
@@ -154,9 +192,9 @@ def as_class_weights(class_weight: Any, classes: Array, sums: Array) -> Array | 
     return read_only(np.array([float(class_weight.get(label, 1.0)) for label in labels]))
 
 
-def classes_to_expect(estimator: Any, classes: Any, *, is_first: bool) -> Array:
-    """Return the sorted classes of partial_fit: those of its first call, or those that `fit` found before."""
-    known: Array | None = getattr(estimator, "classes_", None)
+def classes_to_expect(estimator: Any, classes: Any) -> Array:
+    """Return the classes of partial_fit: those that the estimator has, or those given in its first call, sorted."""
+    known = np.asarray(estimator.classes_) if hasattr(estimator, "classes_") else None
     if isinstance(estimator.class_weight, str):
         raise ValueError(
             "class_weight 'balanced' is not supported for partial_fit, which does not know how many rows will come. "
@@ -170,6 +208,6 @@ def classes_to_expect(estimator: Any, classes: Any, *, is_first: bool) -> Array:
     check_not_continuous(given)
     if given.size < 2:
         raise ValueError(f"classes holds one class only ({given[0].item()!r}): two or more are needed.")
-    if not is_first and known is not None and not np.array_equal(given, known):
+    if known is not None and not np.array_equal(given, np.unique(known)):
         raise ValueError(f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {known!r}")
-    return given
+    return given if known is None else known

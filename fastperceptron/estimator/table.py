@@ -71,8 +71,10 @@ def open_checkpoint(
     parameters = {name: repr(value) for name, value in estimator.get_params().items() if name not in ignored}
     seed = estimator.random_state
     parameters["random_state"] = repr(seed) if isinstance(seed, int | np.integer) else "drawn"
-    is_warm = estimator.warm_start and hasattr(estimator, "model_")
-    parameters["the start"] = digest(estimator.coef_, estimator.intercept_) if is_warm else "none"
+    is_warm = estimator.warm_start and hasattr(estimator, "coef_")
+    parameters["the start"] = (
+        digest(np.asarray(estimator.coef_), np.asarray(estimator.intercept_)) if is_warm else "none"
+    )
     rows = problem.rows if isinstance(problem.rows, ArrayRows) else None
     return Checkpoint(path, {**parameters, "the data": _digest_of(problem, classes)}, rows=rows)
 
@@ -97,15 +99,20 @@ def note_features(estimator: Any, data: Dataset) -> None:
         estimator.feature_names_in_ = np.array(data.feature_names, object)
 
 
-def with_features_of(estimator: Any, data: Dataset, *, has_labels: bool) -> Dataset:
-    """Return a data set with the features of the fit, in their order; raise ValueError if it has others."""
+def with_features_of(estimator: Any, data: Dataset, classes: Array | None = None) -> Dataset:
+    """Return a data set with the features of the fit, in their order; raise ValueError if it has others.
+
+    `classes` are those that its labels are compared with; without them it has no labels.
+    """
     known = getattr(estimator, "feature_names_in_", None)
     if known is not None and data.feature_names is not None:
-        data = data.with_features(tuple(known), has_labels=has_labels)
-    if data.n_features != estimator.n_features_in_:
+        data = data.with_features(tuple(known), has_labels=classes is not None, classes=classes)
+    # Coefficients that were set without a fit say it themselves.
+    n_features = estimator.n_features_in_ if hasattr(estimator, "n_features_in_") else np.shape(estimator.coef_)[-1]
+    if data.n_features != n_features:
         raise ValueError(
             f"X has {data.n_features} features, but {type(estimator).__name__} is expecting "
-            f"{estimator.n_features_in_} features as input."
+            f"{n_features} features as input."
         )
     return data
 

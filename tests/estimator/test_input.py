@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
+import sklearn
 from scipy import sparse
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
@@ -224,3 +226,79 @@ def test_without_scikit_learn_the_error_says_what_to_install() -> None:
         "ModuleNotFoundError: PerceptronClassifier needs scikit-learn: pip install fastperceptron[sklearn]"
         in done.stderr
     )
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        (["a", "b"] * 15, "str"),
+        (["1.5", "2"] * 15, "str"),  # scikit-learn would read it as numbers
+        (pd.Categorical(Y), "category"),
+        (pd.Categorical(["a", "b"] * 15), "category"),
+        (pd.date_range("2020", periods=30), "datetime64"),
+        (pd.to_timedelta(np.arange(30), "s"), "timedelta64"),
+        (pd.array(["a", "b"] * 15, "string"), "string"),
+        (np.array(["a", 1.0] * 15, object), "str"),
+    ],
+)
+@pytest.mark.parametrize("method", ["fit", "predict", "partial_fit"])
+def test_columns_that_are_not_numbers_are_named_with_what_to_do(method: str, column: Any, kind: str) -> None:
+    frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "region": np.zeros(30)})
+    classifier = fp.PerceptronClassifier().partial_fit(frame, Y, [0, 1])
+    before = classifier.predict(frame)
+    spoilt = frame.assign(region=column)
+    arguments = (spoilt,) if method == "predict" else (spoilt, Y)
+    message = (
+        rf"X has columns that are not numbers: 'region' \({kind}.*fastperceptron.dataset\(frame.*categorical=\[...\]"
+    )
+    with pytest.raises(ValueError, match=message):
+        getattr(classifier, method)(*arguments)
+    np.testing.assert_array_equal(before, classifier.predict(frame))  # the classifier is as it was
+
+
+def test_columns_of_polars_and_pyarrow_that_are_not_numbers_are_named() -> None:
+    columns = {"a": X[:, 0], "text": ["a", "b"] * 15, "day": pd.date_range("2020", periods=30)}
+    for frame, kinds in (
+        (pl.DataFrame(columns), r"'text' \(String\), 'day' \(Datetime"),
+        (pa.table(columns), r"'text' \(string\), 'day' \(timestamp"),
+    ):
+        with pytest.raises(ValueError, match=f"X has columns that are not numbers: {kinds}"):
+            fit(frame)
+    numbers = {"a": X[:, 0], "b": X[:, 1].astype(np.float32), "c": Y, "d": Y == 1}
+    expected = fit(pd.DataFrame(numbers)).decision_function(pd.DataFrame(numbers))
+    for frame in (pl.DataFrame(numbers), pa.table(numbers), pd.DataFrame(numbers).astype(object)):
+        np.testing.assert_allclose(fit(frame).decision_function(frame), expected)
+
+
+class ForeignArray:
+    """An array of another library, which only DLPack reads."""
+
+    def __init__(self, values: Any) -> None:
+        self.values, self.shape, self.ndim = np.asarray(values), np.shape(values), np.ndim(values)
+
+    def __array_namespace__(self, api_version: str | None = None) -> Any:
+        raise AssertionError("NumPy computes")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.values.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.values.__dlpack_device__()
+
+
+@pytest.mark.parametrize("is_dispatched", [False, True])
+def test_arrays_of_other_libraries_are_computed_in_numpy(monkeypatch: pytest.MonkeyPatch, is_dispatched: bool) -> None:
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+    with sklearn.config_context(array_api_dispatch=is_dispatched):
+        classifier = fit(ForeignArray(X), ForeignArray(Y), ForeignArray(np.ones(30)))
+        assert isinstance(classifier.coef_, np.ndarray)
+        for method in ("decision_function", "predict_proba", "predict_log_proba", "predict"):
+            found = getattr(classifier, method)(ForeignArray(X))
+            assert type(found) is np.ndarray
+            np.testing.assert_array_equal(found, getattr(fit(), method)(X))
+        assert classifier.score(ForeignArray(X), ForeignArray(Y)) == fit().score(X, Y)
+        with pytest.raises(TypeError, match=r"X is a .*, which NumPy cannot read: copy it to the CPU"):
+            fit(type("OnDevice", (ForeignArray,), {"__dlpack__": None})(X))

@@ -186,3 +186,18 @@ def test_callbacks_of_scikit_learn_are_called_at_each_read() -> None:
     assert last["n_reads"] == classifier.n_iter_
     assert last["objective"] == classifier.loss_curve_[-1]
     assert classifier.coef_.tobytes() == fit().coef_.tobytes()
+
+
+@pytest.mark.parametrize("solver", ["newton", "sgd"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_as_many_reads_are_reported_as_n_iter_counts_where_rows_are_few(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, solver: str, n_classes: int
+) -> None:
+    monkeypatch.undo()  # few rows are all in the sample again
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    y = np.arange(30) % n_classes
+    classifier = fp.PerceptronClassifier(solver=solver, verbose=1, loss="log_loss", tol=0.5)
+    with caplog.at_level(logging.INFO, "fastperceptron"):
+        classifier.fit(X, y)
+    lines = [message for message in caplog.messages if "read" in message]
+    assert [int(line.split("read ")[1].split(",")[0]) for line in lines] == [*range(1, classifier.n_iter_ + 1)]

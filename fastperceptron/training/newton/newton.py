@@ -221,6 +221,8 @@ class Newton:
             curve += np.array([*found.values, *[found.values[-1]] * (curve.size - len(found.values))])
         n_reads = max(found.n_evaluations for found in all_found)
         solution = self._solution(neurons, [found.gap for found in all_found], n_reads, curve, total)
+        for read in range(1, n_reads):
+            self._observer.read_done(Progress(read, solution.loss_curve[min(read, curve.size) - 1], np.nan))
         self._observer.read_done(Progress(n_reads, solution.loss_curve[-1], solution.optimality_gap))
         return solution
 

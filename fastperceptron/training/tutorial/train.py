@@ -57,7 +57,8 @@ def train(
         as many steps.
     initial : Perceptron, optional
         The model to go on from: its weights, its step count and, where sampling is by epochs, its place in the epoch.
-        Training for a steps, then from the result for b with the same generator, equals training for a + b.
+        Training for a steps, then from the result for b with the same generator, equals training for a + b. A frame's
+        columns are chosen by the model's feature names, as in `Perceptron.predict`.
     rng : None, int, numpy.random.Generator or what else numpy.random.default_rng takes
     progress : bool
         Show a bar (needs tqdm).
@@ -91,27 +92,29 @@ def train(
     options = DescentOptions(steps, learning_rate, loss, batch_size, sampling, record_every)
     if initial is not None and not isinstance(initial, Perceptron):
         raise TypeError(f"initial must be a Perceptron, but is a {type(initial).__name__}.")
-    with _open_rows(X, y, initial) as (table, names):
+    with _open_rows(X, y, initial) as (table, names, target_name):
         table.rows.check_finite()
         with _progress_bar(steps, progress) as report:
-            return _descend((table, names), options, initial, np.random.default_rng(rng), report)
+            return _descend((table, names, target_name), options, initial, np.random.default_rng(rng), report)
 
 
 @contextmanager
-def _open_rows(X: Any, y: Any, initial: Perceptron | None) -> Iterator[tuple[Table, tuple[str, ...] | None]]:
-    """Yield the table of rows with two classes, and the features' names."""
+def _open_rows(
+    X: Any, y: Any, initial: Perceptron | None
+) -> Iterator[tuple[Table, tuple[str, ...] | None, str | None]]:
+    """Yield the table of rows with two classes, the features' names and the labels'."""
     known, n_features = (None, None) if initial is None else (initial.classes, initial.n_features)
+    X = X if initial is None else initial.aligned(X, has_labels=True)
     if not isinstance(X, Dataset):
         rows = ArrayRows(as_matrix(X, n_features))
-        yield Table(rows, *encode(y, rows.n_rows, known)), column_names(X)
+        name = getattr(y, "name", None)  # of a Series
+        yield Table(rows, *encode(y, rows.n_rows, known)), column_names(X), name if isinstance(name, str) else None
         return
     if y is not None:
         raise ValueError("y must be None beside a Dataset, which has its own labels.")
-    if n_features not in (None, X.n_features):
-        raise ValueError(f"X has {X.n_features} features, but the model was trained on {n_features}.")
     with X.open_table() as table:
         check_two(table.classes, known)
-        yield _in_memory_if_few(table), X.feature_names
+        yield _in_memory_if_few(table), X.feature_names, getattr(X, "target_name", None)
 
 
 def _in_memory_if_few(table: Table) -> Table:
@@ -123,25 +126,25 @@ def _in_memory_if_few(table: Table) -> Table:
 
 
 def _descend(
-    data: tuple[Table, tuple[str, ...] | None],
+    data: tuple[Table, tuple[str, ...] | None, str | None],
     options: DescentOptions,
     initial: Perceptron | None,
     generator: np.random.Generator,
     report: Callable[[int], object],
 ) -> Perceptron:
-    """Return the model after the descent over an open table."""
-    (table, names), rows = data, data[0].rows
+    """Return the model after the descent over an open table, given with the names of its features and labels."""
+    (table, names, target_name), rows = data, data[0].rows
     if initial is None:
         start, history = generator.standard_normal(rows.n_features + 1), History()
     else:
         start, history = np.append(initial.weights, initial.bias), initial.history
-        names = names or initial.feature_names
+        names, target_name = names or initial.feature_names, target_name or initial.target_name
     descent = Descent(rows, table.codes, options, start, history, generator)
     descent.run(report)
     weights, history = descent.result
     if not np.isfinite(weights).all():
         raise ValueError("the weights overflowed: lower learning_rate, or scale the columns of X.")
-    return Perceptron(weights[:-1], weights[-1], table.classes, names, history)
+    return Perceptron(weights[:-1], weights[-1], table.classes, names, history, target_name=target_name)
 
 
 @contextmanager

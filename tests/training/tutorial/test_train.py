@@ -327,3 +327,17 @@ def test_bad_input_is_found_before_any_work() -> None:
     with pytest.raises(ValueError, match="row 7"):
         fp.train(rows, Y, steps=10**12)
     assert time.perf_counter() - start < 5
+
+
+def test_going_on_with_a_frame_goes_by_column_names() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(30, 2)), columns=["a", "b"])
+    y = np.arange(30) % 2
+    first = fp.train(frame, y, steps=10, rng=0)
+    same = fp.train(frame, y, steps=10, rng=1, initial=first)
+    assert fp.train(frame[["b", "a"]].assign(text="x"), y, steps=10, rng=1, initial=first) == same
+    assert fp.train(fp.dataset((frame, y)), steps=10, rng=1, initial=first) == same
+    with pytest.raises(ValueError, match="X lacks 'b', a feature that the model was trained on"):
+        fp.train(frame[["a"]], y, steps=10, initial=first)
+    with pytest.raises(ValueError, match="'b' stands where 'a' was"):
+        fp.train(fp.dataset((frame[["b", "a"]], y)), steps=10, initial=first)

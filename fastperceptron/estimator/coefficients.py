@@ -1,0 +1,82 @@
+"""The attributes that predict: coef_, intercept_ and classes_, as they are when asked, also where a user set them.
+
+Nothing is kept beside them: a prior correction (``intercept_ -= log(50)``), the averages of several classifiers, or
+weights from a file are what predictions, warm starts, `partial_fit` and saved models go by.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from fastperceptron.checks import Array, as_numbers
+from fastperceptron.data.labels import as_labels
+from fastperceptron.model import Perceptron
+
+NAMES = ("coef_", "intercept_", "classes_")
+
+
+class Coefficients(NamedTuple):
+    """The checked values of a classifier's attributes."""
+
+    weights: Array  # (n_neurons, n_features) float64
+    bias: Array  # (n_neurons,) float64
+    classes: Array  # (n_classes,)
+
+    def are_those_of(self, weights: Array, bias: Array) -> bool:
+        """Return whether these weights and biases are the same."""
+        return np.array_equal(self.weights, weights) and np.array_equal(self.bias, bias)
+
+
+def are_set(estimator: Any) -> bool:
+    """Return whether a classifier has coefficients, by a fit or set by a user."""
+    return all(hasattr(estimator, name) for name in NAMES)
+
+
+def coefficients_of(estimator: Any) -> Coefficients:
+    """Return the present coefficients of a classifier.
+
+    It raises NotFittedError if there are none; ValueError or TypeError if one has a wrong shape, is not finite or not a
+    number, or if classes are missing or there twice.
+    """
+    check_is_fitted(estimator)
+    classes = np.asarray(estimator.classes_)
+    labels = as_labels(estimator.classes_, "classes_")
+    if len(labels) < 2 or np.unique(labels).size < len(labels):
+        raise ValueError(f"classes_ must be two or more different labels, but is {classes.tolist()}.")
+    weights, bias = (as_numbers(getattr(estimator, name), name).astype(np.float64) for name in NAMES[:2])
+    n_neurons = 1 if len(labels) == 2 else len(labels)
+    n_features = getattr(estimator, "n_features_in_", weights.shape[-1] if weights.ndim else 1)
+    for name, values, shape in (("coef_", weights, (n_neurons, n_features)), ("intercept_", bias, (n_neurons,))):
+        if values.shape != shape:
+            raise ValueError(f"{name} must have shape {shape} for {len(labels)} classes, but has {values.shape}.")
+        if not np.isfinite(values).all():
+            place = tuple(map(int, np.argwhere(~np.isfinite(values))[0]))
+            raise ValueError(f"{name} must be finite, but {name}[{', '.join(map(str, place))}] is {values[place]}.")
+    return Coefficients(weights, bias, classes)
+
+
+def model_of(estimator: Any, target_name: str | None) -> Perceptron:
+    """Return the present coefficients and feature names of a classifier as a model; it raises as `coefficients_of`."""
+    weights, bias, classes = coefficients_of(estimator)
+    names = getattr(estimator, "feature_names_in_", None)
+    if len(bias) == 1:
+        return Perceptron(weights[0], bias[0], classes, names, target_name=target_name)
+    return Perceptron(weights, bias, classes, names, target_name=target_name)
+
+
+@contextmanager
+def unchanged_by_failure(estimator: Any) -> Iterator[None]:
+    """Give an estimator back the attributes that it had, if what is done inside fails or is interrupted."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        own = vars(estimator)
+        # scikit-learn removes those of callbacks itself.
+        for name in [name for name in own if name not in before and "callback" not in name]:
+            del own[name]
+        own.update(before)
+        raise
