@@ -24,7 +24,7 @@ from fastperceptron.training.minimise.inverse_hessian import (
 from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.minimise.objective import State
 from fastperceptron.training.newton.certificate import Certificate
-from fastperceptron.training.problem import Solution
+from fastperceptron.training.problem import Problem, Solution
 
 
 @dataclass(frozen=True)
@@ -116,18 +116,19 @@ class Outcome(NamedTuple):
     gaps: Sequence[float]  # one per neuron
     n_reads: int
     curve: Array  # (n_reads,) or longer: the objective, summed over neurons, after each read
-    total_weight: float  # of all rows
     is_certain: bool  # whether the gaps can be trusted
     has_minimum: bool
 
 
-def solution_of(neurons: Sequence[Neuron], outcome: Outcome, coordinates: Coordinates, tol: float) -> Solution:
+def solution_of(
+    neurons: Sequence[Neuron], outcome: Outcome, coordinates: Coordinates, problem: Problem, tol: float
+) -> Solution:
     """Return the solution for raw rows."""
     pairs = [(neuron.certificate, gap) for neuron, gap in zip(neurons, outcome.gaps, strict=True)]
     is_converged = outcome.has_minimum and all(certificate.is_reached(gap, tol) for certificate, gap in pairs)
     is_known = outcome.is_certain and all(certificate.is_known for certificate, _ in pairs)
     distance = max(certificate.distance(gap) for certificate, gap in pairs) if is_known else math.nan
-    gap = sum(outcome.gaps) / outcome.total_weight if is_known else math.nan
+    gap = problem.reported(sum(outcome.gaps)) if is_known else math.nan
     weights, bias = coordinates.to_raw(np.array([neuron.point for neuron in neurons]))
-    curve = outcome.curve / outcome.total_weight
+    curve = problem.reported(outcome.curve)
     return Solution(weights, bias, outcome.n_reads, curve, gap, is_converged, distance)

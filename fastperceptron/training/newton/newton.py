@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.minimise.lbfgs import LBFGS
@@ -26,6 +25,7 @@ from fastperceptron.training.newton.start import Start, stages
 from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
 from fastperceptron.training.threads import MapInOrder, open_pool
+from fastperceptron.training.units import solve_in_units
 
 # A read is slow, and asks for a better inverse Hessian, if it divides the gap by less than this.
 GOOD_SHRINKAGE = 20.0
@@ -53,7 +53,11 @@ def minimise_by_newton(
         If a row holds NaN or infinity, or values overflow.
     """
     with open_pool(options.n_threads) as map_in_order:
-        return Newton(problem, options, map_in_order, observer).run(start)
+
+        def solve(problem: Problem, options: NewtonOptions, start: Array | None) -> Solution:
+            return Newton(problem, options, map_in_order, observer).run(start)
+
+        return solve_in_units(solve, problem, options, start)
 
 
 class Newton:
@@ -65,7 +69,8 @@ class Newton:
         self._problem, self._options, self._observer = problem, options, observer
         self._start = Start(problem, options, map_in_order)
         self._all_rows = AllRows(problem, options, self._start.sample.coordinates, map_in_order, observer)
-        self._is_float32, self._growth = problem.rows.dtype == np.float32, 1
+        self._is_float32 = problem.rows.dtype == np.float32 and problem.is_float32_enough
+        self._growth = 1
         self._curve: list[float] = []
 
     def run(self, weights: Array | None) -> Solution:
@@ -79,7 +84,7 @@ class Newton:
         for stage in [loss] if is_close else stages(loss):
             self._minimise(neurons, stage, self._options.tol if stage == loss else 1.0)
         gaps = [neuron.search.gap for neuron in neurons]
-        return self._solution(neurons, gaps, self._all_rows.n_reads, np.array(self._curve), self._all_rows.total_weight)
+        return self._solution(neurons, gaps, self._all_rows.n_reads, np.array(self._curve))
 
     def _minimise(self, neurons: list[Neuron], loss: str, tol: float) -> None:
         """Read all rows until all neurons are within `tol` of the minimum, or max_iter reads are done."""
@@ -209,26 +214,23 @@ class Newton:
 
     def _record(self, neurons: list[Neuron]) -> None:
         self._curve.append(sum(neuron.search.value for neuron in neurons))
-        gap, total = sum(neuron.search.gap for neuron in neurons), self._all_rows.total_weight
-        self._observer.read_done(Progress(self._all_rows.n_reads, self._curve[-1] / total, gap / total))
+        gap, reported = sum(neuron.search.gap for neuron in neurons), self._problem.reported
+        self._observer.read_done(Progress(self._all_rows.n_reads, reported(self._curve[-1]), reported(gap)))
 
     def _solution_of_sample(self, neurons: list[Neuron]) -> Solution:
         """Return the solution of neurons whose sample is all rows."""
-        weights, all_found = self._problem.row_weights, [neuron.found for neuron in neurons if neuron.found]
-        total = float(self._problem.rows.n_rows if weights is None else sum_in_order(weights))
+        all_found = [neuron.found for neuron in neurons if neuron.found]
         curve = np.zeros(max(len(found.values) for found in all_found))
         for found in all_found:
             curve += np.array([*found.values, *[found.values[-1]] * (curve.size - len(found.values))])
         n_reads = max(found.n_evaluations for found in all_found)
-        solution = self._solution(neurons, [found.gap for found in all_found], n_reads, curve, total)
+        solution = self._solution(neurons, [found.gap for found in all_found], n_reads, curve)
         self._observer.read_done(Progress(n_reads, solution.loss_curve[-1], solution.optimality_gap))
         return solution
 
-    def _solution(
-        self, neurons: list[Neuron], gaps: list[float], n_reads: int, curve: Array, total_weight: float
-    ) -> Solution:
+    def _solution(self, neurons: list[Neuron], gaps: list[float], n_reads: int, curve: Array) -> Solution:
         own = [neuron for neuron in neurons if neuron.hessian.is_own]
         is_blind = not LOSSES[self._options.loss].IS_CONVEX and any(neuron.exactness == 0 for neuron in own)
         is_certain, has_minimum = len(own) == len(neurons) and not is_blind, not is_blind or self._options.penalty > 0
-        outcome = Outcome(gaps, n_reads, curve, total_weight, is_certain, has_minimum)
-        return solution_of(neurons, outcome, self._start.sample.coordinates, self._options.tol)
+        outcome = Outcome(gaps, n_reads, curve, is_certain, has_minimum)
+        return solution_of(neurons, outcome, self._start.sample.coordinates, self._problem, self._options.tol)

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
+from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.losses import CONVEX_LOSS, LOSSES
 from fastperceptron.training.minimise.damped_newton import Found, minimise
 from fastperceptron.training.minimise.inverse_hessian import inverse_diagonal, inverse_hessian, is_bent
 from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.minimise.objective import Objective, State, rows_of
-from fastperceptron.training.newton.certificate import Certificate, certificate_of, rough_goal
+from fastperceptron.training.newton.certificate import Certificate, RowTotals, certificate_of, rough_goal
 from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron, OwnHessian, SharedHessian
 from fastperceptron.training.newton.sample import draw_sample
 from fastperceptron.training.newton.sample_size import gradient_rows, hessian_rows
 from fastperceptron.training.problem import NewtonOptions, Problem
 from fastperceptron.training.threads import MapInOrder
+from fastperceptron.training.units import check_range
 
 # Multiply-adds of a Hessian above which gradients should do most of the way, and neurons share one.
 LARGE_WORK = 1 << 24
@@ -52,8 +54,7 @@ class Start:
         self.has_hessian, self.is_shared = size > 0, False
         size = size or gradient_rows(n_rows, n_features)
         self.sample = draw_sample(problem, size, options.fit_intercept)
-        if not np.isfinite(self.sample.coordinates.deviations).all():
-            problem.raise_not_finite()
+        check_range(problem, self.sample.coordinates.deviations)
 
     @property
     def is_all(self) -> bool:
@@ -107,7 +108,7 @@ class Start:
         """Move a neuron to the minimum over the sample: within `tol` where that is all rows, else a rough one."""
         is_all, options, n_parameters = self.sample.is_all, self._options, self._problem.rows.n_features + 1
         objective, exactness = self.objective(neuron, loss, penalty), 0.0 if LOSSES[loss].IS_CONVEX else 1.0
-        rough = rough_goal(loss, n_parameters, self._expansion)
+        rough = rough_goal(loss, n_parameters, self._expansion, self._totals.unit)
         if objective.work >= LARGE_WORK and not is_all:
             is_held_out = self.sample.n_rows < ENOUGH_ROWS_PER_PARAMETER * n_parameters
             found = minimise_by_gradients(objective, neuron.point, rough, exactness, is_held_out)
@@ -136,6 +137,15 @@ class Start:
         neuron.certificate = self.certificate(found.state, loss)
 
     @property
+    def _totals(self) -> RowTotals:
+        """What all rows weigh in the loss, from the sample."""
+        weights = self.sample.weights
+        if self._problem.is_plain:
+            return RowTotals(float(self._problem.rows.n_rows), 1.0, is_plain=True)
+        total, squares = (float(sum_in_order(each)) for each in (weights, weights * weights))
+        return RowTotals(total, squares / total / self._expansion, is_plain=False)
+
+    @property
     def _expansion(self) -> float:
         """How many rows each sampled row stands for."""
         return float(self._problem.rows.n_rows / self.sample.n_rows)
@@ -143,14 +153,12 @@ class Start:
     def certificate(self, state: State, loss: str) -> Certificate:
         """Return what the gaps of a neuron are compared with, given its state on the sample."""
         problem = self._problem
-        is_plain = problem.row_weights is None and problem.class_weights is None
         return certificate_of(
             state,
             loss,
             problem.rows.n_features + 1,
-            problem.rows.n_rows,
+            self._totals,
             self._expansion,
-            is_plain=is_plain,
             is_penalised=self._options.penalty > 0,
         )
 
