@@ -44,18 +44,20 @@ class Problem:
     row_weights: Any = None  # (n_rows,) float64, or what is read like it
     class_weights: Array | None = None  # (n_classes,) float64
     absent: tuple[int, ...] = ()  # the classes whose rows have no weight in the loss
+    sought: tuple[int, ...] | None = None  # the classes whose neurons are looked for; None means all
     is_float32_enough: bool = True  # whether float32 holds all weights
     loss_unit: float = 1.0  # losses are divided by it, since the class weights are
 
     @property
     def n_neurons(self) -> int:
-        """One for two classes, else one per class."""
+        """One for two classes, else one per class; fewer where some are not looked for."""
         return len(self.positives)
 
     @property
-    def positives(self) -> range:
+    def positives(self) -> tuple[int, ...]:
         """The class that each neuron separates from the others."""
-        return range(1, 2) if self.n_classes == 2 else range(self.n_classes)
+        every = (1,) if self.n_classes == 2 else tuple(range(self.n_classes))
+        return every if self.sought is None else self.sought
 
     @property
     def is_plain(self) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import Rows, read_only
 from fastperceptron.kernels.arithmetic import sum_in_order
+from fastperceptron.training.observer import Observer, Progress
 from fastperceptron.training.problem import (
     LARGEST,
     ROWS_AT_A_TIME,
@@ -27,14 +28,40 @@ from fastperceptron.training.problem import (
 
 # Deviations of columns whose squares, and those of rare or outlying values, are within the precision.
 SAFE_EXPONENTS = {np.dtype(np.float32): 48, np.dtype(np.float64): 400}
+SURE = 500.0  # the bias, up to its sign, of a neuron that is sure of all rows: the other class has 1e-217
 FLOAT32_EXPONENT = 30  # of weights that float32 arithmetic takes
 
 Options = TypeVar("Options", bound=ObjectiveOptions)
 Solve = Callable[[Problem, Options, Array | None], Solution]
 
 
-def solve_in_units(solve: Solve[Options], problem: Problem, options: Options, start: Array | None) -> Solution:
-    """Return the solution that `solve` finds in units near 1, in the problem's own."""
+def solve_in_units(
+    solve: Solve[Options], problem: Problem, options: Options, start: Array | None, observer: Observer
+) -> Solution:
+    """Return the solution that `solve` finds in units near 1, in the problem's own.
+
+    A neuron whose class has no weight, or all, has no finite optimum beside a free bias: it gets weights of 0 and a
+    bias that is sure of every row.
+    """
+    if start is not None:
+        start = np.where(np.abs(start[:, -1:]) == SURE, 0.0, start)  # to a search it would look like a saturated neuron
+    if not (problem.absent and options.fit_intercept):
+        return _solve(solve, problem, options, start)
+    every, absent = problem.positives, problem.absent
+    is_sought = np.array([not (each in absent or len(absent) == problem.n_classes - 1) for each in every])
+    weights = np.zeros((len(every), problem.rows.n_features))
+    bias = np.array([-SURE if each in absent else SURE for each in every])
+    if not is_sought.any():
+        observer.read_done(Progress(1, 0.0, 0.0))
+        return Solution(weights, bias, 1, np.zeros(1), 0.0, is_converged=True, distance=0.0)
+    sought = tuple(each for each, is_one in zip(every, is_sought.tolist(), strict=True) if is_one)
+    start = None if start is None else start[is_sought]
+    solution = _solve(solve, dataclasses.replace(problem, sought=sought), options, start)
+    weights[is_sought], bias[is_sought] = solution.weights, solution.bias
+    return dataclasses.replace(solution, weights=weights, bias=bias)
+
+
+def _solve(solve: Solve[Options], problem: Problem, options: Options, start: Array | None) -> Solution:
     problem, options = in_units_of_weights(problem, options)
     try:
         return solve(problem, options, start)

@@ -57,7 +57,7 @@ def minimise_by_newton(
         def solve(problem: Problem, options: NewtonOptions, start: Array | None) -> Solution:
             return Newton(problem, options, map_in_order, observer).run(start)
 
-        return solve_in_units(solve, problem, options, start)
+        return solve_in_units(solve, problem, options, start, observer)
 
 
 class Newton:
@@ -76,7 +76,10 @@ class Newton:
     def run(self, weights: Array | None) -> Solution:
         """Return the solution; `weights` are those to start from."""
         loss = self._options.loss
-        neurons = [Neuron(each, self._start.first_point(each, weights)) for each in self._problem.positives]
+        positives = self._problem.positives
+        given = [None] * len(positives) if weights is None else list(weights)
+        points = map(self._start.first_point, positives, given)
+        neurons = [Neuron(positive, point) for positive, point in zip(positives, points, strict=True)]
         self._start.prepare(neurons, self._all_rows.penalty, weights is not None)
         if self._start.is_all:
             return self._solution_of_sample(neurons)

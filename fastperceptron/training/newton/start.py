@@ -69,7 +69,7 @@ class Start:
     def first_point(self, positive: int, weights: Array | None) -> Array:
         """Return a point: of given weights for raw rows, bias last; else of zeros and a bias near the class's odds."""
         if weights is not None:
-            return self.sample.coordinates.to_standard(weights[0 if self._problem.n_neurons == 1 else positive])
+            return self.sample.coordinates.to_standard(weights)
         point = np.zeros(self.sample.panel.shape[1])
         if self._options.fit_intercept:
             point[self._problem.rows.n_features] = self.sample.rough_logit(positive)

@@ -54,7 +54,7 @@ class Buffers:
         self._problem, self._mean_weight, self._seed = problem, mean_weight, seed
         self._is_weighted = not problem.is_plain
         n_rows, n_features, dtype = problem.rows.n_rows, problem.rows.n_features, problem.rows.dtype
-        is_raw = coordinates is None and not self._is_weighted and problem.n_neurons == 1
+        is_raw = coordinates is None and not self._is_weighted and problem.n_classes == 2
         self._is_direct = is_raw and (seed is None or n_features >= WIDE)
         size = max(1, BUFFER_ELEMENTS // n_features)
         self._size = min(n_rows, size - size % batch_size or size)

@@ -85,7 +85,7 @@ def minimise_by_sgd(
     def solve(problem: Problem, options: SgdOptions, start: Array | None) -> Solution:
         return _Sgd(problem, options, start, observer).run()
 
-    return solve_in_units(solve, problem, options, start)
+    return solve_in_units(solve, problem, options, start, observer)
 
 
 class _Sgd:
@@ -204,8 +204,8 @@ class _Sgd:
 
         def take_steps(buffer: Buffer, neuron: int) -> None:
             targets = buffer.codes
-            if problem.n_neurons > 1:
-                targets = read_only((targets == neuron).view(np.uint8))
+            if problem.n_classes > 2:
+                targets = read_only((targets == problem.positives[neuron]).view(np.uint8))
             y = targets if buffer.weights is None else (targets, buffer.weights)
             kernel(buffer.X, y, buffer.order, self._states[neuron], rule, self._scratch)
 
@@ -231,7 +231,7 @@ class _Sgd:
         weights = aligned_zeros(points.shape, self._problem.rows.dtype)
         with np.errstate(over="ignore"):
             weights[:] = points / self._coordinates.scale
-        sums, _ = self._exact(weights, np.arange(len(points)) + (len(points) == 1), has_moments=False)
+        sums, _ = self._exact(weights, np.array(self._problem.positives), has_moments=False)
         losses = sums[:, points.shape[1]]
         points[:, n] = 0.0
         squares = sum(inner_product(point, point) for point in points)
