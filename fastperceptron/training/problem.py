@@ -46,6 +46,7 @@ class Problem:
     absent: tuple[int, ...] = ()  # the classes whose rows have no weight in the loss
     sought: tuple[int, ...] | None = None  # the classes whose neurons are looked for; None means all
     is_float32_enough: bool = True  # whether float32 holds all weights
+    least_weight: float = 1.0  # no positive weight in the loss is smaller
     loss_unit: float = 1.0  # losses are divided by it, since the class weights are
 
     @property
@@ -111,6 +112,9 @@ class Solution:
     optimality_gap: float  # the objective's estimated excess over its minimum, in the same unit; NaN if not known
     is_converged: bool
     distance: float  # from the optimum, in standard errors: what `tol` bounds; NaN where that is not known
+    # "perfectly" or "quasi-completely" where separable classes have no finite optimum; `is_converged` is False for the
+    # first, and says of the second that the objective is within `tol` of its infimum.
+    separation: str = ""
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,8 @@ def in_units_of_weights(problem: Problem, options: Options) -> tuple[Problem, Op
 
     Equal weights of all rows, or all classes, are left out.
     """
-    row_weights, class_weights, C, unit, is_narrow = problem.row_weights, problem.class_weights, options.C, 1.0, True
+    row_weights, class_weights, C, unit = problem.row_weights, problem.class_weights, options.C, 1.0
+    is_narrow, least = True, 1.0
     if row_weights is not None:
         largest = max(float(part.max()) for part in _parts(row_weights))
         if min(float(part.min()) for part in _parts(row_weights)) == largest:
@@ -89,7 +90,7 @@ def in_units_of_weights(problem: Problem, options: Options) -> tuple[Problem, Op
         else:
             row_weights, exponent = _near_one(row_weights, largest)
             C = _times_power(C, exponent)
-            is_narrow = _is_narrow(row_weights)
+            is_narrow, least = _is_narrow(row_weights), _least(row_weights)
     if class_weights is not None:
         if class_weights.min() == class_weights.max():
             unit, class_weights = float(class_weights[0]), None
@@ -98,10 +99,17 @@ def in_units_of_weights(problem: Problem, options: Options) -> tuple[Problem, Op
             exponent = math.frexp(float(class_weights.max()))[1] - 1
             class_weights, unit = read_only(np.ldexp(class_weights, -exponent)), math.ldexp(1.0, exponent)
             C = _times_power(C, exponent)
-            is_narrow &= _is_narrow(class_weights)
+            is_narrow, least = is_narrow and _is_narrow(class_weights), least * _least(class_weights)
     C = C if math.isinf(options.C) else min(max(C, SMALLEST), LARGEST)
-    changed = {"row_weights": row_weights, "class_weights": class_weights, "loss_unit": unit}
-    return dataclasses.replace(problem, **changed, is_float32_enough=is_narrow), dataclasses.replace(options, C=C)
+    changed = dataclasses.replace(
+        problem,
+        row_weights=row_weights,
+        class_weights=class_weights,
+        is_float32_enough=is_narrow,
+        least_weight=least,
+        loss_unit=unit,
+    )
+    return changed, dataclasses.replace(options, C=C)
 
 
 def _parts(weights: Any) -> Iterator[Array]:
@@ -114,6 +122,11 @@ def _near_one(weights: Array, largest: float) -> tuple[Any, int]:
     mean = math.fsum(float(sum_in_order(np.ldexp(part, -top))) for part in _parts(weights)) / weights.size
     exponent = top + math.frexp(mean)[1] - 1
     return (weights if exponent == 0 else ScaledWeights(weights, exponent)), exponent
+
+
+def _least(weights: Any) -> float:
+    """Return the smallest positive weight."""
+    return min(float(part[part > 0].min(initial=LARGEST)) for part in _parts(weights))
 
 
 def _is_narrow(weights: Any) -> bool:

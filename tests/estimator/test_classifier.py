@@ -220,7 +220,7 @@ def test_warm_start_begins_where_the_last_fit_ended() -> None:
 def test_a_shortfall_warns_with_the_distance_the_tolerance_and_advice() -> None:
     X, y = made()
     expected = (
-        r"solver='newton' stopped \(all of max_iter=2\) after 2 reads of the data: the objective is NUMBER, about "
+        r"solver='newton' stopped after max_iter=2 reads of the data: the objective is NUMBER, about "
         r"NUMBER above its minimum, and the weights are NUMBER standard errors from the optimum\. "
         r"It did not reach tol=1e-06: raise max_iter; or raise tol, if this is close enough\."
     ).replace("NUMBER", r"[-+.e\d]+")

@@ -38,6 +38,7 @@ from fastperceptron.training.coordinates import Coordinates, coordinates_of
 from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.problem import ROWS_AT_A_TIME, Problem, SgdOptions, Solution
 from fastperceptron.training.reads import SumsOverRows
+from fastperceptron.training.separation import PERFECT, is_separated
 from fastperceptron.training.sgd.buffers import Buffer, Buffers
 from fastperceptron.training.units import check_range, solve_in_units
 
@@ -137,6 +138,9 @@ class _Sgd:
             is_flat = self._is_flat()
         weights, bias = self._coordinates.to_raw(self._points())
         curve = self._reported(np.array(self._curve))
+        is_free = self._options.penalty == 0
+        if is_free and is_separated(self._problem, self._options.loss, self._curve[-1] * self._total):
+            return Solution(weights, bias, len(self._curve), curve, float(curve[-1]), False, np.nan, PERFECT)
         return Solution(weights, bias, len(self._curve), curve, np.nan, is_flat, np.nan)
 
     def _reported(self, mean: Any) -> Any:
