@@ -93,7 +93,7 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         The objective divided by the sum of the rows' weights, after each step or epoch: at most `n_iter_` values, since
         reads that lead to no step, or come before the loss is minimised itself, have none.
     optimality_gap_ : float
-        The estimated excess of the last of `loss_curve_` over the minimum, within a factor of 3; NaN if it is not known.
+        The estimated excess of the last of `loss_curve_` over the minimum; NaN if it is not known within a factor of 3.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only if X was a frame whose column names are all strings.

@@ -70,7 +70,7 @@ def describe_shortfall(classifier: Any, solution: Solution) -> str:
         place += f": the objective is {solution.loss_curve[-1]:.6g}"
     if not math.isnan(solution.optimality_gap):
         place += f", about {solution.optimality_gap:.2g} above its minimum"
-    if not math.isnan(solution.distance):
+    if not (math.isnan(solution.optimality_gap) or math.isnan(solution.distance)):
         place += f", and the weights are {solution.distance:.2g} standard errors from the optimum"
     is_spent = solution.n_iter >= classifier.max_iter
     advice = "raise max_iter" if is_spent else "lower C, since a stronger penalty makes the optimum easier to find"

@@ -111,7 +111,7 @@ class Solution:
     loss_curve: Array  # float64: the objective over the sum of the rows' weights, summed over neurons, after each read
     optimality_gap: float  # the objective's estimated excess over its minimum, in the same unit; NaN if not known
     is_converged: bool
-    distance: float  # from the optimum, in standard errors: what `tol` bounds; NaN where that is not known
+    distance: float  # from the optimum, in standard errors: what `tol` bounds; rough where the gap is NaN, or NaN too
     # "perfectly" or "quasi-completely" where separable classes have no finite optimum; `is_converged` is False for the
     # first, and says of the second that the objective is within `tol` of its infimum.
     separation: str = ""

@@ -45,7 +45,8 @@ def test_perfect_separation_is_said(loss: str, shape: tuple[int, int]) -> None:
     assert solution.optimality_gap == solution.loss_curve[-1]  # the infimum is 0
     assert not fit(X, X[:, 0] > 0, loss=loss).separation
     if shape == (300, 3):
-        by_steps = fit(X + X[:, :1], X[:, 0] > 0, loss=loss, C=math.inf, solver="sgd", eta0=50.0, tol=1e-9)
+        apart = X + 3 * np.sign(X[:, :1])
+        by_steps = fit(apart, X[:, 0] > 0, loss=loss, C=math.inf, solver="sgd", eta0=2.0, tol=1e-9)
         assert by_steps.separation == "perfectly"
         assert by_steps.optimality_gap == by_steps.loss_curve[-1]
 

@@ -282,7 +282,7 @@ class Newton:
         is_split = is_free and facts.IS_CONVEX and is_partly_separated(self._problem, reach, end.gap)
         is_known = (reach.is_local(end.value, end.gap) or is_split) and not is_blind
         is_converged = is_reached and (is_known or (is_blind and not is_free))
-        distance = certificate.distance(end.gap) if is_known else math.nan
+        distance = math.nan if is_blind else certificate.distance(end.gap)
         is_known &= certificate.is_known and not neuron.is_beyond
         return End(end.gap, distance, is_known, is_converged, QUASI_COMPLETE if is_split else "")
 
