@@ -1,6 +1,5 @@
 """Checks of users' input, shared by the model and data/: each error names the value, its place and what to do."""
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import field
 from typing import Any, NamedTuple
@@ -210,7 +209,3 @@ def one_of(choices: Iterable[str]) -> Rule:
 
 
 BOOLEAN = Rule(lambda value: isinstance(value, bool | np.bool), "an instance of 'bool'")
-COUNT = Rule(lambda value: is_whole(value) and value >= 1, "an int in the range [1, inf)")
-POSITIVE = Rule(lambda value: is_number(value) and 0 < value < math.inf, "a float in the range (0.0, inf)")
-POSITIVE_OR_INFINITE = Rule(lambda value: is_number(value) and value > 0, "a float in the range (0.0, inf]")
-NOT_NEGATIVE = Rule(lambda value: is_number(value) and 0 <= value < math.inf, "a float in the range [0.0, inf)")

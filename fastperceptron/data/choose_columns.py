@@ -198,7 +198,7 @@ def _given_levels(reader: Reader, categorical: Any, chosen: list[str]) -> dict[s
 
 
 def _text_columns(reader: Reader, chosen: list[str]) -> list[str]:
-    """Return the columns of text; of those stored as text, the ones with a value in the first file that is no number."""
+    """Return the columns of text; of those stored as text, the ones with another value in the first file."""
     stored = [name for name in chosen if name in reader.text]
     found: set[str] = set()
     for piece in reader.pieces(stored, n_files=1) if stored else ():
@@ -256,7 +256,7 @@ def _dtype(reader: Reader, features: Iterable[Feature], dtype: Any) -> np.dtype:
     are_short = [kind.kind == "f" and kind.itemsize <= 4 for kind in kinds]
     are_exact = [kind.kind == "b" or (kind.kind in "iu" and kind.itemsize <= 2) for kind in kinds]
     is_single = not names & reader.text and any(are_short) and all(map(max, are_short, are_exact))
-    kept: np.dtype = np.dtype(np.float32) if is_single else np.dtype(np.float64)
+    kept: np.dtype = np.dtype("float32" if is_single else "float64")
     return kept
 
 

@@ -54,7 +54,8 @@ def numbers_of(column: pa.Array, dtype: np.dtype) -> Array:
         coded = column.dictionary_encode()
     found = [as_number(text) for text in coded.dictionary.to_pylist()]
     values = np.array([math.nan if value is None else float(value) for value in found], dtype)
-    return np.take(values, coded.indices.to_numpy())
+    codes: Array = coded.indices.to_numpy()
+    return values[codes]
 
 
 def first_that_is_no_number(column: pa.Array) -> tuple[int, str] | None:

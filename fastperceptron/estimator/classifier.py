@@ -97,9 +97,10 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     n_iter_ : int
         Reads of the data, or epochs of "sgd".
     loss_curve_ : ndarray
-        The objective divided by the sum of the rows' weights, after each step or epoch.
+        The objective divided by the sum of the rows' weights, after each step or epoch: at most `n_iter_` values, since
+        reads that lead to no step, or come before the loss is minimised itself, have none.
     optimality_gap_ : float
-        The estimated excess of the last of `loss_curve_` over the minimum; NaN if it is not known.
+        The estimated excess of the last of `loss_curve_` over the minimum; NaN if it is not known within a factor of 3.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only if X was a frame whose column names are all strings.
@@ -173,7 +174,7 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         y : array-like of shape (n_rows,)
             Numbers, booleans or strings; None with a Dataset, which has its own.
         sample_weight : array-like of shape (n_rows,), optional
-            A row of weight 2 counts as two equal rows.
+            A row of weight 2 counts as two equal rows. The unit of the weights matters only beside `C`.
         progress : bool
             Whether to show a bar (needs tqdm), if stderr is a terminal or this is a notebook.
         checkpoint : path, optional
@@ -187,14 +188,15 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Raises
         ------
         ValueError
-            If a parameter, X, y or sample_weight is not as described, or a class has no rows of positive weight.
+            If a parameter, X, y or sample_weight is not as described.
         TypeError
             If X is sparse, or X holds values that are not numbers, or y values that are not labels.
 
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If the solver ended before it was within `tol` of the optimum.
+            If the solver ended before it was within `tol` of the optimum; or if the classes are separated and C is
+            infinite, so that there is no finite optimum: the weights are then those where the fit stopped.
         """
         check_parameters(self, RULES)
         with (
@@ -211,7 +213,7 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             self._online: Any = None  # the engine of partial_fit, with the weights and biases that it found
             self._target_name = _name_of_labels(X, y)
             self._keep(solution, classes)
-        if not solution.is_converged:
+        if not solution.is_converged or solution.separation:
             warnings.warn(describe_shortfall(self, solution), ConvergenceWarning, stacklevel=FIT_DEPTH)
         return self
 

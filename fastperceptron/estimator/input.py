@@ -15,6 +15,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from fastperceptron.checks import BOOLEAN, Array, Rule, as_numpy, check_no_mask, is_number, is_whole
 from fastperceptron.data.arrays import read_only
 from fastperceptron.data.labels import as_labels, check_not_continuous
+from fastperceptron.training.problem import LARGEST
 
 CODES_AT_A_TIME = 1 << 16  # class numbers per call of np.bincount, which copies them, 8 bytes each
 
@@ -26,8 +27,8 @@ _RULES: dict[str, Rule] = {
     ),
     "warm_start": BOOLEAN,
     "n_jobs": Rule(
-        lambda value: value is None or (is_whole(value) and value != 0),
-        "None, or an int other than 0 (-1 means all cores)",
+        lambda value: value is None or (is_whole(value) and 0 < abs(value) < 1 << 31),
+        "None, or an int of 32 bits other than 0 (-1 means all cores)",
     ),
     "verbose": Rule(
         lambda value: isinstance(value, bool | np.bool) or (is_whole(value) and value >= 0),
@@ -158,36 +159,40 @@ def _unfit_weight(weights: Array) -> ValueError:
 
 
 def weights_of_classes(codes: Array, counts: Array, row_weights: Array | None, class_weight: Any) -> Array:
-    """Return the sum of the row weights of each class; or the counts, if the caller only needs to find zeros.
+    """Return the sums of the row weights of the classes, in some unit; or the counts, if only zeros are looked for.
 
     Weights are added in row order, for the same bits on any machine.
     """
     if row_weights is None or (class_weight != "balanced" and row_weights.min() > 0):
         return counts
-    sums = np.zeros(counts.size)
+    sums, exponent = np.zeros(counts.size), int(np.frexp(row_weights.max())[1])
     for start in range(0, codes.size, CODES_AT_A_TIME):
         place = slice(start, start + CODES_AT_A_TIME)
-        sums += np.bincount(codes[place], row_weights[place], counts.size)
+        # Over a power of two, which changes no digit: the sums of large weights would overflow.
+        sums += np.bincount(codes[place], np.ldexp(row_weights[place], -exponent), counts.size)
     return sums
 
 
 def as_class_weights(class_weight: Any, classes: Array, sums: Array) -> Array | None:
     """Return one weight per class as scikit-learn defines them: "balanced" uses the sums of the row weights.
 
-    It raises ValueError if a weight is not a positive number, or the dict lacks classes while it names unknown ones.
+    A class that has no rows of positive weight gets 0 from "balanced". It raises ValueError if a weight is negative or
+    not finite, or the dict lacks classes while it names unknown ones.
     """
     if class_weight is None:
         return None
     if isinstance(class_weight, str):
-        return read_only(math.fsum(sums) / (classes.size * sums))
+        factors = np.zeros(classes.size)
+        np.divide(math.fsum(sums), classes.size * sums, out=factors, where=sums > 0)
+        return read_only(factors)
     labels = classes.tolist()
     missing = [label for label in labels if label not in class_weight]
     if missing and len(labels) - len(missing) != len(class_weight):
         raise ValueError(f"The classes, {missing}, are not in class_weight")
     for label, weight in class_weight.items():
-        if not (is_number(weight) and 0 < weight < math.inf):
+        if not (is_number(weight) and 0 <= weight <= LARGEST):
             raise ValueError(
-                f"class_weight must hold finite numbers above 0, but that of class {label!r} is {weight!r}."
+                f"class_weight must hold numbers from 0 to {LARGEST:g}, but that of class {label!r} is {weight!r}."
             )
     return read_only(np.array([float(class_weight.get(label, 1.0)) for label in labels]))
 

@@ -60,17 +60,23 @@ RULES = {"solver": one_of(SOLVERS), **_rules_of(NewtonOptions), **_rules_of(SgdO
 def describe_shortfall(classifier: Any, solution: Solution) -> str:
     """Return the text of a ConvergenceWarning: where the solver stopped, which tol was asked for, and what to do."""
     place = f"{solution.n_iter} read{'s' * (solution.n_iter != 1)} of the data"
+    if solution.separation:
+        return (
+            f"the classes are separated {solution.separation}, so that without a penalty there is no finite optimum: "
+            f"the longer the fit, the larger the weights. solver={classifier.solver!r} stopped after {place}. "
+            "Lower C from infinity for finite weights that are determined by the data."
+        )
     if len(solution.loss_curve):
         place += f": the objective is {solution.loss_curve[-1]:.6g}"
     if not math.isnan(solution.optimality_gap):
         place += f", about {solution.optimality_gap:.2g} above its minimum"
-    if not math.isnan(solution.distance):
+    if not (math.isnan(solution.optimality_gap) or math.isnan(solution.distance)):
         place += f", and the weights are {solution.distance:.2g} standard errors from the optimum"
     is_spent = solution.n_iter >= classifier.max_iter
     advice = "raise max_iter" if is_spent else "lower C, since a stronger penalty makes the optimum easier to find"
-    end = f"{'all of ' if is_spent else 'without progress, at '}max_iter={classifier.max_iter}"
+    how = f"after max_iter={place}" if is_spent else f"without progress after {place}"
     return (
-        f"solver={classifier.solver!r} stopped ({end}) after {place}. "
+        f"solver={classifier.solver!r} stopped {how}. "
         f"It did not reach tol={classifier.tol:g}: {advice}; or raise tol, if this is close enough."
     )
 

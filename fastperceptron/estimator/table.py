@@ -42,8 +42,8 @@ def open_problem(
         if isinstance(X, Dataset):
             note_features(estimator, X)
         check_not_continuous(table.classes)
-        factors = _class_weights_of(estimator, table)
-        yield Problem(table.rows, table.codes, table.classes.size, table.row_weights, factors), table.classes
+        factors, absent = _class_weights_of(estimator, table)
+        yield Problem(table.rows, table.codes, table.classes.size, table.row_weights, factors, absent), table.classes
 
 
 def chunk_problem(estimator: Any, rows: Array, y: Any, sample_weight: Any, classes: Array) -> Problem:
@@ -117,16 +117,17 @@ def with_features_of(estimator: Any, data: Dataset, classes: Array | None = None
     return data
 
 
-def _class_weights_of(estimator: Any, table: Table) -> Array | None:
-    """Return a factor for the row weights of each class, or None; raise ValueError if a class has no weight."""
+def _class_weights_of(estimator: Any, table: Table) -> tuple[Array | None, tuple[int, ...]]:
+    """Return a factor for the row weights of each class, or None, and the numbers of the classes without weight."""
     if table.known_counts is None and estimator.class_weight != "balanced" and table.row_weights is None:
         sums = _is_present(table)
     else:
         sums = weights_of_classes(table.codes, table.counts, table.row_weights, estimator.class_weight)
-    if not sums.all():
-        empty = table.classes[np.argmin(sums)].item()
-        raise ValueError(f"class {empty!r} has no rows of positive weight: drop its rows, or give one of them weight.")
-    return as_class_weights(estimator.class_weight, table.classes, sums)
+    factors = as_class_weights(estimator.class_weight, table.classes, sums)
+    is_absent = (sums == 0) | (False if factors is None else factors == 0)
+    if is_absent.all():
+        raise ValueError("class_weight must hold at least one number above 0, of a class that has rows of weight.")
+    return factors, tuple(np.flatnonzero(is_absent).tolist())
 
 
 def _is_present(table: Table) -> Array:

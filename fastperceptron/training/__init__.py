@@ -10,13 +10,14 @@ tutorial/    fastperceptron.train: train.py the checks, descent.py the steps, ro
 minimise/    minima of functions of a few values: objective.py the function, damped_newton.py and lbfgs.py the methods,
              inverse_hessian.py their linear solves. It knows nothing of rows on disk, nor of the trainers.
 reads.py     a read of all rows: cuts it into tasks of tiles (whose size is in kernels/objective.py), adds their sums
+units.py     weights, C and columns in units near 1  separation.py  classes without a finite optimum
 threads.py   runs tasks                              problem.py     what solvers take and return, and their options
 observer.py  who hears of progress                   coordinates.py standardised columns
 checkpoint.py  how a killed fit continues
 
 Trainers do not import each other; all import downwards (lint-imports checks it). The laws: a result has the same bits
 for any number of threads, layout, source and interruption (reads.py, checkpoint.py; tests/test_law.py); no point is
-accepted before its loss is known (lbfgs.py, damped_newton.py), but for a last step that is sure to reach the goal; no
+accepted before its loss is known (lbfgs.py, damped_newton.py), but for a last step that is sure to gain; no
 gap is reported that is not known (certificate.py).
 
 To add a loss: a module in kernels/ and its name in kernels/losses.py. A solver: a room here, its name in

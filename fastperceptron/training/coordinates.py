@@ -15,6 +15,9 @@ from fastperceptron.kernels.column_statistics import column_means, column_moment
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.rows import padded_size
 
+# Of a column whose weight the penalty holds at 0.
+LARGEST_PENALTY = 1e300
+
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
@@ -49,7 +52,9 @@ class Coordinates:
         """
         n, penalty = self.n_features, np.zeros(self.scale.size)
         units = np.ones(n) if deviations is None else np.where(deviations > 0, deviations, 1.0)
-        penalty[:n] = strength * (units / self.scale[:n]) ** 2
+        if strength > 0:
+            with np.errstate(over="ignore"):
+                penalty[:n] = np.minimum(strength * (units / self.scale[:n]) ** 2, LARGEST_PENALTY)
         return penalty
 
     def _padded(self, values: Array) -> Array:
@@ -59,7 +64,10 @@ class Coordinates:
 
 
 def coordinates_of(rows: Array, weights: Array, has_intercept: bool) -> Coordinates:
-    """Return the coordinates of weighted rows: their means and standard deviations."""
+    """Return the coordinates of weighted rows: their means and standard deviations.
+
+    The deviation is infinite where the squares underflow of a column that is not constant.
+    """
     n_features = rows.shape[1]
     size = padded_size(n_features)
     means, centre, scale = np.zeros(n_features), np.zeros(size), np.ones(size)
@@ -68,6 +76,9 @@ def coordinates_of(rows: Array, weights: Array, has_intercept: bool) -> Coordina
     sums, squares, deviations = np.zeros(n_features), np.zeros(n_features), np.zeros(n_features)
     column_moments(rows, weights, means, sums, squares)
     deviations_of(sums, squares, sum_in_order(weights), weights.size, means, deviations)
+    for column in np.flatnonzero(squares == 0):
+        if (rows[:, column] != means[column])[weights > 0].any():
+            deviations[column] = np.inf
     if has_intercept:
         centre[:n_features] = means
     scale[:n_features] = np.where(deviations > 0, deviations, 1.0)

@@ -3,26 +3,31 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
 
-from fastperceptron.checks import (
-    BOOLEAN,
-    COUNT,
-    NOT_NEGATIVE,
-    POSITIVE,
-    POSITIVE_OR_INFINITE,
-    Array,
-    one_of,
-    option,
-)
+from fastperceptron.checks import BOOLEAN, Array, Rule, is_number, is_whole, one_of, option
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.generated import GeneratedRows
+from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.losses import LOSSES
 
 # Rows whose class numbers and weights are examined at a time: 9 MB of temporary arrays.
 ROWS_AT_A_TIME = 1 << 20
+# Options that are real numbers, and their reciprocals, are within what float64 can work with.
+SMALLEST, LARGEST = 1e-300, 1e300
+MOST = 2**53  # integers up to here are exact in float64
+COUNT = Rule(lambda value: is_whole(value) and 1 <= value <= MOST, "an int in the range [1, 2**53]")
+POSITIVE = Rule(
+    lambda value: is_number(value) and SMALLEST <= value <= LARGEST, "a float in the range [1e-300, 1e+300]"
+)
+POSITIVE_OR_INFINITE = Rule(
+    lambda value: POSITIVE.is_valid(value) or (is_number(value) and value == math.inf),
+    "a float in the range [1e-300, 1e+300], or inf",
+)
+NOT_NEGATIVE = Rule(lambda value: is_number(value) and 0 <= value <= LARGEST, "a float in the range [0.0, 1e+300]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,18 +41,41 @@ class Problem:
     rows: ArrayRows | GeneratedRows
     codes: Any  # (n_rows,) unsigned integers, or what is read like them: the class number of each row
     n_classes: int  # two classes are one neuron's task; more are one neuron each, against all others
-    row_weights: Array | None = None  # (n_rows,) float64
+    row_weights: Any = None  # (n_rows,) float64, or what is read like it
     class_weights: Array | None = None  # (n_classes,) float64
+    absent: tuple[int, ...] = ()  # the classes whose rows have no weight in the loss
+    sought: tuple[int, ...] | None = None  # the classes whose neurons are looked for; None means all
+    is_float32_enough: bool = True  # whether float32 holds all weights
+    least_weight: float = 1.0  # no positive weight in the loss is smaller
+    loss_unit: float = 1.0  # losses are divided by it, since the class weights are
 
     @property
     def n_neurons(self) -> int:
-        """One for two classes, else one per class."""
+        """One for two classes, else one per class; fewer where some are not looked for."""
         return len(self.positives)
 
     @property
-    def positives(self) -> range:
+    def positives(self) -> tuple[int, ...]:
         """The class that each neuron separates from the others."""
-        return range(1, 2) if self.n_classes == 2 else range(self.n_classes)
+        every = (1,) if self.n_classes == 2 else tuple(range(self.n_classes))
+        return every if self.sought is None else self.sought
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all rows weigh the same."""
+        return self.row_weights is None and self.class_weights is None
+
+    @cached_property
+    def total_weight(self) -> float:
+        """The sum of the rows' own weights, by which reported objectives are divided."""
+        if self.row_weights is None:
+            return float(self.rows.n_rows)
+        starts = range(0, self.rows.n_rows, ROWS_AT_A_TIME)
+        return sum(float(sum_in_order(self.row_weights[start : start + ROWS_AT_A_TIME])) for start in starts)
+
+    def reported(self, value: Any) -> Any:
+        """Return a sum of losses over rows as it is reported: over the sum of the rows' own weights."""
+        return value / self.total_weight * self.loss_unit
 
     def raise_not_finite(self) -> NoReturn:
         """Raise ValueError for sums over the rows that are not finite: a value is not, or they overflow."""
@@ -64,9 +92,13 @@ class Problem:
             yield start + np.flatnonzero(is_wanted)
 
 
-def overflow() -> ValueError:
+class OutOfRangeError(ValueError):
+    """Columns have values whose squares overflow or underflow."""
+
+
+def overflow() -> OutOfRangeError:
     """Return the error for finite values whose sums are not."""
-    return ValueError("the values of X overflow: scale its columns, or pass float64.")
+    return OutOfRangeError("the values of X overflow: scale its columns, or pass float64.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +111,10 @@ class Solution:
     loss_curve: Array  # float64: the objective over the sum of the rows' weights, summed over neurons, after each read
     optimality_gap: float  # the objective's estimated excess over its minimum, in the same unit; NaN if not known
     is_converged: bool
-    distance: float  # from the optimum, in standard errors: what `tol` bounds; NaN where that is not known
+    distance: float  # from the optimum, in standard errors: what `tol` bounds; rough where the gap is NaN, or NaN too
+    # "perfectly" or "quasi-completely" where separable classes have no finite optimum; `is_converged` is False for the
+    # first, and says of the second that the objective is within `tol` of its infimum.
+    separation: str = ""
 
 
 @dataclass(frozen=True)

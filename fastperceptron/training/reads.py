@@ -51,7 +51,7 @@ class SumsOverRows:
     ) -> None:
         self._observer = observer
         self._rows, self._codes, self._centre, self._map = problem.rows, problem.codes, centre, map_in_order
-        self._row_weights = _NONE if problem.row_weights is None else read_only(problem.row_weights)
+        self._row_weights = _NONE if problem.row_weights is None else problem.row_weights
         self._class_weights = _NONE if problem.class_weights is None else read_only(problem.class_weights)
         self.exactness, self.loss = exactness, loss
         self._kernel = objective_kernel(loss, problem.rows.n_features < NARROW)
@@ -78,7 +78,7 @@ class SumsOverRows:
             for start in range(places.start, places.stop, step):
                 part = slice(start, min(start + step, places.stop))
                 X, codes = self._rows.labelled(self._codes, part.start, part.stop)
-                labels = codes, self._row_weights[part], self._class_weights
+                labels = codes, read_only(self._row_weights[part]), self._class_weights
                 tiles = slice((start - places.start) // tile_size, None)
                 if is_hashing:
                     hash_tiles(X, hashes[tiles])

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pytest
 import sklearn
 from scipy import sparse
-from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 
 import fastperceptron as fp
 
@@ -28,28 +29,30 @@ def fit(X: Any = X, y: Any = Y, sample_weight: Any = None, **parameters: Any) ->
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("C", 0, "a float in the range (0.0, inf]. Got 0 instead."),
-        ("C", -1.0, "a float in the range (0.0, inf]. Got -1.0 instead."),
-        ("C", float("nan"), "a float in the range (0.0, inf]. Got nan instead."),
-        ("C", "1", "a float in the range (0.0, inf]. Got '1' instead."),
-        ("tol", 0.0, "a float in the range (0.0, inf). Got 0.0 instead."),
-        ("tol", float("inf"), "a float in the range (0.0, inf). Got inf instead."),
+        ("C", 0, "a float in the range [1e-300, 1e+300], or inf. Got 0 instead."),
+        ("C", -1.0, "a float in the range [1e-300, 1e+300], or inf. Got -1.0 instead."),
+        ("C", float("nan"), "a float in the range [1e-300, 1e+300], or inf. Got nan instead."),
+        ("C", 1e-301, "a float in the range [1e-300, 1e+300], or inf. Got 1e-301 instead."),
+        ("C", 1e301, "a float in the range [1e-300, 1e+300], or inf. Got 1e+301 instead."),
+        ("C", "1", "a float in the range [1e-300, 1e+300], or inf. Got '1' instead."),
+        ("tol", 0.0, "a float in the range [1e-300, 1e+300]. Got 0.0 instead."),
+        ("tol", float("inf"), "a float in the range [1e-300, 1e+300]. Got inf instead."),
         ("solver", "lbfgs", "a str among {'newton', 'sgd'}. Got 'lbfgs' instead."),
         ("loss", "hinge", "a str among {'squared_error', 'log_loss'}. Got 'hinge' instead."),
-        ("max_iter", 0, "an int in the range [1, inf). Got 0 instead."),
-        ("max_iter", 10.0, "an int in the range [1, inf). Got 10.0 instead."),
+        ("max_iter", 0, "an int in the range [1, 2**53]. Got 0 instead."),
+        ("max_iter", 10.0, "an int in the range [1, 2**53]. Got 10.0 instead."),
         ("fit_intercept", "yes", "an instance of 'bool'. Got 'yes' instead."),
         ("standardize", None, "an instance of 'bool'. Got None instead."),
         ("class_weight", "even", "an instance of 'dict', a str among {'balanced'} or None. Got 'even' instead."),
         ("learning_rate", 0.1, "a str among {'constant', 'invscaling'}. Got 0.1 instead."),
-        ("eta0", 0.0, "a float in the range (0.0, inf). Got 0.0 instead."),
-        ("power_t", -1.0, "a float in the range [0.0, inf). Got -1.0 instead."),
-        ("batch_size", True, "an int in the range [1, inf). Got True instead."),
+        ("eta0", 0.0, "a float in the range [1e-300, 1e+300]. Got 0.0 instead."),
+        ("power_t", -1.0, "a float in the range [0.0, 1e+300]. Got -1.0 instead."),
+        ("batch_size", True, "an int in the range [1, 2**53]. Got True instead."),
         ("shuffle", 1, "an instance of 'bool'. Got 1 instead."),
         ("average", 10, "an instance of 'bool'. Got 10 instead."),
         ("warm_start", "no", "an instance of 'bool'. Got 'no' instead."),
-        ("n_jobs", 0, "None, or an int other than 0 (-1 means all cores). Got 0 instead."),
-        ("n_jobs", 1.5, "None, or an int other than 0 (-1 means all cores). Got 1.5 instead."),
+        ("n_jobs", 0, "None, or an int of 32 bits other than 0 (-1 means all cores). Got 0 instead."),
+        ("n_jobs", 1.5, "None, or an int of 32 bits other than 0 (-1 means all cores). Got 1.5 instead."),
         ("verbose", -1, "an int in the range [0, inf) or an instance of 'bool'. Got -1 instead."),
     ],
 )
@@ -77,7 +80,6 @@ def test_a_random_state_that_is_none() -> None:
         (np.ones(29), r"sample_weight.shape == \(29,\), expected \(30,\)!"),
         (np.ones((30, 1)), "Sample weights must be 1D array or scalar, got 2D array"),
         (["much"] * 30, "sample_weight must hold real numbers, but its dtype is <U4"),
-        (Y == 0, r"class 1 has no rows of positive weight: drop its rows, or give one of them weight\."),
     ],
 )
 def test_unfit_sample_weights(weight: Any, message: str) -> None:
@@ -85,18 +87,44 @@ def test_unfit_sample_weights(weight: Any, message: str) -> None:
         fit(sample_weight=weight)
 
 
-def test_one_of_many_classes_without_weight() -> None:
-    names = np.array(["red", "green", "blue"])[Y3]
-    with pytest.raises(ValueError, match="class 'green' has no rows of positive weight"):
-        fit(y=names, sample_weight=(names != "green").astype(int))
+HUGE = [2**70, -(2**70), 10**400, -(10**400)]
+
+
+@pytest.mark.parametrize("value", HUGE)
+@pytest.mark.parametrize("name", ["C", "tol", "max_iter", "eta0", "power_t", "batch_size", "n_jobs"])
+def test_an_integer_beyond_64_bits_is_out_of_range_or_a_number(name: str, value: int) -> None:
+    if value == 2**70 and name in ("C", "tol", "eta0", "power_t"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fit(**{name: value})
+        return
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of PerceptronClassifier must be"):
+        fit(**{name: value})
+
+
+@pytest.mark.parametrize("C", [1e-300, 1e300])
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+@pytest.mark.parametrize("solver", ["newton", "sgd"])
+def test_the_ends_of_the_range_of_c_fit(solver: str, loss: str, standardize: bool, C: float) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier = fit(solver=solver, loss=loss, standardize=standardize, C=C, random_state=0)
+        free = fit(solver=solver, loss=loss, standardize=standardize, C=float("inf"), random_state=0)
+    assert np.isfinite(classifier.coef_).all()
+    if C < 1:
+        assert np.abs(classifier.coef_).max() < 1e-250
+    else:
+        np.testing.assert_allclose(classifier.coef_, free.coef_, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("class_weight", "message"),
     [
         ({0: 1.0, 7: 2.0}, r"The classes, \[1\], are not in class_weight"),
-        ({0: 1.0, 1: -2.0}, r"class_weight must hold finite numbers above 0, but that of class 1 is -2\.0\."),
-        ({0: 0, 1: 1}, r"class_weight must hold finite numbers above 0, but that of class 0 is 0\."),
+        ({0: 1.0, 1: -2.0}, r"class_weight must hold numbers from 0 to 1e\+300, but that of class 1 is -2\.0\."),
+        ({0: 1.0, 1: 10**400}, r"class_weight must hold numbers from 0 to 1e\+300, but that of class 1 is 1000"),
+        ({0: 0, 1: 0}, r"class_weight must hold at least one number above 0"),
     ],
 )
 def test_unfit_class_weights(class_weight: Any, message: str) -> None:

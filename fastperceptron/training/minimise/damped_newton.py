@@ -5,6 +5,7 @@ singular, its diagonal is raised until it can be factorised.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,7 @@ def minimise(
     polishing_steps: int = 0,
     fallback: Array | None = None,
     is_rough: bool = False,
+    is_enough: Callable[[State, Array, float], bool] | None = None,
 ) -> Found:
     """Return where the gap is at most goal(state), or the best point found in max_evaluations.
 
@@ -68,6 +70,8 @@ def minimise(
         few rows are cut again and again (15 evaluations where 5 from zero will do).
     is_rough : bool
         Whether to end one evaluation early, once the step is sure to reach the goal.
+    is_enough : callable, optional
+        What else must hold where the gap is at most the goal: a function of the state, the Newton step and the gap.
     """
     state, n_evaluations, n_near = objective.at(start, exactness), 1, 0
     values, step, gap, is_sure = [state.value], np.zeros_like(start), math.inf, False
@@ -77,7 +81,7 @@ def minimise(
         step = -inverse(state.gradient)
         slope = float(inner_product(step, state.gradient))
         before, gap, enough = gap, -slope / 2, goal(state)
-        n_near += gap <= enough
+        n_near += gap <= enough and (n_near > 0 or is_enough is None or is_enough(state, step, gap))
         # The next gap's share of this one is about this one's share of the last.
         is_quadratic = gap < QUADRATIC * before < math.inf and gap * gap <= enough * before
         is_sure = gap <= enough or (is_rough and is_quadratic)

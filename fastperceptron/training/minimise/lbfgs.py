@@ -107,6 +107,11 @@ class LBFGS:
         return result
 
     @property
+    def step(self) -> Array:
+        """The whole step to the minimum of the quadratic model."""
+        return self._direction
+
+    @property
     def trial(self) -> Array:
         """The next point to evaluate."""
         return self.point + self._length * self._direction

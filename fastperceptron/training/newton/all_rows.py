@@ -18,6 +18,7 @@ from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import NewtonOptions, Problem
 from fastperceptron.training.reads import SumsOverRows
 from fastperceptron.training.threads import MapInOrder
+from fastperceptron.training.units import check_range
 
 
 class Reading(NamedTuple):
@@ -41,8 +42,6 @@ class AllRows:
         The objective has penalty . point^2 / 2.
     is_constant : ndarray of padded size, bool
         The columns that a read found constant, where there is an intercept: they have no weight.
-    total_weight : float
-        Of all rows.
     n_reads : int
     """
 
@@ -58,7 +57,7 @@ class AllRows:
         self._map, self._observer = map_in_order, observer
         self._set_penalty(coordinates.deviations)
         self.is_constant = np.zeros(self.penalty.size, bool)
-        self.total_weight, self.n_reads = 0.0, 0
+        self.n_reads = 0
 
     def choose(self, loss: str, exactness: float) -> None:
         """Set the loss of the reads from now on."""
@@ -97,14 +96,15 @@ class AllRows:
         return readings
 
     def _take_moments(self, moments: Array) -> None:
-        """Take the total weight and the exact deviations from a read's moments (see kernels/objective.py)."""
+        """Take the exact deviations from a read's moments (see kernels/objective.py)."""
         n, deviations = self._coordinates.n_features, np.empty(self._coordinates.n_features)
-        n_rows = self._problem.rows.n_rows
-        self.total_weight = float(moments[0, n])
-        deviations_of(moments[0, :n], moments[1, :n], self.total_weight, n_rows, self._coordinates.centre, deviations)
+        n_rows, total, (sums, squares) = self._problem.rows.n_rows, float(moments[0, n]), moments[:2, :n]
+        deviations_of(sums, squares, total, n_rows, self._coordinates.centre, deviations)
+        check_range(self._problem, np.where((squares == 0) & (sums != 0), np.inf, deviations))
         self._set_penalty(deviations)
         self.is_constant[:n] = (deviations == 0) & self._options.fit_intercept
 
     def _set_penalty(self, deviations: Array) -> None:
         options = self._options
-        self.penalty = self._coordinates.penalty(options.penalty, deviations if options.standardize else None)
+        raw_units = getattr(self._problem.rows, "units", None)
+        self.penalty = self._coordinates.penalty(options.penalty, deviations if options.standardize else raw_units)

@@ -4,15 +4,20 @@ The rows are a sample of something, and another sample's optimum would differ by
 excess loss on the same rows, in sums over rows, is (d + 1) / 2 for the log loss (Wilks 1938, The large-sample
 distribution of the likelihood ratio), and for other losses that times the mean of slope^2 over that of curvature, both
 with respect to z. `tol` is in standard errors, so its square is a share of that.
+
+Nothing depends on the unit of the rows' weights: with weights, slopes are weighted, the mean of slope^2 over that of
+curvature has the unit of a weight, and a row stands for sum(weight^2) / sum(weight) (Kish 1965, Survey sampling).
 """
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.minimise.objective import State
+from fastperceptron.training.problem import LARGEST
 
-# Mean loss per row that no tolerance asks to improve on.
+# Mean loss, over the rows' weight, that no tolerance asks to improve on.
 NEGLIGIBLE_LOSS_PER_ROW = 1e-13
 
 
@@ -30,7 +35,7 @@ class Certificate:
 
     def goal(self, tol: float) -> float:
         """Return the excess that is within `tol` standard errors."""
-        return max(tol * tol * self.sampling_error, self.negligible)
+        return max(min(tol * tol, LARGEST) * self.sampling_error, self.negligible)
 
     def distance(self, gap: float) -> float:
         """Return the standard errors that an excess amounts to."""
@@ -43,24 +48,34 @@ class Certificate:
         return self.is_known and gap <= self.goal(tol)
 
 
+class RowTotals(NamedTuple):
+    """What the rows of a problem weigh, in the loss."""
+
+    weight: float  # the sum of their weights
+    unit: float  # the weight of a typical row, sum(weight^2) / sum(weight): 1 without weights
+    is_plain: bool  # whether no row has a weight: the ratio of a likelihood is then known to be 1
+
+
 def certificate_of(
-    state: State, loss: str, n_parameters: int, n_rows: int, expansion: float, *, is_plain: bool, is_penalised: bool
+    state: State, loss: str, n_parameters: int, totals: RowTotals, expansion: float, *, is_penalised: bool
 ) -> Certificate:
     """Return the certificate at a point, given the sums over a sample there.
 
-    `expansion` is how many rows each sampled row stands for. `is_plain` says that no row has a weight: the ratio of a
-    likelihood is then known to be 1.
+    `expansion` is how many rows each sampled row stands for.
     """
-    facts, ratio = LOSSES[loss], 1.0
-    if not (facts.IS_LIKELIHOOD and is_plain) and state.curvature > 0:
+    facts, ratio = LOSSES[loss], totals.unit
+    if not (facts.IS_LIKELIHOOD and totals.is_plain) and state.curvature > 0:
         ratio = state.squared_slopes / state.curvature / expansion
-    has_saturated = not facts.IS_CONVEX and state.curvature < n_parameters * facts.LARGEST_CURVATURE
-    return Certificate(n_parameters / 2 * ratio, NEGLIGIBLE_LOSS_PER_ROW * n_rows, is_penalised or not has_saturated)
+    least = n_parameters * facts.LARGEST_CURVATURE * totals.unit
+    has_saturated = not facts.IS_CONVEX and state.curvature < least
+    negligible = NEGLIGIBLE_LOSS_PER_ROW * totals.weight
+    return Certificate(n_parameters / 2 * ratio, negligible, is_penalised or not has_saturated)
 
 
-def rough_goal(loss: str, n_parameters: int, expansion: float) -> float:
+def rough_goal(loss: str, n_parameters: int, expansion: float, unit: float = 1.0) -> float:
     """Return the excess at which a sample's minimum is a good start: a tenth of the sample's own sampling error.
 
-    That error is taken at its typical size: the actual one vanishes where the sample, but not all rows, is separable.
+    `unit` is the weight of a typical row. The sample's error is taken at its typical size: the actual one vanishes
+    where the sample, but not all rows, is separable.
     """
-    return 0.1 * expansion * n_parameters / 2 * float(LOSSES[loss].TYPICAL_RATIO)
+    return 0.1 * expansion * n_parameters / 2 * float(LOSSES[loss].TYPICAL_RATIO) * unit

@@ -5,14 +5,12 @@ rows at the neuron's own point, one that all neurons share, or the exact diagona
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.training.coordinates import Coordinates
 from fastperceptron.training.minimise.damped_newton import Found
 from fastperceptron.training.minimise.inverse_hessian import (
     Inverse,
@@ -24,7 +22,6 @@ from fastperceptron.training.minimise.inverse_hessian import (
 from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.minimise.objective import State
 from fastperceptron.training.newton.certificate import Certificate
-from fastperceptron.training.problem import Solution
 
 
 @dataclass(frozen=True)
@@ -93,6 +90,9 @@ class Neuron:
         self.diagonal = np.empty(0)
         self.n_reads_at_hessian = 0  # reads that were done when this search began
         self.wants_diagonal = False  # set once a step gains too little: reads then also return the diagonal
+        self.has_gained = False  # whether a step was accepted
+        # Whether `point` is one step beyond the last read: a search that ended before any step was accepted takes it.
+        self.is_beyond = False
         self.is_done = False  # whether the goal is reached, or nothing more can be gained
 
     @property
@@ -105,29 +105,16 @@ class Neuron:
         return isinstance(self.hessian, OwnHessian) and self.hessian.is_bent(self.diagonal, penalty)
 
 
-class Outcome(NamedTuple):
-    """How a search ended, in sums over rows.
+class End(NamedTuple):
+    """How a neuron's search ended, in sums over rows.
 
-    Gaps are certain where each neuron has a Hessian of its own, or it knows too little of flat directions (gaps on
-    digits were off by a factor of 40), and an exact one, or it knows nothing of negative curvatures. Without a penalty
-    and an exact Hessian the infimum may not be attained, so no gap can be certified.
+    Its gap is known where it has a Hessian of its own, or it knows too little of flat directions (gaps on digits were
+    off by a factor of 40), an exact one, or it knows nothing of negative curvatures, and where the quadratic model
+    holds for the step to its minimum. Without a penalty and an exact Hessian the infimum may not be attained.
     """
 
-    gaps: Sequence[float]  # one per neuron
-    n_reads: int
-    curve: Array  # (n_reads,) or longer: the objective, summed over neurons, after each read
-    total_weight: float  # of all rows
-    is_certain: bool  # whether the gaps can be trusted
-    has_minimum: bool
-
-
-def solution_of(neurons: Sequence[Neuron], outcome: Outcome, coordinates: Coordinates, tol: float) -> Solution:
-    """Return the solution for raw rows."""
-    pairs = [(neuron.certificate, gap) for neuron, gap in zip(neurons, outcome.gaps, strict=True)]
-    is_converged = outcome.has_minimum and all(certificate.is_reached(gap, tol) for certificate, gap in pairs)
-    is_known = outcome.is_certain and all(certificate.is_known for certificate, _ in pairs)
-    distance = max(certificate.distance(gap) for certificate, gap in pairs) if is_known else math.nan
-    gap = sum(outcome.gaps) / outcome.total_weight if is_known else math.nan
-    weights, bias = coordinates.to_raw(np.array([neuron.point for neuron in neurons]))
-    curve = outcome.curve / outcome.total_weight
-    return Solution(weights, bias, outcome.n_reads, curve, gap, is_converged, distance)
+    gap: float
+    distance: float  # in standard errors
+    is_known: bool  # whether the gap is
+    is_converged: bool
+    separation: str = ""  # see separation.py

@@ -10,22 +10,24 @@ After a read that gains little, later reads also return the Hessian's diagonal; 
 Hessian costs more reads than it saves (sample_size.py), the steps start from the exact diagonal.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.newton.all_rows import AllRows, Reading
-from fastperceptron.training.newton.neuron import Neuron, Outcome, OwnHessian, solution_of
+from fastperceptron.training.newton.neuron import End, Neuron, OwnHessian
 from fastperceptron.training.newton.sample_size import GROWTH, hessian_rows, is_growth_due
-from fastperceptron.training.newton.start import Start, stages
+from fastperceptron.training.newton.start import Searched, Start, stages
 from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
+from fastperceptron.training.separation import PERFECT, QUASI_COMPLETE, is_partly_separated, is_separated
 from fastperceptron.training.threads import MapInOrder, open_pool
+from fastperceptron.training.units import solve_in_units
 
 # A read is slow, and asks for a better inverse Hessian, if it divides the gap by less than this.
 GOOD_SHRINKAGE = 20.0
@@ -53,7 +55,11 @@ def minimise_by_newton(
         If a row holds NaN or infinity, or values overflow.
     """
     with open_pool(options.n_threads) as map_in_order:
-        return Newton(problem, options, map_in_order, observer).run(start)
+
+        def solve(problem: Problem, options: NewtonOptions, start: Array | None) -> Solution:
+            return Newton(problem, options, map_in_order, observer).run(start)
+
+        return solve_in_units(solve, problem, options, start, observer)
 
 
 class Newton:
@@ -65,21 +71,25 @@ class Newton:
         self._problem, self._options, self._observer = problem, options, observer
         self._start = Start(problem, options, map_in_order)
         self._all_rows = AllRows(problem, options, self._start.sample.coordinates, map_in_order, observer)
-        self._is_float32, self._growth = problem.rows.dtype == np.float32, 1
+        self._is_float32 = problem.rows.dtype == np.float32 and problem.is_float32_enough
+        self._growth = 1
         self._curve: list[float] = []
+        self._n_reported = 0
 
     def run(self, weights: Array | None) -> Solution:
         """Return the solution; `weights` are those to start from."""
         loss = self._options.loss
-        neurons = [Neuron(each, self._start.first_point(each, weights)) for each in self._problem.positives]
+        positives = self._problem.positives
+        given = [None] * len(positives) if weights is None else list(weights)
+        points = map(self._start.first_point, positives, given)
+        neurons = [Neuron(positive, point) for positive, point in zip(positives, points, strict=True)]
         self._start.prepare(neurons, self._all_rows.penalty, weights is not None)
         if self._start.is_all:
             return self._solution_of_sample(neurons)
         is_close = weights is not None or self._start.has_hessian
         for stage in [loss] if is_close else stages(loss):
             self._minimise(neurons, stage, self._options.tol if stage == loss else 1.0)
-        gaps = [neuron.search.gap for neuron in neurons]
-        return self._solution(neurons, gaps, self._all_rows.n_reads, np.array(self._curve), self._all_rows.total_weight)
+        return self._solution(neurons, self._all_rows.n_reads, np.array(self._curve))
 
     def _minimise(self, neurons: list[Neuron], loss: str, tol: float) -> None:
         """Read all rows until all neurons are within `tol` of the minimum, or max_iter reads are done."""
@@ -99,6 +109,10 @@ class Newton:
             self._follow(neurons, tol)
         for neuron in neurons:
             neuron.point = neuron.search.point
+            if self._is_spent and loss == self._options.loss and not (neuron.is_done or neuron.has_gained):
+                objective = self._start.objective(neuron, loss, self._all_rows.penalty)
+                neuron.point = neuron.point + objective.safe_step(neuron.point, neuron.search.step, neuron.search.gap)
+                neuron.is_beyond = True
 
     @property
     def _is_spent(self) -> bool:
@@ -127,7 +141,7 @@ class Newton:
                 neuron.certificate = self._start.certificate(state, loss)
             inverse = neuron.hessian.inverse(neuron.diagonal, penalty)
             neuron.search = LBFGS(reading.point, reading.value, reading.gradient, inverse, neuron.hessian.is_scaled)
-            neuron.is_done = neuron.search.gap <= neuron.certificate.goal(tol)
+            neuron.is_done = self._is_at_goal(neuron, tol)
             neuron.n_reads_at_hessian = self._all_rows.n_reads
 
     def _take_hessians(self, neurons: list[Neuron], points: list[Array]) -> None:
@@ -154,13 +168,21 @@ class Newton:
             is_accepted = search.observe(reading.point, reading.value, reading.gradient)
             if is_accepted and neuron.wants_diagonal:
                 self._correct_hessian(neuron, reading.diagonal)
-            neuron.is_done = search.gap <= neuron.certificate.goal(tol)
+            neuron.has_gained |= is_accepted
+            neuron.is_done = self._is_at_goal(neuron, tol)
             is_slow = not neuron.is_done and is_accepted and search.gap * GOOD_SHRINKAGE > gap
             neuron.wants_diagonal |= is_slow and neuron.hessian.is_own
             if self._is_stuck(neuron) or (is_slow and self._is_better_hessian_due(neuron)):
                 slow.append(neuron)
         if slow and not self._is_spent:
             self._improve(slow, tol)
+
+    def _is_at_goal(self, neuron: Neuron, tol: float) -> bool:
+        """Return whether the gap is at most the goal and, where it can be known, is known."""
+        search, is_last = neuron.search, self._all_rows.loss == self._options.loss
+        if search.gap > neuron.certificate.goal(tol) or not (is_last and neuron.hessian.is_own):
+            return search.gap <= neuron.certificate.goal(tol)
+        return self._start.is_enough(neuron, searched(neuron), self._all_rows.penalty)
 
     def _is_stuck(self, neuron: Neuron) -> bool:
         """Return whether steps gain nothing, as far as the precision shows."""
@@ -209,28 +231,65 @@ class Newton:
 
     def _record(self, neurons: list[Neuron]) -> None:
         self._curve.append(sum(neuron.search.value for neuron in neurons))
-        gap, total = sum(neuron.search.gap for neuron in neurons), self._all_rows.total_weight
-        self._observer.read_done(Progress(self._all_rows.n_reads, self._curve[-1] / total, gap / total))
+        gap, reported = sum(neuron.search.gap for neuron in neurons), self._problem.reported
+        while self._n_reported < self._all_rows.n_reads:
+            self._n_reported += 1
+            self._observer.read_done(Progress(self._n_reported, reported(self._curve[-1]), reported(gap)))
 
     def _solution_of_sample(self, neurons: list[Neuron]) -> Solution:
         """Return the solution of neurons whose sample is all rows."""
-        weights, all_found = self._problem.row_weights, [neuron.found for neuron in neurons if neuron.found]
-        total = float(self._problem.rows.n_rows if weights is None else sum_in_order(weights))
+        all_found = [neuron.found for neuron in neurons if neuron.found]
         curve = np.zeros(max(len(found.values) for found in all_found))
         for found in all_found:
             curve += np.array([*found.values, *[found.values[-1]] * (curve.size - len(found.values))])
         n_reads = max(found.n_evaluations for found in all_found)
-        solution = self._solution(neurons, [found.gap for found in all_found], n_reads, curve, total)
-        for read in range(1, n_reads):
-            self._observer.read_done(Progress(read, solution.loss_curve[min(read, curve.size) - 1], np.nan))
-        self._observer.read_done(Progress(n_reads, solution.loss_curve[-1], solution.optimality_gap))
+        solution = self._solution(neurons, n_reads, curve)
+        for read in range(n_reads):
+            is_last = read == n_reads - 1
+            value = solution.loss_curve[-1 if is_last else min(read, curve.size - 1)]
+            self._observer.read_done(Progress(read + 1, value, solution.optimality_gap if is_last else math.nan))
         return solution
 
-    def _solution(
-        self, neurons: list[Neuron], gaps: list[float], n_reads: int, curve: Array, total_weight: float
-    ) -> Solution:
-        own = [neuron for neuron in neurons if neuron.hessian.is_own]
-        is_blind = not LOSSES[self._options.loss].IS_CONVEX and any(neuron.exactness == 0 for neuron in own)
-        is_certain, has_minimum = len(own) == len(neurons) and not is_blind, not is_blind or self._options.penalty > 0
-        outcome = Outcome(gaps, n_reads, curve, total_weight, is_certain, has_minimum)
-        return solution_of(neurons, outcome, self._start.sample.coordinates, self._options.tol)
+    def _solution(self, neurons: list[Neuron], n_reads: int, curve: Array) -> Solution:
+        """Return the solution for raw rows."""
+        problem, ends = self._problem, [self._end_of(neuron) for neuron in neurons]
+        is_known = all(end.is_known for end in ends)
+        weights, bias = self._start.sample.coordinates.to_raw(np.array([neuron.point for neuron in neurons]))
+        return Solution(
+            weights,
+            bias,
+            n_reads,
+            problem.reported(curve),
+            problem.reported(sum(end.gap for end in ends)) if is_known else math.nan,
+            all(end.is_converged for end in ends),
+            float(np.max([end.distance for end in ends])),
+            max((end.separation for end in ends), key=("", QUASI_COMPLETE, PERFECT).index),
+        )
+
+    def _end_of(self, neuron: Neuron) -> End:
+        """Return what is known of a neuron where its search ended."""
+        options, end, penalty = self._options, searched(neuron), self._all_rows.penalty
+        is_free, certificate = options.penalty == 0, neuron.certificate
+        is_reached = certificate.is_reached(end.gap, options.tol) and not neuron.is_beyond
+        if is_free and is_separated(self._problem, options.loss, end.value):
+            # The infimum is 0, so that the value is the gap.
+            return End(end.value, math.nan, not neuron.is_beyond, is_converged=False, separation=PERFECT)
+        if not neuron.hessian.is_own:
+            return End(end.gap, math.nan, is_known=False, is_converged=is_reached)
+        facts = LOSSES[options.loss]
+        is_blind = not facts.IS_CONVEX and end.exactness == 0
+        reach = self._start.objective(neuron, options.loss, penalty).reach(end.point, end.step)
+        is_split = is_free and facts.IS_CONVEX and is_partly_separated(self._problem, reach, end.gap)
+        is_known = (reach.is_local(end.value, end.gap) or is_split) and not is_blind
+        is_converged = is_reached and (is_known or (is_blind and not is_free))
+        distance = math.nan if is_blind else certificate.distance(end.gap)
+        is_known &= certificate.is_known and not neuron.is_beyond
+        return End(end.gap, distance, is_known, is_converged, QUASI_COMPLETE if is_split else "")
+
+
+def searched(neuron: Neuron) -> Searched:
+    """Return where a neuron's search over all rows is; where these are the sample, where it ended there."""
+    found, search = neuron.found, neuron.search
+    if math.isinf(search.value) and found is not None:
+        return Searched(found.state.point, found.step, found.state.value, found.gap, found.state.exactness)
+    return Searched(search.point, search.step, search.value, search.gap, neuron.exactness)

@@ -21,7 +21,7 @@ from fastperceptron.training.problem import Problem
 # A class has at least this share of the sample, divided by the number of classes, or all its rows.
 LEAST_SHARE = 0.125
 SEED = 0x5EED
-LOG_2 = 0.6931471805599453
+LOG_2, SQRT_2 = 0.6931471805599453, 1.4142135623730951
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,7 @@ class Sample:
     weights: Array  # (m,) float64, in the loss; their sum is about that of all rows' weights
     coordinates: Coordinates
     is_all: bool  # whether all rows are in it
+    is_plain: bool = True  # whether all rows weigh the same
 
     @property
     def n_rows(self) -> int:
@@ -44,6 +45,9 @@ class Sample:
         ones, all_rows = sum_in_order((self.codes == positive) * self.weights), sum_in_order(self.weights)
         if not 0 < ones < all_rows:
             return 0.0
+        if not self.is_plain:
+            # The nearest power of two to the ratio: the unit of the weights must not matter.
+            return LOG_2 * (math.frexp(ones / (all_rows - ones) * SQRT_2)[1] - 1)
         return LOG_2 * (math.frexp(ones)[1] - math.frexp(all_rows - ones)[1])
 
 
@@ -53,7 +57,7 @@ def draw_sample(problem: Problem, size: int, has_intercept: bool, coordinates: C
     is_all = size >= n_rows
     if is_all:
         rows, codes = problem.rows.labelled(problem.codes, 0, n_rows)
-        own = np.ones(n_rows) if problem.row_weights is None else problem.row_weights.copy()
+        own = np.ones(n_rows) if problem.row_weights is None else np.array(problem.row_weights[:])
     else:
         places, expansion = choose_rows(problem, size)
         rows, codes = problem.rows.labelled_at(problem.codes, places)
@@ -64,7 +68,7 @@ def draw_sample(problem: Problem, size: int, has_intercept: bool, coordinates: C
     scale = np.where((coordinates.deviations > 0) | (not has_intercept), coordinates.scale[: rows.shape[1]], np.inf)
     standardise(rows, coordinates.centre, scale, float(has_intercept), panel)
     in_loss = own if problem.class_weights is None else own * problem.class_weights[codes]
-    return Sample(panel, codes, in_loss, coordinates, is_all)
+    return Sample(panel, codes, in_loss, coordinates, is_all, problem.is_plain)
 
 
 def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:

@@ -4,22 +4,25 @@ Where the sample is all rows, its minimum is the fit's.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastperceptron.checks import Array
+from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.losses import CONVEX_LOSS, LOSSES
 from fastperceptron.training.minimise.damped_newton import Found, minimise
 from fastperceptron.training.minimise.inverse_hessian import inverse_diagonal, inverse_hessian, is_bent
 from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.minimise.objective import Objective, State, rows_of
-from fastperceptron.training.newton.certificate import Certificate, certificate_of, rough_goal
+from fastperceptron.training.newton.certificate import Certificate, RowTotals, certificate_of, rough_goal
 from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron, OwnHessian, SharedHessian
 from fastperceptron.training.newton.sample import draw_sample
 from fastperceptron.training.newton.sample_size import gradient_rows, hessian_rows
 from fastperceptron.training.problem import NewtonOptions, Problem
+from fastperceptron.training.separation import is_partly_separated, is_separated
 from fastperceptron.training.threads import MapInOrder
+from fastperceptron.training.units import check_range
 
 # Multiply-adds of a Hessian above which gradients should do most of the way, and neurons share one.
 LARGE_WORK = 1 << 24
@@ -29,6 +32,8 @@ ENOUGH_ROWS_PER_PARAMETER = 20
 MAXIMUM_GRADIENTS = 100
 # Where all rows are the sample and no more than this, the minimum is polished to rounding, by two steps.
 POLISHED_ROWS, POLISHING_STEPS = 5000, 2
+# How many rough goals, each a tenth of the sampling error, a given start may be above the minimum over the sample.
+GIVEN = 20.0
 # Every eighth row takes the first steps, at most eight, where these are enough rows and a Hessian of all takes time:
 # real tables of 10,000 to 40,000 rows took 0.76 to 0.95 of the time on one thread, larger ones 0.96 to 1.02.
 COARSE, COARSE_EVALUATIONS, LITTLE_WORK = 8, 8, 1 << 20
@@ -37,6 +42,16 @@ COARSE, COARSE_EVALUATIONS, LITTLE_WORK = 8, 8, 1 << 20
 def stages(loss: str) -> list[str]:
     """Return the losses to minimise one after another: one that is not convex starts from the convex one's minimum."""
     return [loss] if LOSSES[loss].IS_CONVEX else [CONVEX_LOSS, loss]
+
+
+class Searched(NamedTuple):
+    """Where a search over all rows is."""
+
+    point: Array
+    step: Array  # the Newton step from there
+    value: float  # of the objective
+    gap: float
+    exactness: float  # of the Hessian; see State
 
 
 class Start:
@@ -52,8 +67,7 @@ class Start:
         self.has_hessian, self.is_shared = size > 0, False
         size = size or gradient_rows(n_rows, n_features)
         self.sample = draw_sample(problem, size, options.fit_intercept)
-        if not np.isfinite(self.sample.coordinates.deviations).all():
-            problem.raise_not_finite()
+        check_range(problem, self.sample.coordinates.deviations)
 
     @property
     def is_all(self) -> bool:
@@ -68,11 +82,24 @@ class Start:
     def first_point(self, positive: int, weights: Array | None) -> Array:
         """Return a point: of given weights for raw rows, bias last; else of zeros and a bias near the class's odds."""
         if weights is not None:
-            return self.sample.coordinates.to_standard(weights[0 if self._problem.n_neurons == 1 else positive])
+            return self.sample.coordinates.to_standard(weights)
         point = np.zeros(self.sample.panel.shape[1])
         if self._options.fit_intercept:
             point[self._problem.rows.n_features] = self.sample.rough_logit(positive)
         return point
+
+    def is_enough(self, neuron: Neuron, search: Searched, penalty: Array) -> bool:
+        """Return whether a search may end where its gap is at most the goal: the gap must be known, if it can be.
+
+        Without a penalty, rows that are separated move on and on; that they are is decided once their cost is small.
+        """
+        problem, loss = self._problem, self._options.loss
+        is_blind = not LOSSES[loss].IS_CONVEX and search.exactness == 0
+        if is_blind or (self._options.penalty == 0 and is_separated(problem, loss, search.value)):
+            return True
+        reach = self.objective(neuron, loss, penalty).reach(search.point, search.step)
+        is_free = self._options.penalty == 0 and LOSSES[loss].IS_CONVEX
+        return reach.is_local(search.value, search.gap) or (is_free and is_partly_separated(problem, reach, search.gap))
 
     def prepare(self, neurons: list[Neuron], penalty: Array, is_given: bool) -> None:
         """Move neurons to a good start, and take their Hessians; `is_given` says that they start from given weights."""
@@ -86,7 +113,7 @@ class Start:
         elif self.has_hessian:
             for neuron in neurons:
                 for stage in [loss] if is_given else stages(loss):
-                    self._minimise(neuron, stage, penalty)
+                    self._minimise(neuron, stage, penalty, is_given)
         elif not is_given:
             for neuron in neurons:
                 objective = self.objective(neuron, stages(loss)[0], penalty)
@@ -103,11 +130,16 @@ class Start:
         """Return the sample's Hessian for a neuron at a point."""
         return OwnHessian(self.objective(neuron, loss, penalty).at(point, exactness), self.sample.n_rows)
 
-    def _minimise(self, neuron: Neuron, loss: str, penalty: Array) -> None:
-        """Move a neuron to the minimum over the sample: within `tol` where that is all rows, else a rough one."""
+    def _minimise(self, neuron: Neuron, loss: str, penalty: Array, is_given: bool) -> None:
+        """Move a neuron to the minimum over the sample: within `tol` where that is all rows, else a rough one.
+
+        A given start may be closer to the minimum over all rows than that over the sample is: it stays where it is if
+        its excess over the sample is no more than chance explains.
+        """
         is_all, options, n_parameters = self.sample.is_all, self._options, self._problem.rows.n_features + 1
         objective, exactness = self.objective(neuron, loss, penalty), 0.0 if LOSSES[loss].IS_CONVEX else 1.0
-        rough = rough_goal(loss, n_parameters, self._expansion)
+        rough = rough_goal(loss, n_parameters, self._expansion, self._totals.unit)
+        rough *= GIVEN if is_given else 1.0
         if objective.work >= LARGE_WORK and not is_all:
             is_held_out = self.sample.n_rows < ENOUGH_ROWS_PER_PARAMETER * n_parameters
             found = minimise_by_gradients(objective, neuron.point, rough, exactness, is_held_out)
@@ -119,6 +151,10 @@ class Start:
                 coarse, enough = objective.every(COARSE), COARSE * rough
                 fallback = start
                 start = minimise(coarse, start, lambda _: enough, exactness, COARSE_EVALUATIONS).state.point
+
+            def is_enough(state: State, step: Array, gap: float) -> bool:
+                return self.is_enough(neuron, Searched(state.point, step, state.value, gap, state.exactness), penalty)
+
             found = minimise(
                 objective,
                 start,
@@ -128,12 +164,25 @@ class Start:
                 polishing_steps=POLISHING_STEPS if is_polished else 0,
                 fallback=fallback,
                 is_rough=not is_all,
+                is_enough=is_enough if is_all and loss == options.loss else None,
             )
         # A read of all rows follows and evaluates the point, so a sure but unevaluated step may be taken.
         is_unchecked = not is_all and found.gap > rough
         neuron.found, neuron.point = found, found.end if is_unchecked else found.state.point
         neuron.hessian = OwnHessian(found.state, self.sample.n_rows)
         neuron.certificate = self.certificate(found.state, loss)
+        if is_all and len(found.values) == 1 and not neuron.certificate.is_reached(found.gap, options.tol):
+            neuron.point = found.state.point + objective.safe_step(found.state.point, found.step, found.gap)
+            neuron.is_beyond = True
+
+    @property
+    def _totals(self) -> RowTotals:
+        """What all rows weigh in the loss, from the sample."""
+        weights = self.sample.weights
+        if self._problem.is_plain:
+            return RowTotals(float(self._problem.rows.n_rows), 1.0, is_plain=True)
+        total, squares = (float(sum_in_order(each)) for each in (weights, weights * weights))
+        return RowTotals(total, squares / total / self._expansion, is_plain=False)
 
     @property
     def _expansion(self) -> float:
@@ -143,14 +192,12 @@ class Start:
     def certificate(self, state: State, loss: str) -> Certificate:
         """Return what the gaps of a neuron are compared with, given its state on the sample."""
         problem = self._problem
-        is_plain = problem.row_weights is None and problem.class_weights is None
         return certificate_of(
             state,
             loss,
             problem.rows.n_features + 1,
-            problem.rows.n_rows,
+            self._totals,
             self._expansion,
-            is_plain=is_plain,
             is_penalised=self._options.penalty > 0,
         )
 

@@ -37,26 +37,24 @@ class Buffer:
 
     X: Array  # (n, n_features)
     codes: Array  # (n,): class numbers
-    weights: (
-        Array | None
-    )  # (n,) in the precision of X; their mean over all the problem's rows is the class weights' mean
+    weights: Array | None  # (n,) in the precision of X; their mean over all the problem's rows is 1
     order: Array  # int64: row numbers in X
 
 
 class Buffers:
     """The buffers of each epoch.
 
-    `mean_weight` is the mean of the rows' own weights. `coordinates` are None for raw rows, and `seed` is None for the
-    order in which rows are stored.
+    `mean_weight` is the mean of the rows' weights in the loss. `coordinates` are None for raw rows, and `seed` is None
+    for the order in which rows are stored.
     """
 
     def __init__(
         self, problem: Problem, mean_weight: float, coordinates: Coordinates | None, batch_size: int, seed: int | None
     ) -> None:
         self._problem, self._mean_weight, self._seed = problem, mean_weight, seed
-        self._is_weighted = problem.row_weights is not None or problem.class_weights is not None
+        self._is_weighted = not problem.is_plain
         n_rows, n_features, dtype = problem.rows.n_rows, problem.rows.n_features, problem.rows.dtype
-        is_raw = coordinates is None and not self._is_weighted and problem.n_neurons == 1
+        is_raw = coordinates is None and not self._is_weighted and problem.n_classes == 2
         self._is_direct = is_raw and (seed is None or n_features >= WIDE)
         size = max(1, BUFFER_ELEMENTS // n_features)
         self._size = min(n_rows, size - size % batch_size or size)
@@ -110,12 +108,13 @@ class Buffers:
             yield places[:count], slots[:count]
 
     def _weights(self, places: Array, slots: Array, codes: Array) -> Array:
-        """Return the rows' weights in the loss; the rows' own are divided by their mean."""
+        """Return the rows' weights in the loss, divided by their mean."""
         problem, weights = self._problem, np.ones(places.size)
         if problem.row_weights is not None:
-            weights[slots] = problem.row_weights[places] / self._mean_weight
+            weights[slots] = problem.row_weights[places]
         if problem.class_weights is not None:
             weights *= problem.class_weights[codes]
+        weights /= self._mean_weight
         return read_only(weights.astype(problem.rows.dtype))
 
 

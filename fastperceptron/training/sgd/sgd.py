@@ -9,6 +9,7 @@ would be free, but is too low over sorted rows and does not hold for averaged we
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -35,9 +36,11 @@ from fastperceptron.kernels.steps import (
 from fastperceptron.kernels.vectors import LANES
 from fastperceptron.training.coordinates import Coordinates, coordinates_of
 from fastperceptron.training.observer import NOBODY, Observer, Progress
-from fastperceptron.training.problem import Problem, SgdOptions, Solution
+from fastperceptron.training.problem import ROWS_AT_A_TIME, Problem, SgdOptions, Solution
 from fastperceptron.training.reads import SumsOverRows
+from fastperceptron.training.separation import PERFECT, is_separated
 from fastperceptron.training.sgd.buffers import Buffer, Buffers
+from fastperceptron.training.units import check_range, solve_in_units
 
 # Epochs that must together lower the objective by tol times its sampling error.
 PATIENCE = 5
@@ -79,7 +82,11 @@ def minimise_by_sgd(
     >>> (X @ solution.weights[0] + solution.bias > 0).tolist()
     [False, False, True, True]
     """
-    return _Sgd(problem, options, start, observer).run()
+
+    def solve(problem: Problem, options: SgdOptions, start: Array | None) -> Solution:
+        return _Sgd(problem, options, start, observer).run()
+
+    return solve_in_units(solve, problem, options, start, observer)
 
 
 class _Sgd:
@@ -87,9 +94,9 @@ class _Sgd:
 
     def __init__(self, problem: Problem, options: SgdOptions, start: Array | None, observer: Observer) -> None:
         self._problem, self._options, self._observer = problem, options, observer
-        rows, weights = problem.rows, problem.row_weights
+        rows = problem.rows
         self._n_features, self._curve = rows.n_features, list[float]()
-        self._total = float(rows.n_rows) if weights is None else float(sum_in_order(weights))
+        self._total = _total_in_loss(problem)
         self._decay = 1.0 / max(options.C * self._total, np.finfo(np.float64).tiny)
         self._coordinates = self._exact_coordinates() if options.standardize else _raw_coordinates(rows.n_features)
         self._exact = SumsOverRows(problem, options.loss, self._coordinates.centre, 0.0, map, observer)
@@ -127,10 +134,18 @@ class _Sgd:
                 if state.counts[SUMMED_ROWS]:
                     step_along_mean(state, self._n_features, self._rule)
             self._curve.append(self._objective(self._points()))
-            self._observer.read_done(Progress(len(self._curve), self._curve[-1], np.nan))
+            self._observer.read_done(Progress(len(self._curve), self._reported(self._curve[-1]), np.nan))
             is_flat = self._is_flat()
         weights, bias = self._coordinates.to_raw(self._points())
-        return Solution(weights, bias, len(self._curve), np.array(self._curve), np.nan, is_flat, np.nan)
+        curve = self._reported(np.array(self._curve))
+        is_free = self._options.penalty == 0
+        if is_free and is_separated(self._problem, self._options.loss, self._curve[-1] * self._total):
+            return Solution(weights, bias, len(self._curve), curve, float(curve[-1]), False, np.nan, PERFECT)
+        return Solution(weights, bias, len(self._curve), curve, np.nan, is_flat, np.nan)
+
+    def _reported(self, mean: Any) -> Any:
+        """Return a mean of losses over the rows' weight in the loss as it is reported: over the sum of their own."""
+        return mean * (self._total / self._problem.total_weight * self._problem.loss_unit)
 
     def _take_epoch(self, take_steps: Callable[[Buffer, int], None]) -> None:
         """Take all neurons through all buffers, except those that the checkpoint of an earlier run already has."""
@@ -161,14 +176,16 @@ class _Sgd:
         exact = SumsOverRows(self._problem, self._options.loss, centre, 0.0, map, self._observer)
         moments = exact(aligned_zeros((1, centre.size), np.float64), np.array([0]), has_moments=True)[1]
         if not np.isfinite(moments).all():
-            self._raise_not_finite()
+            self._problem.raise_not_finite()
         deviations = np.empty(n)
-        deviations_of(moments[0, :n], moments[1, :n], self._total, rows.n_rows, centre, deviations)
+        (sums, squares), total = moments[:2, :n], float(moments[0, n])
+        deviations_of(sums, squares, total, rows.n_rows, centre, deviations)
+        check_range(self._problem, np.where((squares == 0) & (sums != 0), np.inf, deviations))
         scale = np.ones(centre.size)
         if self._options.fit_intercept:
             # With an intercept, a constant column carries no information, only rounding: its values become 0.
             scale[:n] = np.where(deviations > 0, deviations, np.inf)
-            centre[:n] = (centre[:n] + moments[0, :n] / self._total).astype(rows.dtype)
+            centre[:n] = (centre[:n] + sums / total).astype(rows.dtype)
         else:
             scale[:n] = np.where(deviations > 0, deviations, 1.0)
             centre[:] = 0.0
@@ -185,7 +202,7 @@ class _Sgd:
     def _stepper(self) -> Callable[[Buffer, int], None]:
         """Return the function that takes a neuron through a buffer."""
         loss, problem, rule = self._options.loss, self._problem, self._rule
-        is_weighted = problem.row_weights is not None or problem.class_weights is not None
+        is_weighted = not problem.is_plain
         if rule.batch_size > 1:
             kernel = batches_kernel(loss, is_weighted, self._n_features < LANES)
         elif rule == StepRule(rule.learning_rate) and not is_weighted:
@@ -195,8 +212,8 @@ class _Sgd:
 
         def take_steps(buffer: Buffer, neuron: int) -> None:
             targets = buffer.codes
-            if problem.n_neurons > 1:
-                targets = read_only((targets == neuron).view(np.uint8))
+            if problem.n_classes > 2:
+                targets = read_only((targets == problem.positives[neuron]).view(np.uint8))
             y = targets if buffer.weights is None else (targets, buffer.weights)
             kernel(buffer.X, y, buffer.order, self._states[neuron], rule, self._scratch)
 
@@ -222,7 +239,7 @@ class _Sgd:
         weights = aligned_zeros(points.shape, self._problem.rows.dtype)
         with np.errstate(over="ignore"):
             weights[:] = points / self._coordinates.scale
-        sums, _ = self._exact(weights, np.arange(len(points)) + (len(points) == 1), has_moments=False)
+        sums, _ = self._exact(weights, np.array(self._problem.positives), has_moments=False)
         losses = sums[:, points.shape[1]]
         points[:, n] = 0.0
         squares = sum(inner_product(point, point) for point in points)
@@ -244,6 +261,18 @@ class _Sgd:
     def _raise_not_finite(self) -> None:
         self._problem.rows.check_finite()
         raise ValueError("the weights overflowed: lower eta0, or standardize.")
+
+
+def _total_in_loss(problem: Problem) -> float:
+    """Return the sum of the rows' weights in the loss: their own times those of their classes."""
+    if problem.class_weights is None:
+        return problem.total_weight
+    total = 0.0
+    for start in range(0, problem.rows.n_rows, ROWS_AT_A_TIME):
+        part = slice(start, min(start + ROWS_AT_A_TIME, problem.rows.n_rows))
+        own = 1.0 if problem.row_weights is None else problem.row_weights[part]
+        total += float(sum_in_order(own * problem.class_weights[problem.codes[part]]))
+    return total
 
 
 def _raw_coordinates(n_features: int) -> Coordinates:

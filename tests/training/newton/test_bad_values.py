@@ -56,16 +56,6 @@ def test_the_first_of_several_is_named(workshop: Any) -> None:
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("n_rows", [50, 40_000])
-@pytest.mark.parametrize("loss", LOSSES)
-def test_values_whose_squares_overflow_are_told(workshop: Any, loss: str, n_rows: int) -> None:
-    X, y = table(n_rows)
-    X[:, 1] *= 1e200
-    with np.errstate(all="ignore"), pytest.raises(ValueError, match="the values of X overflow"):
-        workshop.fit(X, y, loss=loss)
-
-
-@pytest.mark.compiled
 @pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e12, 1e30])
 @pytest.mark.parametrize("n_rows", [50, 40_000])
 def test_large_and_small_scales_are_no_trouble(workshop: Any, n_rows: int, scale: float) -> None:
@@ -76,13 +66,9 @@ def test_large_and_small_scales_are_no_trouble(workshop: Any, n_rows: int, scale
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("scale", [1e-18, 1e17])
-def test_large_and_small_scales_of_float32_are_told_or_fitted(workshop: Any, scale: float) -> None:
+@pytest.mark.parametrize("scale", [1e-38, 1e-18, 1e17, 1e37])
+def test_large_and_small_scales_of_float32_are_no_trouble(workshop: Any, scale: float) -> None:
     X, y = table(40_000, dtype=np.float32)
     plain = workshop.fit(X, y, loss="log_loss", tol=1e-4)
-    try:
-        scaled = workshop.fit(X * np.array([1, scale, 1], np.float32), y, loss="log_loss", tol=1e-4)
-    except ValueError as error:
-        assert "overflow" in str(error)  # noqa: PT017  # either is right, silence is not
-    else:
-        np.testing.assert_allclose(scaled.weights * [1, scale, 1], plain.weights, atol=1e-5)
+    scaled = workshop.fit(X * np.array([1, scale, 1], np.float32), y, loss="log_loss", tol=1e-4)
+    np.testing.assert_allclose(scaled.weights * [1, scale, 1], plain.weights, atol=1e-5)

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from fastperceptron.training.minimise.objective import State
-from fastperceptron.training.newton.certificate import NEGLIGIBLE_LOSS_PER_ROW, Certificate, certificate_of, rough_goal
+from fastperceptron.training.newton.certificate import (
+    NEGLIGIBLE_LOSS_PER_ROW,
+    Certificate,
+    RowTotals,
+    certificate_of,
+    rough_goal,
+)
 
 NOTHING = np.zeros(0)
 
@@ -17,7 +23,8 @@ def state(curvature: float = 100.0, squared_slopes: float = 100.0) -> State:
 
 def certificate(loss: str = "log_loss", state: State = state(), **changes: bool) -> Certificate:  # noqa: B008
     options = {"is_plain": True, "is_penalised": True} | changes
-    return certificate_of(state, loss, 11, 1000, 4.0, **options)
+    totals = RowTotals(1000.0, 1.0, options["is_plain"])
+    return certificate_of(state, loss, 11, totals, 4.0, is_penalised=options["is_penalised"])
 
 
 def test_the_log_loss_owes_half_its_parameters() -> None:

@@ -53,7 +53,7 @@ def standardised(X: np.ndarray, weights: np.ndarray, has_intercept: bool) -> tup
 def by_hand(X, is_positive, options: SgdOptions, own, in_loss) -> tuple[np.ndarray, float, float]:
     """Return a neuron's weights, bias and objective after all epochs over the rows as stored."""
     n, d = X.shape
-    total, mean = own.sum(), own.mean()
+    total, mean = in_loss.sum(), in_loss.mean()
     centre, scale = standardised(X, own, options.fit_intercept) if options.standardize else (np.zeros(d), np.ones(d))
     rows, w, b, iterates = (X - centre) / scale, np.zeros(d), 0.0, []
     for _ in range(options.max_iter):
@@ -70,7 +70,7 @@ def by_hand(X, is_positive, options: SgdOptions, own, in_loss) -> tuple[np.ndarr
         *w, b = np.mean(iterates[max(1, last_power // 2) - 1 :], axis=0)
         w = np.array(w)
     costs, _, _ = losses_at(options.loss, rows @ w + b, is_positive)
-    objective = (in_loss @ costs + w @ w / (2 * options.C)) / total
+    objective = (in_loss @ costs + w @ w / (2 * options.C)) / own.sum()
     return w / scale, b - centre @ (w / scale), objective
 
 

@@ -1,0 +1,212 @@
+"""A problem in units near 1, for the solvers: what is minimised is the same, and nothing overflows or underflows.
+
+Weights are divided by a power of two near their mean and C is multiplied by it, so that no threshold depends on the
+unit of the weights. Columns are divided by powers of two only where a fit finds one whose squares leave the precision:
+looking for them would cost a read. A power of two changes no digit, so neither changes the result.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.data.arrays import Rows, read_only
+from fastperceptron.kernels.arithmetic import sum_in_order
+from fastperceptron.training.observer import Observer, Progress
+from fastperceptron.training.problem import (
+    LARGEST,
+    ROWS_AT_A_TIME,
+    SMALLEST,
+    ObjectiveOptions,
+    OutOfRangeError,
+    Problem,
+    Solution,
+)
+
+# Deviations of columns whose squares, and those of rare or outlying values, are within the precision.
+SAFE_EXPONENTS = {np.dtype(np.float32): 48, np.dtype(np.float64): 400}
+SURE = 500.0  # the bias, up to its sign, of a neuron that is sure of all rows: the other class has 1e-217
+FLOAT32_EXPONENT = 30  # of weights that float32 arithmetic takes
+
+Options = TypeVar("Options", bound=ObjectiveOptions)
+Solve = Callable[[Problem, Options, Array | None], Solution]
+
+
+def solve_in_units(
+    solve: Solve[Options], problem: Problem, options: Options, start: Array | None, observer: Observer
+) -> Solution:
+    """Return the solution that `solve` finds in units near 1, in the problem's own.
+
+    A neuron whose class has no weight, or all, has no finite optimum beside a free bias: it gets weights of 0 and a
+    bias that is sure of every row.
+    """
+    if start is not None:
+        start = np.where(np.abs(start[:, -1:]) == SURE, 0.0, start)  # to a search it would look like a saturated neuron
+    if not (problem.absent and options.fit_intercept):
+        return _solve(solve, problem, options, start)
+    every, absent = problem.positives, problem.absent
+    is_sought = np.array([not (each in absent or len(absent) == problem.n_classes - 1) for each in every])
+    weights = np.zeros((len(every), problem.rows.n_features))
+    bias = np.array([-SURE if each in absent else SURE for each in every])
+    if not is_sought.any():
+        observer.read_done(Progress(1, 0.0, 0.0))
+        return Solution(weights, bias, 1, np.zeros(1), 0.0, is_converged=True, distance=0.0)
+    sought = tuple(each for each, is_one in zip(every, is_sought.tolist(), strict=True) if is_one)
+    start = None if start is None else start[is_sought]
+    solution = _solve(solve, dataclasses.replace(problem, sought=sought), options, start)
+    weights[is_sought], bias[is_sought] = solution.weights, solution.bias
+    return dataclasses.replace(solution, weights=weights, bias=bias)
+
+
+def _solve(solve: Solve[Options], problem: Problem, options: Options, start: Array | None) -> Solution:
+    problem, options = in_units_of_weights(problem, options)
+    try:
+        return solve(problem, options, start)
+    except OutOfRangeError:
+        rows: Any = ScaledRows(problem.rows)  # read like those of a problem
+        if start is not None:
+            start = np.column_stack([start[:, :-1] / rows.units, start[:, -1]])
+        solution = solve(dataclasses.replace(problem, rows=rows), options, start)
+        with np.errstate(over="ignore"):
+            weights = solution.weights * rows.units
+        _check_weights(weights)
+        return dataclasses.replace(solution, weights=weights)
+
+
+def in_units_of_weights(problem: Problem, options: Options) -> tuple[Problem, Options]:
+    """Return the problem and its options with row weights whose mean is in [1, 2), and class weights of at most 2.
+
+    Equal weights of all rows, or all classes, are left out.
+    """
+    row_weights, class_weights, C, unit = problem.row_weights, problem.class_weights, options.C, 1.0
+    is_narrow, least = True, 1.0
+    if row_weights is not None:
+        largest = max(float(part.max()) for part in _parts(row_weights))
+        if min(float(part.min()) for part in _parts(row_weights)) == largest:
+            row_weights, C = None, C * largest
+        else:
+            row_weights, exponent = _near_one(row_weights, largest)
+            C = _times_power(C, exponent)
+            is_narrow, least = _is_narrow(row_weights), _least(row_weights)
+    if class_weights is not None:
+        if class_weights.min() == class_weights.max():
+            unit, class_weights = float(class_weights[0]), None
+            C *= unit
+        else:
+            exponent = math.frexp(float(class_weights.max()))[1] - 1
+            class_weights, unit = read_only(np.ldexp(class_weights, -exponent)), math.ldexp(1.0, exponent)
+            C = _times_power(C, exponent)
+            is_narrow, least = is_narrow and _is_narrow(class_weights), least * _least(class_weights)
+    C = C if math.isinf(options.C) else min(max(C, SMALLEST), LARGEST)
+    changed = dataclasses.replace(
+        problem,
+        row_weights=row_weights,
+        class_weights=class_weights,
+        is_float32_enough=is_narrow,
+        least_weight=least,
+        loss_unit=unit,
+    )
+    return changed, dataclasses.replace(options, C=C)
+
+
+def _parts(weights: Any) -> Iterator[Array]:
+    return (weights[start : start + ROWS_AT_A_TIME] for start in range(0, weights.size, ROWS_AT_A_TIME))
+
+
+def _near_one(weights: Array, largest: float) -> tuple[Any, int]:
+    """Return weights divided by a power of two, so that their mean is in [1, 2), and its exponent."""
+    top = math.frexp(largest)[1]
+    mean = math.fsum(float(sum_in_order(np.ldexp(part, -top))) for part in _parts(weights)) / weights.size
+    exponent = top + math.frexp(mean)[1] - 1
+    return (weights if exponent == 0 else ScaledWeights(weights, exponent)), exponent
+
+
+def _least(weights: Any) -> float:
+    """Return the smallest positive weight."""
+    return min(float(part[part > 0].min(initial=LARGEST)) for part in _parts(weights))
+
+
+def _is_narrow(weights: Any) -> bool:
+    """Return whether the positive weights are so near 1 that products of two of them are within float32."""
+    low, high = 2.0**-FLOAT32_EXPONENT, 2.0**FLOAT32_EXPONENT
+    return all(bool(((part == 0) | ((part >= low) & (part <= high))).all()) for part in _parts(weights))
+
+
+def _times_power(value: float, exponent: int) -> float:
+    """Return value * 2^exponent; infinity where that overflows."""
+    try:
+        return math.ldexp(value, exponent)
+    except OverflowError:
+        return math.inf
+
+
+def check_range(problem: Problem, deviations: Array) -> None:
+    """Raise OutOfRangeError where squares of a column may leave the precision; ValueError at NaN or infinity."""
+    most = SAFE_EXPONENTS[problem.rows.dtype]
+    low, high = math.ldexp(1.0, -most), math.ldexp(1.0, most)
+    # Scaled columns may stay small, beside larger values of rows without weight.
+    low = 0.0 if hasattr(problem.rows, "units") else low
+    if not ((deviations == 0) | ((deviations >= low) & (deviations <= high))).all():
+        problem.raise_not_finite()
+
+
+def _check_weights(weights: Array) -> None:
+    if not np.isfinite(weights).all():
+        column = int(np.argwhere(~np.isfinite(weights))[0, 1])
+        raise ValueError(
+            f"column {column} of X has values so small that its weight overflows: multiply it by a large number."
+        )
+
+
+class ScaledWeights:
+    """Weights divided by a power of two when they are asked for: there may be as many as rows on disk."""
+
+    def __init__(self, weights: Array, exponent: int) -> None:
+        self._weights, self._exponent, self.size = weights, exponent, weights.size
+
+    def __getitem__(self, places: slice | Array) -> Array:
+        return read_only(np.ldexp(self._weights[places], -self._exponent))
+
+
+class ScaledRows(Rows):
+    """Rows whose columns are divided by powers of two, so that no value is above 1."""
+
+    is_in_place = False
+
+    def __init__(self, rows: Any) -> None:
+        super().__init__(rows.n_rows, rows.n_features, rows.dtype)
+        self._rows, largest = rows, np.zeros(rows.n_features)
+        for _, block in rows.blocks():
+            np.maximum(largest, np.abs(block).max(axis=0), out=largest)
+        self._exponents = np.frexp(largest)[1]
+
+    @property
+    def units(self) -> Array:
+        """What weights for these rows are multiplied with to be weights for the original ones."""
+        with np.errstate(over="ignore"):
+            units: Array = np.ldexp(1.0, -self._exponents)
+        return units
+
+    def _scaled(self, rows: Array) -> Array:
+        return read_only(np.ldexp(rows, -self._exponents))
+
+    def rows_at(self, places: range | Array) -> Array:
+        """Return the rows with these numbers."""
+        return self._scaled(self._rows.rows_at(places))
+
+    def labelled_at(self, codes: Any, places: range | Array) -> tuple[Array, Array]:
+        """Return the rows with these numbers and their class numbers; `codes` has those of all rows."""
+        rows, chosen = self._rows.labelled_at(codes, places)
+        return self._scaled(rows), chosen
+
+    def check_finite(self) -> None:
+        """Raise ValueError at the first NaN or infinity."""
+        self._rows.check_finite()
+
+    def take(self, order: Array, codes: Array) -> tuple[Array, Array, Array]:
+        """Return the rows in `order`, their codes, and their places in what is returned: 0, 1, ..."""
+        rows, chosen = self.labelled_at(codes, order)
+        return rows, chosen, read_only(np.arange(order.size))
