@@ -1,5 +1,6 @@
 """How well a model predicts: proper scores, accuracy, AUC and a calibration table. The scores are scikit-learn's."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -36,10 +37,11 @@ class Evaluation:
     calibration: list[tuple[float, float, int]]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as a dict that JSON can hold."""
+        """Return it as a dict that JSON can hold: None stands for an infinite score."""
         names = ("predicted", "observed", "rows")
         table = [dict(zip(names, row, strict=True)) for row in self.calibration]
-        return {"rows": self.n_rows, **self.scores, "calibration": table}
+        scores = {name: score if math.isfinite(score) else None for name, score in self.scores.items()}
+        return {"rows": self.n_rows, **scores, "calibration": table}
 
 
 def evaluate(model: Any, data: Any) -> Evaluation:
@@ -74,8 +76,6 @@ def evaluate(model: Any, data: Any) -> Evaluation:
     >>> fp.evaluate(classifier, (flowers.X, flowers.y)).scores["accuracy"]
     1.0
     """
-    from sklearn.metrics import roc_auc_score
-
     model = _as_perceptron(model)
     parts = list(_compared_blocks(model, _as_dataset(model, data)))
     if not parts:
@@ -83,17 +83,16 @@ def evaluate(model: Any, data: Any) -> Evaluation:
     z, p, codes, is_right, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
     if not weights.any():
         raise _no_weight()
-    n_classes, rows = len(model.classes), np.arange(len(codes))
+    n_classes, rows, logs = len(model.classes), np.arange(len(codes)), prediction.log_probabilities(z)
     is_class = codes[:, None] == np.arange(n_classes)
     error = ((p - is_class) ** 2).sum(axis=1) / (2 if n_classes == 2 else 1)
     scores = {
-        "log loss": float(np.average(-prediction.log_probabilities(z)[rows, codes], weights=weights)),
+        "log loss": float(np.average(-logs[rows, codes], weights=weights)),
         "Brier": float(np.average(error, weights=weights)),
         "accuracy": float(np.average(is_right, weights=weights)),
     }
     if is_class[weights > 0].any(axis=0).all():
-        options = {"sample_weight": weights, "labels": np.arange(n_classes), "multi_class": "ovr"}
-        scores["AUC"] = float(roc_auc_score(codes, p[:, 1] if n_classes == 2 else p, **options))
+        scores["AUC"] = _area_under_curve(z if n_classes == 2 else logs, is_class, weights)
     if n_classes == 2:
         return Evaluation(len(codes), scores, _calibration(p[:, 1], codes == 1, weights))
     return Evaluation(len(codes), scores, _calibration(p.max(axis=1), is_right, weights))
@@ -174,6 +173,18 @@ def _codes_among(classes: Array, y: Any, first_row: int) -> Array:
 
 def _no_weight() -> ValueError:
     return ValueError("all weights are zero: at least one row must count.")
+
+
+def _area_under_curve(scores: Array, is_class: Array, weights: Array) -> float:
+    """Return the AUC of two classes, or the mean of those of more, each against the others.
+
+    `scores` are z, or the logarithms of the probabilities of more: probabilities of different rows round to one value.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    scores = np.clip(scores, -prediction.LARGEST, prediction.LARGEST)  # scikit-learn refuses infinities
+    pairs = [(is_class[:, 1], scores)] if scores.ndim == 1 else zip(is_class.T, scores.T, strict=True)
+    return float(np.mean([roc_auc_score(own, score, sample_weight=weights) for own, score in pairs]))
 
 
 def _calibration(p: Array, is_right: Array, weights: Array) -> list[tuple[float, float, int]]:

@@ -135,3 +135,17 @@ def test_it_takes_classifiers_frames_and_what_dataset_takes() -> None:
         fp.evaluate(fp.PerceptronClassifier(), (X, y))
     with pytest.raises(ValueError, match="X lacks 'a'"):
         fp.evaluate(classifier, (frame[["b"]], y))
+
+
+def test_z_tells_apart_rows_whose_probabilities_are_equal() -> None:
+    model = fp.Perceptron([1.0], 0.0, [0, 1])
+    X, y = np.array([[50.0], [60.0], [70.0], [80.0]]), [0, 0, 1, 1]
+    assert fp.evaluate(model, (X, y)).scores["AUC"] == 1
+    three = fp.Perceptron(np.eye(3), np.zeros(3), [0, 1, 2])
+    assert fp.evaluate(three, (np.diag([50.0, 50.0, 50.0]), [0, 1, 2])).scores["AUC"] == 1
+
+
+def test_json_can_hold_an_infinite_log_loss() -> None:
+    evaluation = fp.evaluate(fp.Perceptron([1e300, 1e300], 0.0, [0, 1]), ([[1e300, 1e300]], [0]))
+    assert evaluation.scores["log loss"] == np.inf
+    assert evaluation.as_dict()["log loss"] is None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array, as_numbers
-from fastperceptron.data.arrays import ArrayRows, as_vector, read_only, rows_dtype
+from fastperceptron.data.arrays import ArrayRows, as_vector, kernel_dtype, read_only
 from fastperceptron.data.dataset import Block, Dataset, Table, no_labels
 from fastperceptron.data.labels import encode_classes
 
@@ -25,7 +25,7 @@ class ArrayDataset(Dataset):
         self.target_name = name if isinstance(name, str) and name else None
         self._weights = None if weights is None else as_weights(weights)
         self.n_rows, self.n_features = X.shape
-        self.dtype = np.dtype(rows_dtype(X.dtype))
+        self.dtype = np.dtype(kernel_dtype(X.dtype))
         for name, part in (("labels", self._y), ("weights", self._weights)):
             if part is not None and len(part) != len(X):
                 raise ValueError(f"X has {len(X)} rows, but there are {len(part)} {name}: each row needs one.")

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastperceptron.checks import Array, as_matrix
 from fastperceptron.data.array_dataset import ArrayDataset
-from fastperceptron.data.arrays import rows_dtype
+from fastperceptron.data.arrays import kernel_dtype
 from fastperceptron.data.dataset import Block
 from fastperceptron.data.spool import DecodedDataset, Picked
 
@@ -111,7 +111,7 @@ class ArrayFilesDataset(DecodedDataset):
         self._paths, self._choice, self.cache_dir = paths, choice, cache_dir
         first = _open_one(paths[0], choice)
         self.n_features, self.feature_names = first.n_features, first.feature_names
-        self.dtype = np.dtype(rows_dtype(np.result_type(*(head["X"].dtype for head in heads))))
+        self.dtype = np.dtype(kernel_dtype(np.result_type(*(head["X"].dtype for head in heads))))
         self.n_rows = sum(head["X"].shape[0] for head in heads)
 
     def blocks(self) -> Iterator[Block]:

@@ -33,14 +33,11 @@ def aligned_zeros(shape: tuple[int, ...], dtype: type | np.dtype) -> Array:
 
 
 def kernel_dtype(dtype: np.dtype) -> type[np.float32] | type[np.float64]:
-    """Return the precision of computations with values of a dtype: float16 and float32 in float32."""
+    """Return the precision of computations with values of a dtype: float16 and float32 in float32.
+
+    All others in float64, so that the same values give the same bits from arrays, typed columns and text.
+    """
     return np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64
-
-
-def rows_dtype(dtype: np.dtype) -> type[np.float32] | type[np.float64]:
-    """Return the precision in which rows of a dtype are read: float32 where it holds all values of the dtype."""
-    is_exact = dtype.kind == "b" or (dtype.kind in "iu" and dtype.itemsize <= 2)
-    return np.float32 if is_exact else kernel_dtype(dtype)
 
 
 def as_vector(values: Any, name: str) -> Array:
@@ -96,7 +93,7 @@ class ArrayRows(Rows):
     """The rows of an array of shape (n_rows, n_features), of any real or boolean dtype and any layout."""
 
     def __init__(self, X: Array) -> None:
-        super().__init__(X.shape[0], X.shape[1], rows_dtype(X.dtype))
+        super().__init__(X.shape[0], X.shape[1], kernel_dtype(X.dtype))
         self._X = read_only(self._convert(X) if self.is_one_block else X)
 
     def _convert(self, rows: Array) -> Array:

@@ -249,7 +249,7 @@ def label_texts_are_numbers(reader: Reader, target: str) -> bool:
 def _dtype(reader: Reader, features: Iterable[Feature], dtype: Any) -> np.dtype:
     """Return float32 if all numbers are float32 or fit into it and at least one is float32; else float64."""
     if dtype is not None:
-        return np.dtype(dtype)
+        return np.dtype(dtype)  # type: ignore[no-any-return]  # dtype is of any kind
     names = {feature.column for feature in features if feature.level is None}
     types = [value_type(reader.schema.field(name).type) for name in names - reader.text]
     kinds = [np.dtype(kind.to_pandas_dtype()) for kind in types if is_number(kind)]

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastperceptron.checks import as_array, as_matrix, frame_names, whole_number
 from fastperceptron.data.array_dataset import as_weights
-from fastperceptron.data.arrays import as_vector, rows_dtype
+from fastperceptron.data.arrays import as_vector, kernel_dtype
 from fastperceptron.data.dataset import Block, first_rows
 from fastperceptron.data.spool import DecodedDataset
 
@@ -33,7 +33,7 @@ class ChunksDataset(DecodedDataset):
         if first is None:
             raise ValueError("the generator gave no chunks with rows: at least two rows are needed.")
         self._first, self._names = first
-        self.n_features, self.dtype = self._first.X.shape[1], np.dtype(rows_dtype(self._first.X.dtype))
+        self.n_features, self.dtype = self._first.X.shape[1], np.dtype(kernel_dtype(self._first.X.dtype))
         is_text = self._names is not None and all(isinstance(name, str) for name in self._names)
         self.feature_names = self._names if is_text else None
         if not callable(source):
@@ -95,7 +95,7 @@ class ChunksDataset(DecodedDataset):
             raise ValueError(
                 f"chunk {number} has {block.X.shape[1]} features, but the first one has {self.n_features}."
             )
-        if rows_dtype(block.X.dtype) == np.float64 != self.dtype:
+        if kernel_dtype(block.X.dtype) == np.float64 != self.dtype:
             raise ValueError(
                 f"chunk {number} holds {block.X.dtype}, but the first one {self._first.X.dtype}: use one dtype."
             )

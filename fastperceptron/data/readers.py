@@ -91,7 +91,8 @@ class FileReader(Reader):
         """Yield the columns of all rows, in order; raise OSError if a file has changed since it was opened."""
         self._check_unchanged()
         own = [name for name in columns if name in self._own]
-        types = {name: pa.float64() if name in numbers else self.schema.field(name).type for name in own}
+        types = {name: self.schema.field(name).type for name in own}
+        types |= {name: pa.float64() for name in own if name in numbers and pa.types.is_integer(types[name])}
         with closing(read_ahead(self._read_files(types, columns, n_files))) as pieces:
             yield from pieces
         self._check_unchanged()
@@ -197,7 +198,7 @@ def open_reader(source: Any, csv: Any = None) -> Reader:
         if reader is not None:
             return reader
     raise TypeError(
-        "source must be a path, a list of paths, a frame, an Arrow stream, an array, a tuple of arrays or a generator, "
+        "source must be a path, a frame, a list of paths, an Arrow stream, an array, a tuple of arrays or a generator, "
         f"but is a {type(source).__name__}."
     )
 

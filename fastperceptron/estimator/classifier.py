@@ -339,7 +339,8 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if np.shape(self.coef_)[-1:] != (problem.rows.n_features,):
             return None
         now = coefficients_of(self)
-        return np.column_stack([now.weights, now.bias])
+        # Without an intercept no step would change the one that a user set.
+        return np.column_stack([now.weights, now.bias if self.fit_intercept else np.zeros_like(now.bias)])
 
     def _keep(self, solution: Solution, classes: Array) -> None:
         # Copies, which a user may change.

@@ -77,7 +77,7 @@ FILES: Bad = {
     ),
     "null value": (
         lambda f: parquet_of({"a": [1.0, 2.0, None], "y": [0, 1, 0]}, f / "a.parquet"),
-        r"column 'a' holds a null in row 2: drop such rows \(.*\), or fill them in",
+        r"column 'a' holds a null in row 2 of '.*a.parquet': drop such rows, or fill them in",
     ),
     "null label": (
         lambda f: parquet_of({"a": [1.0, 2.0], "y": ["p", None]}, f / "a.parquet"),
@@ -119,7 +119,7 @@ FILES: Bad = {
     ),
     "words in a column of numbers": (
         lambda f: file_of("a,y\n" + "1.25,0\n2.5,1\n" * 200_000 + "x,1\n", "a.csv", f),
-        "a.csv' .*invalid value 'x'",
+        "column 'a' holds 'x' in row 400000 of '.*a.csv', which is not a number",
     ),
 }
 FRAMES: Bad = {
@@ -160,11 +160,11 @@ GENERATORS: Bad = {
 OTHERS: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
     "missing file": (lambda f: f / "no.csv", FileNotFoundError, "there is no file or folder '.*no.csv'"),
     "pattern without a file": (lambda f: f"{f}/*.csv", FileNotFoundError, "no file that fits the pattern"),
-    "folder without Parquet": (lambda f: f, FileNotFoundError, r"no Parquet files \(.parquet, .pq\)"),
+    "folder without data": (lambda f: f, FileNotFoundError, "no files of a known format in the folder"),
     "text as feature": (
         lambda _: pl.DataFrame({"a": [1.0, 2.0], "name": ["p", "q"], "y": [0, 1]}),
         TypeError,
-        r"column 'name' of .* is no feature, since its type is .*: leave it out \(features=\['a'\]\), code its levels",
+        r"column 'name' of .* is text, but features must be numeric: code its levels .*categorical=\['name'\]",
     ),
     "no chunk": (lambda _: iter([3]), TypeError, r"chunk 0 must be a tuple \(X, y\)"),
     "mixed labels": (

@@ -15,7 +15,8 @@ from pyarrow import json as arrow_json
 import fastperceptron as fp
 from fastperceptron.commands import write_synthetic
 from fastperceptron.data import formats
-from fastperceptron.data.formats import ArrayFormat, ColumnFormat, OpenFile
+from fastperceptron.data.files import SourceFile
+from fastperceptron.data.formats import ColumnFormat, OpenFile
 
 
 class LinesWriter:
@@ -35,19 +36,14 @@ class LinesWriter:
 
 
 @contextmanager
-def open_lines(path: Path, types: dict[str, pa.DataType] | None) -> Iterator[OpenFile]:
-    table = arrow_json.read_json(path)
+def open_lines(file: SourceFile, types: dict[str, pa.DataType] | None, _: Any) -> Iterator[OpenFile]:
+    table = arrow_json.read_json(file.path)
     yield OpenFile(table.schema, None, iter(table.select(list(types or ())).to_batches()))
-
-
-def load_text(path: Path) -> np.ndarray:
-    return np.loadtxt(path)
 
 
 @pytest.fixture(autouse=True)
 def table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(formats.FORMATS, ".jsonl", ColumnFormat("JSON", open_lines, LinesWriter, is_in_folders=True))
-    monkeypatch.setitem(formats.FORMATS, ".txt", ArrayFormat("text", load_text))
+    monkeypatch.setitem(formats.FORMATS, ".lines", ColumnFormat("line", open_lines, LinesWriter))
 
 
 def weights(data: fp.Dataset) -> bytes:
@@ -55,30 +51,22 @@ def weights(data: fp.Dataset) -> bytes:
 
 
 def test_a_new_format_of_columns_is_written_read_and_found_in_folders(tmp_path: Path) -> None:
-    for name in ("rows.jsonl", "rows.arrow"):
+    for name in ("rows.lines", "rows.arrow"):
         assert "300 rows of 3 features" in next(write_synthetic(tmp_path / name, 300, 3, rng=0))
     expected = weights(fp.dataset(tmp_path / "rows.arrow", target="y"))
     options: dict[str, Any] = {"target": "y", "dtype": np.float32}
-    for source in (tmp_path / "rows.jsonl", f"{tmp_path}/*.jsonl", tmp_path):
+    (tmp_path / "rows.arrow").unlink()
+    for source in (tmp_path / "rows.lines", f"{tmp_path}/*.lines", tmp_path):
         data = fp.dataset(source, **options)
         assert data.feature_names == ("x0", "x1", "x2")
         assert weights(data) == expected
 
 
-def test_a_new_format_of_arrays_is_read(tmp_path: Path) -> None:
-    X, y = fp.synthetic(100, 3, rng=0).arrays()
-    np.savetxt(tmp_path / "a.txt", np.column_stack([X, y]))
-    found = fp.dataset(tmp_path / "a.txt", target=-1)
-    assert weights(found) == weights(fp.dataset((X.astype(float), y)))
-
-
 def test_messages_list_a_new_format(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no Parquet or JSON files \(\.parquet, \.pq, \.jsonl\) in the folder"):
-        fp.dataset(tmp_path)
     (tmp_path / "a.xls").touch()
-    with pytest.raises(ValueError, match=r"the known endings of files are \.parquet, .*\.npz, \.jsonl, \.txt\."):
+    with pytest.raises(ValueError, match=r"the known endings of files are \.parquet, .*\.npz, \.lines\."):
         fp.dataset(tmp_path / "a.xls")
-    with pytest.raises(ValueError, match=r"rows can be written as \.parquet, .*\.csv, \.jsonl\."):
+    with pytest.raises(ValueError, match=r"rows can be written as \.parquet, .*\.csv, \.lines\."):
         next(write_synthetic(tmp_path / "a.xls", 300, 3))
 
 
@@ -102,9 +90,6 @@ def test_only_columns_need_pyarrow(tmp_path: Path) -> None:
 
 
 def test_a_broken_file_of_a_new_format_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text("{")
-    with pytest.raises(ValueError, match=r"a\.jsonl' is not a whole JSON file: "):
-        fp.dataset(tmp_path / "a.jsonl", target="y")
-    (tmp_path / "a.txt").write_text("1 x")
-    with pytest.raises(ValueError, match=r"a\.txt' is not a whole text file: "):
-        fp.dataset(tmp_path / "a.txt", target=0)
+    (tmp_path / "a.lines").write_text("{")
+    with pytest.raises(ValueError, match=r"a\.lines' is not a whole line file: "):
+        fp.dataset(tmp_path / "a.lines", target="y")

@@ -192,3 +192,10 @@ def test_names_of_features_and_labels_are_in_the_model(tmp_path: Path) -> None:
     assert classifier.fit(X, Y).model_.target_name is None
     trained = fp.train(data, steps=10)
     assert fp.train(X, Y, steps=10, initial=trained).target_name == trained.target_name == "bought"
+
+
+def test_without_an_intercept_a_warm_start_drops_the_one_that_was_set() -> None:
+    X, y = classes_around_centres()
+    classifier = fp.PerceptronClassifier(fit_intercept=False, warm_start=True).fit(X, y)
+    classifier.intercept_ += 3.0
+    assert classifier.fit(X, y).intercept_ == 0
