@@ -158,14 +158,14 @@ def _codes_among(classes: Array, y: Any, first_row: int) -> Array:
     """
     labels, known = as_labels(y, "y", first_row), as_labels(classes, "classes")
     order = np.argsort(known)
-    is_alike = (labels.dtype.kind == "U") == (known.dtype.kind == "U")
+    is_alike = (labels.dtype.kind in "UO") == (known.dtype.kind in "UO")  # both are text, or neither
     places = np.searchsorted(known[order], labels).clip(0, known.size - 1) if is_alike else np.zeros(len(labels), int)
     codes: Array = order[places]
     is_wrong = known[codes] != labels if is_alike else np.ones(len(labels), bool)
     if is_wrong.any():
         row = int(is_wrong.argmax())
         raise ValueError(
-            f"y holds {labels[row].item()!r} in row {first_row + row}, but the model knows "
+            f"y holds {labels.item(row)!r} in row {first_row + row}, but the model knows "
             f"[{', '.join(map(repr, classes[:20].tolist()))}{', ...' if classes.size > 20 else ''}]."
         )
     return codes
