@@ -3,7 +3,7 @@
 The logarithm of the log loss's curvature changes by at most the change of z: a row of curvature c, whose z changes by
 a, adds between c (e^-a - 1 + a) and c (e^a - 1 - a) to the loss, beyond its slope (Bach 2010, Self-concordant analysis
 for logistic regression); the quadratic model has c a^2 / 2. The squared error's, of 2 (p (1 - p))^2, changes by up to
-twice as much; since it may also turn negative, this is a guide there, not a bound.
+twice as much. It may also turn negative: there the bounds take its part that never is, and are a guide.
 """
 
 import functools
@@ -20,15 +20,16 @@ QUADRATIC, LOWER, UPPER, CUBIC, COST = range(5)  # places in `sums`
 
 @functools.cache
 def reach_kernel(loss):
-    """Return the kernel add_reach(panel, labels, point, step, sums), which adds to `sums`, see above.
+    """Return the kernel add_reach(panel, labels, point, step, exactness, sums), which adds to `sums`, see above.
 
     labels : (targets, row weights), float64
+    exactness : that of the Hessian which the step is from; the quadratic model of another one is not comparable
     sums : the sums of c a^2 / 2, of the lower and the upper bound, of c a^3 / 2, and of the costs
     """
     curvature, cost, rate = LOSSES[loss].curvature, LOSSES[loss].cost, 1.0 if LOSSES[loss].IS_CONVEX else 2.0
 
     @jit
-    def add_reach(panel, labels, point, step, sums):
+    def add_reach(panel, labels, point, step, exactness, sums):
         targets, weights = labels
         for k in range(panel.shape[0]):
             row = panel[k]
@@ -38,9 +39,10 @@ def reach_kernel(loss):
             c = weights[k] * curvature(z, targets[k], 0.0)
             sums[COST] += weights[k] * cost(z, targets[k])
             half = 0.5 * c * change * change
-            sums[QUADRATIC] += half
-            sums[LOWER] += c * lower / (rate * rate)
-            sums[UPPER] += c * upper / (rate * rate)
+            quadratic = 0.5 * weights[k] * curvature(z, targets[k], exactness) * change * change
+            sums[QUADRATIC] += quadratic
+            sums[LOWER] += quadratic + (c * lower / (rate * rate) - half)
+            sums[UPPER] += quadratic + (c * upper / (rate * rate) - half)
             sums[CUBIC] += half * change
 
     return add_reach

@@ -25,6 +25,8 @@ PARALLEL_WORK, N_PARTS = 1 << 24, 4
 # is trusted. Rows that a step moves by 1, where the loss is exponential, have a bound of 1.44 and a gap of 2 times the
 # model's.
 MOST_GROWTH, MOST_EXCESS = 1.3, 1.5
+# A gap below this share of the objective is rounding of its sum: no excess is left to be told.
+ROUNDING = 1e-14
 # A step is safe if the bound leaves a quarter of the decrease that the slope foretells, and z changes by no more.
 SAFE_SHARE, MOST_CHANGE, MAXIMUM_SAFE_HALVINGS = 0.75, 2.0, 40
 
@@ -80,6 +82,8 @@ class Reach(NamedTuple):
 
         `value` and `gap` are of all rows, where these are a sample: if they differ, it does not represent them.
         """
+        if gap <= ROUNDING * abs(value):
+            return True
         is_like = _are_alike(self.value, value) and _are_alike(self.quadratic, gap)
         return is_like and self.upper <= MOST_GROWTH * self.quadratic
 
@@ -159,10 +163,10 @@ class Objective:
             diagonal_kernel(self.loss)(rows.panel, labels, point, exactness, hessian[0])
         return sums, hessian
 
-    def reach(self, point: Array, step: Array) -> "Reach":
-        """Return what bounds the objective at the end of a step."""
+    def reach(self, point: Array, step: Array, exactness: float = 0.0) -> "Reach":
+        """Return what bounds the objective at the end of a step; exactness is that of the Hessian it is from."""
         sums, (panel, *labels) = np.zeros(5), self.rows
-        reach_kernel(self.loss)(panel, tuple(labels), point, step, sums)
+        reach_kernel(self.loss)(panel, tuple(labels), point, step, exactness, sums)
         others = float(inner_product(self.penalty * step, step)) / 2
         quadratic, lower, upper, cubic, cost = sums.tolist()
         change = cubic / quadratic if quadratic > 0 else 0.0

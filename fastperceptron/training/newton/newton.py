@@ -278,7 +278,7 @@ class Newton:
             return End(end.gap, math.nan, is_known=False, is_converged=is_reached)
         facts = LOSSES[options.loss]
         is_blind = not facts.IS_CONVEX and end.exactness == 0
-        reach = self._start.objective(neuron, options.loss, penalty).reach(end.point, end.step)
+        reach = self._start.objective(neuron, options.loss, penalty).reach(end.point, end.step, end.exactness)
         is_split = is_free and facts.IS_CONVEX and is_partly_separated(self._problem, reach, end.gap)
         is_known = (reach.is_local(end.value, end.gap) or is_split) and not is_blind
         is_converged = is_reached and (is_known or (is_blind and not is_free))

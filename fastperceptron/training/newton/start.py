@@ -97,7 +97,7 @@ class Start:
         is_blind = not LOSSES[loss].IS_CONVEX and search.exactness == 0
         if is_blind or (self._options.penalty == 0 and is_separated(problem, loss, search.value)):
             return True
-        reach = self.objective(neuron, loss, penalty).reach(search.point, search.step)
+        reach = self.objective(neuron, loss, penalty).reach(search.point, search.step, search.exactness)
         is_free = self._options.penalty == 0 and LOSSES[loss].IS_CONVEX
         return reach.is_local(search.value, search.gap) or (is_free and is_partly_separated(problem, reach, search.gap))
 
