@@ -243,7 +243,8 @@ class Perceptron:
                 each.weights.shape,
                 each.weights.tobytes(),
                 np.atleast_1d(each.bias).tobytes(),
-                each.classes.dtype,
+                # Text is the same as strings of any width and as objects.
+                "text" if each.classes.dtype.kind in "UO" else each.classes.dtype,
                 each.classes.tolist(),
             )
             for each in (self, other)
@@ -271,7 +272,7 @@ class Perceptron:
 def _columns_by_name(X: Any, names: tuple[str, ...] | None) -> Any:
     """Return the columns of a frame, or the values of a Series, that have these names; anything else as it is.
 
-    It raises ValueError if a name is missing or there twice, and warns if X has names but there are none to choose by.
+    It raises ValueError if a name is missing, and warns if X has names but there are none to choose by.
     """
     given = column_names(X)
     if given is None and names is not None and len(names) > 1 and np.ndim(X) == 1:
@@ -285,10 +286,9 @@ def _columns_by_name(X: Any, names: tuple[str, ...] | None) -> Any:
         warnings.warn(message, stacklevel=6)  # the caller of `predict` or `train`
         return X
     for name in names:
-        if given.count(name) != 1:
-            fault = "lacks" if name not in given else f"has {given.count(name)} columns called"
+        if name not in given:
             raise ValueError(
-                f"X {fault} {name!r}, a feature that the model was trained on; its columns are [{_shortened(given)}]."
+                f"X lacks {name!r}, a feature that the model was trained on; its columns are [{_shortened(given)}]."
             )
     return X.select(list(names)) if hasattr(X, "select") else X[list(names)]
 

@@ -180,7 +180,7 @@ def test_other_tables_and_names() -> None:
     assert model.decision_function(frame.iloc[0]) == 21.5  # one row goes by its index
     with pytest.raises(ValueError, match="X lacks 'b'"):
         model.predict(frame.rename(columns={"b": "c"}).iloc[0])
-    with pytest.raises(ValueError, match="X has 2 columns called 'b'"):
+    with pytest.raises(ValueError, match="X has two columns called 'b'"):
         model.predict(frame[["b", "a", "b"]])
     numbered = frame[["a", "b"]].set_axis([0, 1], axis=1)  # no names: by position, as arrays
     np.testing.assert_array_equal(model.predict(numbered), model.predict(frame))

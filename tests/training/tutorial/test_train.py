@@ -339,5 +339,4 @@ def test_going_on_with_a_frame_goes_by_column_names() -> None:
     assert fp.train(fp.dataset((frame, y)), steps=10, rng=1, initial=first) == same
     with pytest.raises(ValueError, match="X lacks 'b', a feature that the model was trained on"):
         fp.train(frame[["a"]], y, steps=10, initial=first)
-    with pytest.raises(ValueError, match="'b' stands where 'a' was"):
-        fp.train(fp.dataset((frame[["b", "a"]], y)), steps=10, initial=first)
+    assert fp.train(fp.dataset((frame[["b", "a"]], y)), steps=10, rng=1, initial=first) == same
