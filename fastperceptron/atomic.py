@@ -30,16 +30,22 @@ def check_is_file(path: Path) -> None:
         raise FileExistsError(f"{os.fspath(path)!r} is a device, a pipe or a socket, not a file: give another path.")
 
 
+def destination(path: Path) -> Path:
+    """Return where a file will be written, through links; raise OSError if there is no folder or it is not a file."""
+    place = Path(os.path.realpath(local_path(path)))
+    check_is_file(place)
+    if not place.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {os.fspath(place.parent)!r}: create it first.")
+    return place
+
+
 @contextlib.contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
     """Give the path of a temporary file, which replaces the file at `path` at the end unless there is an error.
 
     It raises OSError if the folder is missing or what is at `path` is not a regular file.
     """
-    given, path = path, Path(os.path.realpath(local_path(path)))
-    check_is_file(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {os.fspath(path.parent)!r}: create it first.")
+    given, path = path, destination(path)
     name = path.name[:48]  # at most 192 bytes: names may have 255
     for left in path.parent.glob(f".{glob.escape(name)}*{TEMPORARY}"):
         with contextlib.suppress(OSError, ValueError):

@@ -5,23 +5,33 @@ Help texts name losses and solvers as text, since importing them would make --he
 """
 
 import gc
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 try:
     import typer
 except ModuleNotFoundError as error:
     raise SystemExit("the command line needs more packages: pip install 'fastperceptron[cli]'") from error
 
+from fastperceptron.command_language import csv_option_values, translate
 from fastperceptron.data.formats import FORMATS, endings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
-Data = Annotated[str, typer.Argument(help=f"File ({', '.join(FORMATS)}), folder or pattern.")]
+Data = Annotated[list[str], typer.Argument(help=f"Files ({', '.join(FORMATS)}), folder or pattern.")]
+Csv = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="<name=value>",
+        help="How CSV files are written: delimiter=';' (or tab), encoding=latin-1, has_header=false, comment='#', "
+        "null_values='?', decimal_point=',', column_types.zip=string. Repeatable.",
+    ),
+]
 Written = Annotated[Path, typer.Option("--output", "-o", help=f"File to write ({', '.join(endings('open_writer'))}).")]
 ModelFile = Annotated[Path, typer.Argument(help="A model file that `train` wrote.")]
-Weight = Annotated[str | None, typer.Option(metavar="<column>", help="Column of the row weights.")]
+Weight = Annotated[str | None, typer.Option("--weight", "-w", metavar="<column>", help="Column of the row weights.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 
 
@@ -37,15 +47,36 @@ def _count(text: str) -> int:
     return int(number)
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        from fastperceptron import __version__
+
+        typer.echo(f"fastperceptron {__version__}")
+        raise typer.Exit
+
+
+def _source(data: list[str]) -> str | list[str]:
+    return data[0] if len(data) == 1 else data
+
+
 @app.callback()
-def fastperceptron() -> None:
+def fastperceptron(
+    _: Annotated[
+        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """One sigmoid neuron, trained fast and exactly."""
 
 
 @app.command()
 def train(
     data: Data,
-    target: Annotated[str, typer.Option(metavar="<column>", help="Column of the labels, by name or number.")],
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", "-t", metavar="<column>", help="Column of the labels, by name or number; not for .npz files."
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")] = Path("model.safetensors"),
     loss: Annotated[str, typer.Option(help="log_loss or squared_error.")] = "log_loss",
     C: Annotated[float, typer.Option("--C", help="Inverse strength of the penalty; inf for no penalty.")] = 1.0,
@@ -67,20 +98,36 @@ def train(
         float, typer.Option(help="Stop when the weights are this close to the optimum, in standard errors.")
     ] = 0.01,
     max_iter: Annotated[int, typer.Option(help="Maximum number of reads of the data (epochs of sgd).")] = 100,
-    batch_size: Annotated[int, typer.Option(help="Rows per step of sgd.")] = 256,
-    eta0: Annotated[float, typer.Option(help="Learning rate of sgd.")] = 0.2,
+    batch_size: Annotated[int | None, typer.Option(help="Rows per step of sgd; 256 by default.")] = None,
+    eta0: Annotated[float | None, typer.Option(help="Learning rate of sgd; 0.2 by default.")] = None,
     n_jobs: Annotated[
-        int | None, typer.Option(help="Number of threads, by default all available cores. The result is the same.")
+        int | None,
+        typer.Option(
+            "--n-jobs", "-j", help="Number of threads, by default all available cores. The result is the same."
+        ),
     ] = None,
     categorical: Annotated[
         list[str] | None,
-        typer.Option(metavar="<column>", help="Text column to encode as 0/1 columns; 'auto' means all. Repeatable."),
+        typer.Option(
+            "--categorical",
+            "-c",
+            metavar="<column>",
+            help="Text column to encode as 0/1 columns, or several with commas; 'auto' means all. Repeatable.",
+        ),
     ] = None,
+    max_levels: Annotated[int | None, typer.Option(help="Largest number of levels of a text column.")] = None,
     weight: Weight = None,
     feature: Annotated[
         list[str] | None,
-        typer.Option(metavar="<column>", help="Column to learn from; all others by default. Repeatable."),
+        typer.Option(
+            "--feature", "-f", metavar="<column>", help="Column to learn from; all others by default. Repeatable."
+        ),
     ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", "-x", metavar="<column>", help="Column not to learn from. Repeatable."),
+    ] = None,
+    csv: Csv = None,
     holdout: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the rows to test the model on.")] = 0.0,
     report: Annotated[Path | None, typer.Option(help="JSON file to write the results to.")] = None,
     checkpoint: Annotated[
@@ -89,17 +136,24 @@ def train(
     seed: Seed = 0,
 ) -> None:
     """Train a model on a table. After Ctrl-C, the same command continues from a checkpoint."""
-    from fastperceptron.commands import train_model
-
     options = {"loss": loss, "C": C, "fit_intercept": fit_intercept, "standardize": standardize, "solver": solver}
-    options |= {"tol": tol, "max_iter": max_iter, "batch_size": batch_size, "eta0": eta0, "n_jobs": n_jobs}
-    options |= {"class_weight": class_weight, "random_state": seed}
-    columns = {"target": target, "weight": weight, "categorical": categorical, "features": feature}
+    options |= {"tol": tol, "max_iter": max_iter, "n_jobs": n_jobs, "class_weight": class_weight, "random_state": seed}
+    for name, value in {"eta0": eta0, "batch_size": batch_size}.items():
+        if value is not None and solver != "sgd":
+            option = f"--{name.replace('_', '-')}"
+            raise typer.BadParameter(f"{option} is for --solver sgd: add that, or leave {option} out.")
+        options |= {} if value is None else {name: value}
+    columns: dict[str, Any] = {"target": target, "weight": weight, "categorical": categorical, "features": feature}
+    columns |= {"exclude": exclude, "max_levels": max_levels, "csv": csv_option_values(csv)}
     checkpoint = checkpoint or output.with_name(f"{output.name}.checkpoint")
     try:
-        lines = train_model(data, columns, options, output, checkpoint, holdout, report)
+        from fastperceptron.commands import train_model
+
+        lines = train_model(_source(data), columns, options, output, checkpoint, holdout, report)
     except KeyboardInterrupt:
-        kept = f"the same command continues from {checkpoint}" if checkpoint.exists() else "there is no checkpoint yet"
+        kept = "there is no checkpoint yet, so the same command starts at the beginning"
+        if checkpoint.exists():
+            kept = f"the same command continues from {checkpoint}"
         typer.echo(f"fastperceptron: stopped; {kept}.", err=True)
         raise typer.Exit(1) from None
     for line in lines:
@@ -107,11 +161,21 @@ def train(
 
 
 @app.command()
-def predict(model: ModelFile, data: Data, output: Written) -> None:
+def predict(
+    model: ModelFile,
+    data: Data,
+    output: Written,
+    id_: Annotated[
+        list[str] | None,
+        typer.Option("--id", "-i", metavar="<column>", help="Column to copy to the predictions. Repeatable."),
+    ] = None,
+    csv: Csv = None,
+) -> None:
     """Write class and probabilities of each row."""
     from fastperceptron.commands import write_predictions
 
-    typer.echo(f"{write_predictions(model, data, output):,} rows written to {output}.")
+    n_rows = write_predictions(model, _source(data), output, id_, csv_option_values(csv))
+    typer.echo(f"{n_rows:,} rows written to {output}.")
 
 
 @app.command()
@@ -119,24 +183,33 @@ def evaluate(
     model: ModelFile,
     data: Data,
     target: Annotated[
-        str | None, typer.Option(metavar="<column>", help="Column of the labels; that of the training by default.")
+        str | None,
+        typer.Option("--target", "-t", metavar="<column>", help="Column of the labels; as in training by default."),
     ] = None,
     weight: Weight = None,
     plot: Annotated[Path | None, typer.Option(help="Picture file to write the calibration curve to.")] = None,
+    csv: Csv = None,
 ) -> None:
     """Print the scores of a model on a table. Log loss, Brier score, accuracy, AUC and a calibration table."""
     from fastperceptron.commands import evaluate_model
 
-    for line in evaluate_model(model, data, target, weight, plot):
+    for line in evaluate_model(model, _source(data), target, weight, plot, csv_option_values(csv)):
         typer.echo(line)
 
 
 @app.command()
-def show(model: ModelFile) -> None:
+def show(
+    model: ModelFile,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(help="A table, to sort by weights per standard deviation of the features in it."),
+    ] = None,
+    csv: Csv = None,
+) -> None:
     """Print the weights by name, the largest first."""
     from fastperceptron.commands import weights_of
 
-    for line in weights_of(model):
+    for line in weights_of(model, _source(data) if data else None, csv_option_values(csv)):
         typer.echo(line)
 
 
@@ -192,12 +265,27 @@ def demo(
 
 
 def main() -> None:
-    """Run the command line; an error that a user can fix is one line on stderr, not a traceback."""
+    """Run the command line; an error is one line on stderr, not a traceback."""
     try:
         app()
-    except (OSError, ValueError, TypeError, ModuleNotFoundError) as error:
-        typer.echo(f"fastperceptron: {error}", err=True)
+    except BrokenPipeError:  # the reader of stdout has ended, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("fastperceptron: stopped.", err=True)
+        raise SystemExit(130) from None
+    except Exception as error:
+        typer.echo(f"fastperceptron: {_one_line(error)}", err=True)
         raise SystemExit(1) from None
     finally:
         # Without this, the last garbage collections visit all that Numba and Matplotlib loaded: 0.6 of 2.5 s.
         gc.freeze()
+
+
+def _one_line(error: Exception) -> str:
+    """Return what an error says; errors that this package does not raise itself are named by their type."""
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory. {translate(str(error))}".strip()
+    said = translate(str(error))
+    is_own = isinstance(error, OSError | ModuleNotFoundError) or type(error) in (ValueError, TypeError)
+    return said if is_own and said else f"{type(error).__name__}: {said}"

@@ -1,11 +1,14 @@
-"""The work of the commands train, predict, evaluate, show and synthesize; each returns what to print."""
+"""The work of the commands train, predict, evaluate, show and synthesize; each returns what to print.
+
+A source is a path, pattern, folder or URI, or a list of them, since the shell expands patterns.
+"""
 
 import json
 import math
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from fastperceptron.atomic import replace_file
+from fastperceptron.atomic import destination, replace_file
+from fastperceptron.command_language import class_weight_values, find_columns, split_columns, translate
 from fastperceptron.data.dataset import Dataset
-from fastperceptron.data.formats import find_format
+from fastperceptron.data.files import find_files
+from fastperceptron.data.formats import NPZ, ArrayFormat, find_format, format_of_files, has_known_ending
 from fastperceptron.data.holdout import Part
 from fastperceptron.data.sources import dataset
 from fastperceptron.data.synthetic import synthetic
@@ -29,7 +34,7 @@ MOST_WEIGHTS = 1000  # `show` prints at most this many weights per class
 
 
 def train_model(
-    source: str,
+    source: Any,
     columns: dict[str, Any],
     options: dict[str, Any],
     output: Path,
@@ -39,11 +44,14 @@ def train_model(
 ) -> Iterator[str]:
     """Train on a table, save the model, and return lines about it.
 
-    `columns` are arguments of `dataset`, `options` parameters of `PerceptronClassifier`; class weights come as texts.
+    `columns` are arguments of `dataset`, and `exclude`; `options` are parameters of `PerceptronClassifier`. Columns and
+    class weights come as texts, as they are typed.
     """
-    if columns["categorical"] == ["auto"]:
-        columns["categorical"] = "auto"
-    data = dataset(source, **columns)
+    for path in (output, checkpoint, *([] if report is None else [report])):
+        destination(path)  # an error here costs no training
+    if columns["target"] is None and not _is_npz(source):
+        raise ValueError("train needs the column of the labels: give --target <column>.")
+    data = dataset(source, **_chosen(source, columns))
     part, held_out = _parts(data, holdout)
     options["class_weight"] = _class_weight(options["class_weight"], part)
     classifier = PerceptronClassifier(**options)
@@ -51,7 +59,7 @@ def train_model(
     with _warnings_as_lines():
         classifier.fit(part, progress=sys.stderr.isatty(), checkpoint=checkpoint)
     seconds = time.perf_counter() - start
-    model = replace(classifier.model_, target_name=getattr(data, "target_name", None) or str(columns["target"]))
+    model = replace(classifier.model_, target_name=getattr(data, "target_name", None) or str(columns["target"] or "y"))
     model.save(output)
     checkpoint.unlink(missing_ok=True)
     found, lines = _fitted(classifier, part, seconds)
@@ -67,6 +75,41 @@ def train_model(
     return iter(lines)
 
 
+def _is_npz(source: Any) -> bool:
+    return format_of_files(find_files(source, has_known_ending)) is NPZ
+
+
+def _column_names(source: Any, csv: Any) -> list[str]:
+    """Return the names of a table's columns; of arrays their numbers, as text."""
+    files = find_files(source, has_known_ending)
+    if isinstance(format_of_files(files), ArrayFormat):
+        return [str(number) for number in range(dataset(source).n_features)]
+    from fastperceptron.data.readers import open_reader
+
+    names: list[str] = open_reader(files, csv).schema.names
+    return names
+
+
+def _chosen(source: Any, columns: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `dataset` that columns mean as they are typed: `exclude` becomes `features`."""
+    chosen = dict(columns)
+    exclude, features, categorical = (chosen.pop(name) for name in ("exclude", "features", "categorical"))
+    if exclude or features or (categorical and categorical != ["auto"]):
+        names = _column_names(source, chosen["csv"])
+        roles = [find_columns([chosen[role]], names, f"--{role}")[0] for role in ("target", "weight") if chosen[role]]
+        if exclude:
+            left_out = find_columns(exclude, names, "--exclude")
+            if both := [name for name in left_out if name in roles]:
+                raise ValueError(f"--exclude names {both[0]!r}, which is the target or the weight: leave it out there.")
+            features = find_columns(features or [], names, "--feature") if features else names
+            features = [name for name in features if name not in (*left_out, *roles)]
+        elif features:
+            features = split_columns(features, names, "--feature")
+        if categorical and categorical != ["auto"]:
+            categorical = split_columns(categorical, names, "--categorical")
+    return chosen | {"features": features or None, "categorical": "auto" if categorical == ["auto"] else categorical}
+
+
 def _parts(data: Dataset, holdout: float) -> tuple[Dataset, Dataset | None]:
     """Return the rows to train on, and those held out, or None."""
     if holdout == 0:
@@ -80,17 +123,16 @@ def _parts(data: Dataset, holdout: float) -> tuple[Dataset, Dataset | None]:
 def _class_weight(texts: list[str] | None, data: Dataset) -> Any:
     """Return the class_weight that texts like "balanced" or "yes=2.5" mean; labels are numbers where the data's are."""
     if not texts or texts == ["balanced"]:
-        return texts[0] if texts else None
-    first = next(data.blocks(), None)
-    are_texts = first is None or np.asarray(first.y).dtype.kind not in "biuf"
-    weights = {}
-    for text in texts:
-        label, _, weight = text.rpartition("=")
-        try:
-            known = {"true": True, "false": False}.get(label.lower())
-            weights[label if are_texts else float(label) if known is None else known] = float(weight)
-        except ValueError:
-            raise ValueError(f"--class-weight {text}: write 'balanced', or label=weight as in yes=2.5.") from None
+        return class_weight_values(texts, are_texts=True)
+    classes = data.classes
+    if classes is None:
+        found = [np.unique(np.asarray(block.y)) for block in data.blocks() if block.y is not None]
+        classes = np.unique(np.concatenate(found)) if found else np.array([""])
+    weights = class_weight_values(texts, are_texts=classes.dtype.kind not in "biuf")
+    for label in weights if isinstance(weights, dict) else ():
+        if label not in classes.tolist():
+            known = ", ".join(map(str, classes[:20].tolist()))
+            raise ValueError(f"--class-weight: {label} is not a class; the classes are {known}.")
     return weights
 
 
@@ -109,7 +151,7 @@ def _warnings_as_lines() -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     for warning in caught:
-        print(f"fastperceptron: {warning.message}", file=sys.stderr)
+        print(f"fastperceptron: {translate(str(warning.message))}", file=sys.stderr)
 
 
 def _described(evaluation: Evaluation) -> list[str]:
@@ -119,26 +161,60 @@ def _described(evaluation: Evaluation) -> list[str]:
     return lines
 
 
-def _rows_for(model: Perceptron, source: str) -> Dataset:
+def _rows_for(model: Perceptron, source: Any, csv: Any) -> Dataset:
     """Return rows to predict, without the target's column if an array without column names has one."""
-    data = dataset(source)
+    data = dataset(source, csv=csv)
     if data.n_features == model.n_features + 1 and model.target_name is not None and not model.feature_names:
-        data = dataset(source, target=model.target_name)
+        data = dataset(source, target=model.target_name, csv=csv)
     return data
 
 
-def write_predictions(model_path: Path, source: str, output: Path) -> int:
-    """Write the class and the probabilities of each row; return the number of rows."""
+class _Ids:
+    """Columns of a table that are copied to the predictions, as they are stored; of CSV files as text."""
+
+    def __init__(self, source: Any, given: list[str], csv: Any) -> None:
+        from fastperceptron.data.readers import open_reader
+
+        files = find_files(source, has_known_ending)
+        if isinstance(format_of_files(files), ArrayFormat):
+            raise ValueError("--id is for tables with names of columns, not for .npy and .npz files: leave it out.")
+        self._reader = open_reader(files, csv)
+        names = find_columns(given, self._reader.schema.names, "--id")
+        self.fields = [self._reader.schema.field(name) for name in names]
+
+    def rows(self) -> Generator[list[Any], int]:
+        """Yield the columns of as many rows as are sent, in order; the first item is empty."""
+        import pyarrow as pa
+
+        n, rest = (yield []), pa.schema(self.fields).empty_table()
+        for piece in self._reader.pieces([field.name for field in self.fields]):
+            rest = pa.concat_tables([rest, pa.Table.from_batches([piece.batch])])
+            while n is not None and 0 < n <= rest.num_rows:
+                taken, rest = rest.slice(0, n).combine_chunks(), rest.slice(n)
+                n = yield taken.columns
+
+
+def write_predictions(model_path: Path, source: Any, output: Path, ids: list[str] | None, csv: Any) -> int:
+    """Write the id columns, the class and the probabilities of each row; return the number of rows."""
     import pyarrow as pa
 
     model, n_rows = load(model_path), 0
+    destination(output)
     names = ["prediction", *(f"p({label})" for label in model.classes.tolist())]
+    kept = _Ids(source, ids, csv) if ids else None
+    id_fields = [] if kept is None else kept.fields
+    if clash := [field.name for field in id_fields if field.name in names]:
+        raise ValueError(f"--id {clash[0]}: the predictions have a column of this name, too. Rename the column.")
     kind = pa.array(model.classes[:1]).type
-    schema = pa.schema([(names[0], kind), *((name, pa.float64()) for name in names[1:])])
+    schema = pa.schema([*id_fields, (names[0], kind), *((name, pa.float64()) for name in names[1:])])
+    id_rows = None if kept is None else kept.rows()
+    if id_rows is not None:
+        next(id_rows)
     with replace_file(output) as temporary, _table_writer(output, temporary, schema) as write:
-        for block in model.aligned(_rows_for(model, source)).blocks():
+        for block in model.aligned(_rows_for(model, source, csv)).blocks():
             p = model.predict_proba(block.X).astype(np.float64, copy=False)
-            write([model.predict(block.X), *np.ascontiguousarray(p.T)])
+            own = [] if id_rows is None else id_rows.send(len(p))
+            write([*own, model.predict(block.X), *np.ascontiguousarray(p.T)])
             n_rows += len(p)
     return n_rows
 
@@ -150,44 +226,81 @@ def _table_writer(output: Path, temporary: Path, schema: Any) -> Iterator[Callab
 
     with find_format(output, "open_writer", "rows can be written as").open_writer(temporary, schema) as writer:
         yield lambda columns: writer.write_table(
-            pa.Table.from_arrays([pa.array(each) for each in columns], schema=schema)
+            pa.Table.from_arrays(
+                [each if isinstance(each, pa.ChunkedArray) else pa.array(each) for each in columns], schema=schema
+            )
         )
 
 
 def evaluate_model(
-    model_path: Path, source: str, target: str | None, weight: str | None, plot: Path | None
+    model_path: Path, source: Any, target: str | None, weight: str | None, plot: Path | None, csv: Any
 ) -> Iterator[str]:
     """Return lines with the scores of a model."""
     model = load(model_path)
-    target = model.target_name if target is None else target
-    if target is None:
-        raise ValueError("this model does not know its target's name: give --target.")
-    evaluation = evaluate(model, dataset(source, target=target, weight=weight))
+    if plot is not None:
+        destination(plot)
+    is_given = target is not None
+    if target is None and not _is_npz(source):
+        target = model.target_name
+        if target is None:
+            raise ValueError("this model does not know its target's name: give --target.")
+    try:
+        data = dataset(source, target=target, weight=weight, csv=csv)
+    except ValueError as error:
+        if not is_given and str(error).startswith("target: there is no column"):
+            raise ValueError(
+                f"{error} The model learnt {target!r}: if the labels are in another column, give --target."
+            ) from error
+        raise
+    evaluation = evaluate(model, data)
     if plot is not None:
         from matplotlib.figure import Figure
 
         from fastperceptron.plot import plot_calibration
 
         figure = Figure(figsize=(5.2, 5.2), dpi=110, layout="constrained")
-        plot_calibration(evaluation.calibration, ax=figure.subplots())
+        plot_calibration(evaluation, ax=figure.subplots())
         with replace_file(plot) as temporary:
             figure.savefig(temporary, format=plot.suffix.lstrip(".") or "png")
     return iter([f"{evaluation.n_rows:,} rows", *_described(evaluation), *([f"Picture: {plot}"] if plot else [])])
 
 
-def weights_of(model_path: Path) -> Iterator[str]:
-    """Return lines with the weights by name, the largest first."""
+def weights_of(model_path: Path, source: Any = None, csv: Any = None) -> Iterator[str]:
+    """Return lines with the weights by name, the largest first.
+
+    With a table, weights are sorted, and also printed, per standard deviation of their feature in it.
+    """
     model = load(model_path)
     names = model.feature_names or [f"x{number}" for number in range(model.n_features)]
     weights, biases = np.atleast_2d(model.weights), np.atleast_1d(model.bias)
     labels = [str(label) for label in (model.classes[1:] if len(weights) == 1 else model.classes).tolist()]
-    width = max(map(len, [*names, "(bias)"])) + 2
-    yield f"{'':<{width}}" + "".join(f"{label:>16}" for label in labels)
-    yield f"{'(bias)':<{width}}" + "".join(f"{bias:16.8g}" for bias in biases)
-    for number in np.argsort(-np.abs(weights).max(axis=0), kind="stable")[:MOST_WEIGHTS].tolist():
-        yield f"{names[number]:<{width}}" + "".join(f"{weight:16.8g}" for weight in weights[:, number])
+    columns, order = {label: weights[number] for number, label in enumerate(labels)}, np.abs(weights).max(axis=0)
+    if source is None:
+        yield "Sorted by |weight|, which depends on the units of the features; `show` with a table has none."
+    else:
+        deviations = _standard_deviations(model.aligned(_rows_for(model, source, csv)))
+        columns |= {f"{label} x sd": weights[number] * deviations for number, label in enumerate(labels)}
+        order = order * deviations
+        yield "Sorted by |weight x sd|, sd being the standard deviation of the feature in the table."
+    yield f"Weights for {'class ' + labels[0] if len(labels) == 1 else 'each class against the others'}:"
+    width, wide = max(map(len, [*names, "(bias)"])) + 2, max(16, *(len(title) + 2 for title in columns))
+    yield f"{'':<{width}}" + "".join(f"{title:>{wide}}" for title in columns)
+    yield f"{'(bias)':<{width}}" + "".join(f"{bias:{wide}.8g}" for bias in biases)
+    for number in np.argsort(-order, kind="stable")[:MOST_WEIGHTS].tolist():
+        yield f"{names[number]:<{width}}" + "".join(f"{each[number]:{wide}.8g}" for each in columns.values())
     if model.n_features > MOST_WEIGHTS:
         yield f"... and {model.n_features - MOST_WEIGHTS:,} smaller ones"
+
+
+def _standard_deviations(data: Dataset) -> Any:
+    """Return those of the features over all rows; differences from the first row keep the digits of large values."""
+    n_rows, origin, sums, squares = 0, np.zeros(1), np.zeros(1), np.zeros(1)
+    for block in data.blocks():
+        X = np.asarray(block.X, np.float64)
+        origin = X[0] if n_rows == 0 else origin
+        n_rows, sums = n_rows + len(X), sums + (X - origin).sum(axis=0)
+        squares = squares + ((X - origin) ** 2).sum(axis=0)
+    return np.sqrt(np.maximum(squares / n_rows - (sums / n_rows) ** 2, 0.0))
 
 
 def write_synthetic(output: Path, n_rows: int, n_features: int, **options: Any) -> Iterator[str]:

@@ -30,18 +30,21 @@ class Evaluation:
     calibration : list of (float, float, int)
         The mean predicted probability, the observed share and the number of rows, in ten bins of the probability: of
         the second of two classes, or of the predicted one of more. `fastperceptron.plot.plot_calibration` draws it.
+    calibrated_class : bool, int, float or str, or None
+        The class that the calibration is of: the second of two; None means the predicted class of each row.
     """
 
     n_rows: int
     scores: dict[str, float]
     calibration: list[tuple[float, float, int]]
+    calibrated_class: Any = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as a dict that JSON can hold: None stands for an infinite score."""
         names = ("predicted", "observed", "rows")
         table = [dict(zip(names, row, strict=True)) for row in self.calibration]
         scores = {name: score if math.isfinite(score) else None for name, score in self.scores.items()}
-        return {"rows": self.n_rows, **scores, "calibration": table}
+        return {"rows": self.n_rows, **scores, "calibration": table, "calibrated class": self.calibrated_class}
 
 
 def evaluate(model: Any, data: Any) -> Evaluation:
@@ -76,7 +79,7 @@ def evaluate(model: Any, data: Any) -> Evaluation:
     >>> fp.evaluate(classifier, (flowers.X, flowers.y)).scores["accuracy"]
     1.0
     """
-    model = _as_perceptron(model)
+    model = as_perceptron(model)
     parts = list(_compared_blocks(model, _as_dataset(model, data)))
     if not parts:
         raise ValueError("the data set has no rows: at least one is needed.")
@@ -94,7 +97,7 @@ def evaluate(model: Any, data: Any) -> Evaluation:
     if is_class[weights > 0].any(axis=0).all():
         scores["AUC"] = _area_under_curve(z if n_classes == 2 else logs, is_class, weights)
     if n_classes == 2:
-        return Evaluation(len(codes), scores, _calibration(p[:, 1], codes == 1, weights))
+        return Evaluation(len(codes), scores, _calibration(p[:, 1], codes == 1, weights), model.classes.item(1))
     return Evaluation(len(codes), scores, _calibration(p.max(axis=1), is_right, weights))
 
 
@@ -109,7 +112,7 @@ def accuracy(model: Perceptron, data: Dataset) -> float:
     return right / total
 
 
-def _as_perceptron(model: Any) -> Perceptron:
+def as_perceptron(model: Any) -> Perceptron:
     """Return a classifier's model, or a model as it is."""
     model = model.model_ if hasattr(type(model), "model_") else model
     if not isinstance(model, Perceptron):

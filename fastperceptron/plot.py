@@ -9,16 +9,17 @@ import numpy as np
 
 from fastperceptron.checks import Array, as_matrix
 from fastperceptron.data.labels import codes_of
+from fastperceptron.evaluation import as_perceptron
 from fastperceptron.functional import sigmoid, sigmoid_derivative
 from fastperceptron.model import Perceptron
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Blue and orange of Okabe and Ito (2008), which colour-blind readers can distinguish.
-CLASS_COLOURS = ("#0072B2", "#D55E00")
+# Colours of Okabe and Ito (2008), which colour-blind readers can distinguish; more classes repeat them.
+CLASS_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 CLASS_TINTS = ("#8DBFDE", "#F2B98F")
-CLASS_MARKERS = ("o", "^")
+CLASS_MARKERS = ("o", "^", "s", "D", "v", "P", "X", "<", ">")
 
 
 def plot_activation(*, limit: float = 6.0, ax: "Axes | None" = None) -> "Axes":
@@ -33,14 +34,17 @@ def plot_activation(*, limit: float = 6.0, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def plot_boundary(model: Perceptron, X: Any, y: Any, *, unknown: Any = None, ax: "Axes | None" = None) -> "Axes":
-    """Draw rows of two features by class, the model's probability as shading, and its boundary at p = 0.5.
+def plot_boundary(model: Any, X: Any, y: Any, *, unknown: Any = None, ax: "Axes | None" = None) -> "Axes":
+    """Draw rows of two features by class, the model's probability as shading, and its boundary.
+
+    For two classes the shading is the probability of the second, and the boundary is at p = 0.5. For more, a place has
+    the colour of the class that is predicted there.
 
     Parameters
     ----------
-    model : Perceptron
+    model : Perceptron or PerceptronClassifier
         Of two features.
-    X : array-like of shape (n_rows, 2)
+    X : array-like or frame of shape (n_rows, 2)
     y : array-like of shape (n_rows,)
     unknown : array-like of shape (2,), optional
         One more row, marked, and labelled with the class and the probability that the model gives it.
@@ -51,9 +55,10 @@ def plot_boundary(model: Perceptron, X: Any, y: Any, *, unknown: Any = None, ax:
     ValueError
         If the model does not have two features, or X and y do not fit it.
     """
+    model = as_perceptron(model)
     if model.n_features != 2:
         raise ValueError(f"only a model of two features can be drawn, but this one has {model.n_features}.")
-    rows = as_matrix(X, 2)
+    rows = as_matrix(model.aligned(X), 2)
     codes = codes_of(y, len(rows), model.classes)
     ax = _axes(ax)
     everything = rows if unknown is None else np.vstack([rows, unknown])
@@ -62,33 +67,45 @@ def plot_boundary(model: Perceptron, X: Any, y: Any, *, unknown: Any = None, ax:
     _shade(model, low - margin, high + margin, ax)
     for code, label in enumerate(model.classes.tolist()):
         x, y_axis = rows[codes == code].T
-        ax.scatter(x, y_axis, c=CLASS_COLOURS[code], marker=CLASS_MARKERS[code], edgecolors="white", label=str(label))
+        ax.scatter(x, y_axis, c=_colour(code), marker=_marker(code), edgecolors="white", label=str(label))
     if unknown is not None:
         _mark_unknown(model, np.asarray(unknown, dtype=float), ax)
     names = model.feature_names or ("first feature", "second feature")
     ax.set(xlabel=names[0], ylabel=names[1], title="What the neuron learnt")
     # Below the axes, where it does not hide a row.
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2 if len(model.classes) < 4 else 4, frameon=False)
     return ax
 
 
-def plot_cost(model: Perceptron, *, ax: "Axes | None" = None) -> "Axes":
+def plot_cost(model: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the mean costs that training recorded against its steps, on a logarithmic cost axis.
+
+    Parameters
+    ----------
+    model : Perceptron or PerceptronClassifier
+        Of a classifier the objective is drawn against the reads of the data.
+    ax : matplotlib.axes.Axes, optional
 
     Raises
     ------
     ValueError
         If no costs were recorded.
     """
-    history = model.history
-    if len(history) == 0:
+    curve = getattr(model, "loss_curve_", None)
+    if curve is None:
+        history = as_perceptron(model).history
+        steps, costs, labels = history.steps, history.costs, ("steps", "mean cost over all rows")
+    else:
+        steps, costs, labels = range(1, len(curve) + 1), curve, ("reads of the data", "objective")
+    if len(costs) == 0:
         raise ValueError("the model's history holds no costs: train with record_every at most the number of steps.")
     ax = _axes(ax)
-    ax.plot(history.steps, history.costs, color=CLASS_COLOURS[0], linewidth=1.0)
-    ax.set(xlabel="steps", ylabel="mean cost over all rows", title="The cost curve", yscale="log")
-    ax.set_xlim(0, history.steps[-1])
+    ax.plot(steps, costs, color=CLASS_COLOURS[0], linewidth=1.0, marker="." if len(costs) < 50 else None)
+    ax.set(xlabel=labels[0], ylabel=labels[1], title="The cost curve", yscale="log")
+    ax.set_xlim(0, steps[-1])
     # Plain numbers: typesetting powers of ten as formulas takes 0.3 s.
     ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("{x:g}" if max(costs) < 10 * min(costs) else "")
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.grid(alpha=0.3)
     return ax
@@ -96,6 +113,8 @@ def plot_cost(model: Perceptron, *, ax: "Axes | None" = None) -> "Axes":
 
 def plot_calibration(table: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the observed share over the predicted probability, as dots whose area grows with the number of rows.
+
+    An `Evaluation` also names the class on the axes.
 
     Parameters
     ----------
@@ -105,11 +124,18 @@ def plot_calibration(table: Any, *, ax: "Axes | None" = None) -> "Axes":
     """
     ax = _axes(ax)
     bins = getattr(table, "calibration", table)
+    of_class = ""
+    if bins is not table:
+        is_of_each = table.calibrated_class is None
+        of_class = " of the predicted class" if is_of_each else f" of class {table.calibrated_class}"
     predicted, observed, counts = (np.array(column, float) for column in zip(*bins, strict=True))
     ax.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="as predicted", zorder=1)
     ax.plot(predicted, observed, color="tab:blue", linewidth=1, zorder=2)
-    ax.scatter(predicted, observed, 20 + 180 * counts / counts.max(), color="tab:blue", label="observed", zorder=3)
-    ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="predicted probability", ylabel="observed share")
+    ax.scatter(
+        predicted, observed, 20 + 180 * counts / counts.max(), color="tab:blue", label="observed; area: rows", zorder=3
+    )
+    ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), title="Calibration")
+    ax.set(xlabel=f"predicted probability{of_class}", ylabel=f"observed share{of_class}")
     ax.set_aspect("equal")
     ax.legend(loc="upper left", frameon=False)
     return ax
@@ -131,14 +157,28 @@ def _axes(ax: "Axes | None") -> "Axes":
     return pyplot.subplots(layout="constrained")[1]
 
 
+def _colour(code: int) -> str:
+    return CLASS_COLOURS[code % len(CLASS_COLOURS)]
+
+
+def _marker(code: int) -> str:
+    return CLASS_MARKERS[code % len(CLASS_MARKERS)]
+
+
 def _shade(model: Perceptron, low: Array, high: Array, ax: "Axes") -> None:
-    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
     axes = [np.linspace(low[axis], high[axis], 200) for axis in range(2)]
     grid = np.stack(np.meshgrid(*axes), axis=-1)
-    p = model.predict_proba(grid.reshape(-1, 2))[:, 1].reshape(grid.shape[:2])
-    colours = LinearSegmentedColormap.from_list("classes", [CLASS_TINTS[0], "white", CLASS_TINTS[1]])
     extent = (low[0], high[0], low[1], high[1])
+    each = model.predict_proba(grid.reshape(-1, 2))
+    if len(model.classes) > 2:
+        pale = np.array([to_rgb(_colour(code)) for code in range(len(model.classes))]) * 0.35 + 0.65
+        codes = each.argmax(axis=1).reshape(grid.shape[:2])
+        ax.imshow(pale[codes], extent=extent, origin="lower", aspect="auto")
+        return
+    p = each[:, 1].reshape(grid.shape[:2])
+    colours = LinearSegmentedColormap.from_list("classes", [CLASS_TINTS[0], "white", CLASS_TINTS[1]])
     # An image: smooth shading by triangles took a second, and showed its edges.
     shading = ax.imshow(
         p, cmap=colours, vmin=0.0, vmax=1.0, extent=extent, origin="lower", aspect="auto", interpolation="bilinear"
@@ -151,6 +191,6 @@ def _shade(model: Perceptron, low: Array, high: Array, ax: "Axes") -> None:
 
 def _mark_unknown(model: Perceptron, row: Array, ax: "Axes") -> None:
     probabilities = model.predict_proba(row)
-    code = int(probabilities[1] > 0.5)
+    code = int(probabilities.argmax())
     name = f"unknown: {model.classes[code]}, {percent(probabilities[code])}"
     ax.scatter(row[0], row[1], s=160, marker="*", c="gold", edgecolors="black", zorder=3, label=name)

@@ -21,7 +21,7 @@ class ArrayDataset(Dataset):
         self, X: Array, y: Any = None, weights: Any = None, feature_names: tuple[str, ...] | None = None
     ) -> None:
         self._X, self._y, self.feature_names = X, None if y is None else as_vector(y, "y"), feature_names
-        name = getattr(y, "name", None)  # of a pandas or polars Series
+        name = getattr(y, "name", None) or None  # of a pandas or polars Series
         self.target_name = name if isinstance(name, str) and name else None
         self._weights = None if weights is None else as_weights(weights)
         self.n_rows, self.n_features = X.shape

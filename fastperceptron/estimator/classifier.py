@@ -351,5 +351,5 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
 def _name_of_labels(X: Any, y: Any) -> str | None:
     """Return the name of the column of the labels: that of a data set, or of a Series."""
-    name = getattr(X, "target_name", None) if isinstance(X, Dataset) else getattr(y, "name", None)
+    name = getattr(X, "target_name", None) if isinstance(X, Dataset) else getattr(y, "name", None) or None
     return name if isinstance(name, str) else None

@@ -107,7 +107,7 @@ def _open_rows(
     X = X if initial is None else initial.aligned(X, has_labels=True)
     if not isinstance(X, Dataset):
         rows = ArrayRows(as_matrix(X, n_features))
-        name = getattr(y, "name", None)  # of a Series
+        name = getattr(y, "name", None) or None  # of a Series; polars calls unnamed ones ""
         yield Table(rows, *encode(y, rows.n_rows, known)), column_names(X), name if isinstance(name, str) else None
         return
     if y is not None:
