@@ -135,7 +135,8 @@ def lines(document: dict[str, Any], pictures: list[Path]) -> Iterator[str]:
         f"Large tables, in bold, are made ones of {LARGE_MADE:,} rows and real ones of {LARGE_REAL:,} rows or more. "
         f"Ours is {PRODUCT}, or that of our other ways to fit which is named. A time is the median of "
         f"{document['rounds']} runs, each of which reached the target; of 1, where a run takes longer than the "
-        f"patience. The patience is {patience}: after a slower fit a competitor explores no further."
+        f"patience. The patience is {patience}: after a slower fit a competitor explores no further; 'never' means "
+        "that none of its runs reached the target."
     )
     yield from summary(document)
     for picture in pictures:

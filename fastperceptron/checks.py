@@ -36,7 +36,9 @@ def as_array(values: Any, name: str, dtype: Any = None) -> Array:
     ValueError if lists differ in length, or an element is masked.
     """
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
-        raise TypeError(f"{name} is a sparse matrix, which is not supported: pass {name}.toarray() if that fits.")
+        raise TypeError(
+            f"{name} is a sparse matrix, which is not supported: pass its toarray() if that fits in memory."
+        )
     check_no_mask(values, name)
     try:
         array = np.asarray(as_numpy(values, name), dtype)

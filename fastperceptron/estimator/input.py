@@ -212,7 +212,7 @@ def classes_to_expect(estimator: Any, classes: Any) -> Array:
     given = np.unique(as_labels(classes, "classes"))
     check_not_continuous(given)
     if given.size < 2:
-        raise ValueError(f"classes holds one class only ({given[0].item()!r}): two or more are needed.")
+        raise ValueError(f"classes holds one class only ({given.item(0)!r}): two or more are needed.")
     if known is not None and not np.array_equal(given, np.unique(known)):
         raise ValueError(f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {known!r}")
     return given if known is None else known
