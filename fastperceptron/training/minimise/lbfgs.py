@@ -14,6 +14,7 @@ from fastperceptron.checks import Array
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.training.minimise.damped_newton import SUFFICIENT_DECREASE
 from fastperceptron.training.minimise.inverse_hessian import Inverse
+from fastperceptron.training.minimise.objective import are_alike
 
 MAXIMUM_PAIRS = 30
 # Relative rounding of a sum of float32 losses: an increase below it is not a reason to reject a step.
@@ -21,6 +22,8 @@ VALUE_ROUNDING = 1e-9
 MAXIMUM_REJECTIONS = 12
 # Recent steps whose decrease is compared with the decrease that was predicted.
 RECENT_STEPS = 4
+# The largest such ratio with which a gap is still known within a factor of 3.
+MOST_CALIBRATION = 2.5
 
 
 class LBFGS:
@@ -80,14 +83,26 @@ class LBFGS:
         self._recent = [*self._recent[-(RECENT_STEPS - 1) :], (self.value, decrement)]
         self.is_stuck = False
 
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the last step gained what was foretold, so that the estimates of the gap need no other proof.
+
+        On tables of rare columns, reads went on for a sample that agrees with them: 21 instead of 6.
+        """
+        shares = self._shares()
+        return len(shares) > 1 and are_alike(1.0, shares[-2]) and max(shares) <= MOST_CALIBRATION
+
+    def _shares(self) -> list[float]:
+        """Return how many times larger recent decreases were than the gaps estimated before them; 0 for the present."""
+        return [(value - self.value) / gap for value, gap in self._recent if gap > 0]
+
     def _calibration(self) -> float:
         """Return how many times larger recent decreases were than the gaps estimated before them, at least 1.
 
         On separable rows the loss falls exponentially, and of rare columns the initial inverse knows too little: there
         the decrement is a half or a third of the gap.
         """
-        shares = [(value - self.value) / gap for value, gap in self._recent if gap > 0]
-        return max([1.0, *shares])
+        return max([1.0, *self._shares()])
 
     def inverse_hessian_times(self, vector: Array) -> Array:
         """Return the product of the two-loop recursion."""

@@ -25,6 +25,8 @@ PARALLEL_WORK, N_PARTS = 1 << 24, 4
 # is trusted. Rows that a step moves by 1, where the loss is exponential, have a bound of 1.44 and a gap of 2 times the
 # model's.
 MOST_GROWTH, MOST_EXCESS = 1.3, 1.5
+# The upper bound, likewise, of a curvature that hardly changes.
+SMALL_GROWTH = 1.02
 # A gap below this share of the objective is rounding of its sum: no excess is left to be told.
 ROUNDING = 1e-14
 # A step is safe if the bound leaves a quarter of the decrease that the slope foretells, and z changes by no more.
@@ -77,18 +79,22 @@ class Reach(NamedTuple):
     change: float  # the mean change of z, each row counted by its part of the quadratic model
     value: float  # of the objective where the step begins
 
-    def is_local(self, value: float, gap: float) -> bool:
+    def is_local(self, value: float, gap: float, is_confirmed: bool = False) -> bool:
         """Whether the quadratic model holds, so that the gap is known within a factor of 3.
 
-        `value` and `gap` are of all rows, where these are a sample: if they differ, it does not represent them.
+        `value` and `gap` are of all rows, where these are a sample: if they differ, it does not represent them. Of a
+        sample, two of three proofs are asked for: its gap agrees, the last step over all rows gained what was foretold
+        (`is_confirmed`; true where the rows are all), and the curvature changes little.
         """
         if gap <= ROUNDING * abs(value):
             return True
-        is_like = _are_alike(self.value, value) and _are_alike(self.quadratic, gap)
-        return is_like and self.upper <= MOST_GROWTH * self.quadratic
+        is_like = are_alike(self.value, value) and self.upper <= MOST_GROWTH * self.quadratic
+        is_small = self.upper <= SMALL_GROWTH * self.quadratic
+        return is_like and is_small + is_confirmed + are_alike(self.quadratic, gap) >= 2
 
 
-def _are_alike(one: float, other: float) -> bool:
+def are_alike(one: float, other: float) -> bool:
+    """Return whether two values of a gap, or of an objective, agree as far as a gap needs to be known."""
     return one <= MOST_EXCESS * other and other <= MOST_EXCESS * one
 
 

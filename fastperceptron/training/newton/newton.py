@@ -280,7 +280,7 @@ class Newton:
         is_blind = not facts.IS_CONVEX and end.exactness == 0
         reach = self._start.objective(neuron, options.loss, penalty).reach(end.point, end.step, end.exactness)
         is_split = is_free and facts.IS_CONVEX and is_partly_separated(self._problem, reach, end.gap)
-        is_known = (reach.is_local(end.value, end.gap) or is_split) and not is_blind
+        is_known = (reach.is_local(end.value, end.gap, end.is_confirmed) or is_split) and not is_blind
         is_converged = is_reached and (is_known or (is_blind and not is_free))
         distance = math.nan if is_blind else certificate.distance(end.gap)
         is_known &= certificate.is_known and not neuron.is_beyond
@@ -291,5 +291,7 @@ def searched(neuron: Neuron) -> Searched:
     """Return where a neuron's search over all rows is; where these are the sample, where it ended there."""
     found, search = neuron.found, neuron.search
     if math.isinf(search.value) and found is not None:
-        return Searched(found.state.point, found.step, found.state.value, found.gap, found.state.exactness)
-    return Searched(search.point, search.step, search.value, search.gap, neuron.exactness)
+        return Searched(
+            found.state.point, found.step, found.state.value, found.gap, found.state.exactness, is_confirmed=True
+        )
+    return Searched(search.point, search.step, search.value, search.gap, neuron.exactness, search.is_confirmed)

@@ -52,6 +52,7 @@ class Searched(NamedTuple):
     value: float  # of the objective
     gap: float
     exactness: float  # of the Hessian; see State
+    is_confirmed: bool = False  # whether the last read gained what was foretold, see LBFGS
 
 
 class Start:
@@ -99,7 +100,9 @@ class Start:
             return True
         reach = self.objective(neuron, loss, penalty).reach(search.point, search.step, search.exactness)
         is_free = self._options.penalty == 0 and LOSSES[loss].IS_CONVEX
-        return reach.is_local(search.value, search.gap) or (is_free and is_partly_separated(problem, reach, search.gap))
+        return reach.is_local(search.value, search.gap, search.is_confirmed) or (
+            is_free and is_partly_separated(problem, reach, search.gap)
+        )
 
     def prepare(self, neurons: list[Neuron], penalty: Array, is_given: bool) -> None:
         """Move neurons to a good start, and take their Hessians; `is_given` says that they start from given weights."""
@@ -153,7 +156,8 @@ class Start:
                 start = minimise(coarse, start, lambda _: enough, exactness, COARSE_EVALUATIONS).state.point
 
             def is_enough(state: State, step: Array, gap: float) -> bool:
-                return self.is_enough(neuron, Searched(state.point, step, state.value, gap, state.exactness), penalty)
+                search = Searched(state.point, step, state.value, gap, state.exactness, is_confirmed=True)
+                return self.is_enough(neuron, search, penalty)
 
             found = minimise(
                 objective,

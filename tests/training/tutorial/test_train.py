@@ -221,7 +221,10 @@ def test_two_labels_of_any_kind_are_classes(labels, classes) -> None:
 def test_labels_may_come_in_any_container(kind: Callable) -> None:
     X, y = example(30, 2)
     labels = ["yes" if code else "no" for code in y]
-    assert fp.train(X, kind(labels), steps=50, rng=0) == fp.train(X, np.array(labels), steps=50, rng=0)
+    model = fp.train(X, kind(labels), steps=50, rng=0)
+    plain = fp.train(X, np.array(labels), steps=50, rng=0)
+    assert model.classes.tolist() == plain.classes.tolist() == ["no", "yes"]  # some are objects
+    assert (model.weights.tolist(), model.bias, model.history) == (plain.weights.tolist(), plain.bias, plain.history)
 
 
 def test_no_costs_are_recorded_where_none_are_wanted() -> None:
@@ -340,3 +343,5 @@ def test_going_on_with_a_frame_goes_by_column_names() -> None:
     with pytest.raises(ValueError, match="X lacks 'b', a feature that the model was trained on"):
         fp.train(frame[["a"]], y, steps=10, initial=first)
     assert fp.train(fp.dataset((frame[["b", "a"]], y)), steps=10, rng=1, initial=first) == same
+    with pytest.raises(ValueError, match="'b'"):
+        fp.train(fp.dataset((frame[["a"]], y)), steps=10, initial=first)
