@@ -7,13 +7,14 @@ online/      partial_fit: online.py the loop over blocks, kept_rows.py the rows 
              one class, running_columns.py means and deviations so far
 sgd/         solver="sgd": sgd.py the epochs, buffers.py their rows, shuffled and standardised
 tutorial/    fastperceptron.train: train.py the checks, descent.py the steps, row_order.py which row comes when
-minimise/    minima of functions of a few values: objective.py the function, damped_newton.py and lbfgs.py the methods,
-             inverse_hessian.py their linear solves. It knows nothing of rows on disk, nor of the trainers.
+minimise/    minima of functions of a few values: objective.py the function and how far its quadratic model holds
+             (kernels/reach.py), damped_newton.py and lbfgs.py the methods, inverse_hessian.py their linear solves. It
+             knows nothing of rows on disk, nor of the trainers.
 reads.py     a read of all rows: cuts it into tasks of tiles (whose size is in kernels/objective.py), adds their sums
 units.py     weights, C and columns in units near 1  separation.py  classes without a finite optimum
 threads.py   runs tasks                              problem.py     what solvers take and return, and their options
 observer.py  who hears of progress                   coordinates.py standardised columns
-checkpoint.py  how a killed fit continues
+checkpoint.py  how a killed fit continues, and for which rows (hashed by kernels/fingerprint.py)
 
 Trainers do not import each other; all import downwards (lint-imports checks it). The laws: a result has the same bits
 for any number of threads, layout, source and interruption (reads.py, checkpoint.py; tests/test_law.py); no point is

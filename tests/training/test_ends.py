@@ -105,7 +105,9 @@ def test_a_step_whose_end_was_not_evaluated_has_no_gap() -> None:
 @pytest.mark.parametrize("C", [1.0, 100.0, math.inf])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("sharpness", [0.5, 5.0, 30.0])
-def test_the_gap_is_within_a_factor_of_3_or_unknown_at_any_tolerance(sharpness: float, loss: str, C: float) -> None:
+def test_the_gap_is_within_a_factor_of_3_or_unknown_at_any_tolerance(
+    is_sampled: bool, sharpness: float, loss: str, C: float
+) -> None:
     X, y = plain(sharpness=sharpness)
     objective = StandardisedObjective(X, y.astype(np.uint8), loss, C)
     least = min(

@@ -12,7 +12,7 @@ from fastperceptron.data.arrays import ArrayRows, read_only
 from fastperceptron.training.newton.newton import minimise_by_newton
 from fastperceptron.training.problem import NewtonOptions, Problem, SgdOptions, Solution
 from fastperceptron.training.sgd.sgd import minimise_by_sgd
-from fastperceptron.training.units import ScaledRows
+from fastperceptron.training.units import SURE, ScaledRows
 
 LOSSES = ["log_loss", "squared_error"]
 SHARED = [HealthCheck.function_scoped_fixture]  # all examples are of one solver
@@ -161,3 +161,13 @@ def test_scaled_rows_are_the_rows_over_powers_of_two() -> None:
     taken, codes, where = rows.take(places, y)
     np.testing.assert_array_equal(taken[where], scaled[places])
     np.testing.assert_array_equal(codes[where], y[places])
+
+
+def test_the_neuron_of_a_class_without_weight_is_sure_of_every_row() -> None:
+    X, y = table()
+    y = read_only(np.where(np.arange(N_ROWS) % 5 == 0, 2, y).astype(np.uint8))
+    problem = Problem(ArrayRows(X), y, 3, read_only((y < 2).astype(float)), absent=(2,))
+    solution = minimise_by_newton(problem, NewtonOptions(loss="log_loss"))
+    assert solution.bias[2] == -SURE
+    assert (solution.weights[2] == 0).all()
+    assert (solution.weights[:2] != 0).all()

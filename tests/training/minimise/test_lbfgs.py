@@ -106,6 +106,15 @@ def test_a_gap_told_too_small_is_corrected_by_what_was_gained() -> None:
         assert search.gap >= 1.5 * half_decrement
 
 
+@pytest.mark.parametrize(("gained", "is_confirmed"), [(0.3, False), (0.7, True), (1.4, True), (2.0, False)])
+def test_a_gap_is_confirmed_by_a_step_that_gains_what_was_foretold(gained: float, is_confirmed: bool) -> None:
+    one = np.ones(SIZE) / SIZE**0.5
+    search = LBFGS(one, 10.0, one, identity)
+    assert not search.is_confirmed
+    assert search.observe(search.trial, 10.0 - gained * search.gap, 0.1 * one)
+    assert search.is_confirmed == is_confirmed
+
+
 def test_a_step_too_long_is_halved_or_more_until_it_is_stuck() -> None:
     def rising(x: np.ndarray) -> tuple[float, np.ndarray]:
         return float(np.abs(x).sum()) * 1e6, np.full(SIZE, -1.0)  # the gradient lies
