@@ -98,7 +98,7 @@ def evaluate(model: Any, data: Any) -> Evaluation:
         options = {"sample_weight": weights, "labels": np.arange(n_classes), "multi_class": "ovr"}
         scores["AUC"] = float(roc_auc_score(codes, p[:, 1] if n_classes == 2 else p, **options))
     if n_classes == 2:
-        return Evaluation(len(codes), scores, _calibration(p[:, 1], codes == 1, weights), model.classes[1].item())
+        return Evaluation(len(codes), scores, _calibration(p[:, 1], codes == 1, weights), model.classes.tolist()[1])
     return Evaluation(len(codes), scores, _calibration(p.max(axis=1), is_right, weights))
 
 
@@ -169,7 +169,7 @@ def _codes_among(classes: Array, y: Any, first_row: int) -> Array:
     if is_wrong.any():
         row = int(is_wrong.argmax())
         raise ValueError(
-            f"y holds {labels[row].item()!r} in row {first_row + row}, but the model knows "
+            f"y holds {labels[row : row + 1].tolist()[0]!r} in row {first_row + row}, but the model knows "
             f"[{', '.join(map(repr, classes[:20].tolist()))}{', ...' if classes.size > 20 else ''}]."
         )
     return codes
