@@ -161,8 +161,10 @@ def _codes_among(classes: Array, y: Any, first_row: int) -> Array:
     It raises ValueError or TypeError if a label is missing, of another kind or not among the classes.
     """
     labels, known = as_labels(y, "y", first_row), as_labels(classes, "classes")
+    is_alike = (labels.dtype.kind in "biuf") == (known.dtype.kind in "biuf")
+    if labels.dtype.kind != known.dtype.kind and is_alike and labels.dtype.kind not in "biuf":
+        labels, known = labels.astype(object), known.astype(object)  # text, as fixed-width strings and as objects
     order = np.argsort(known)
-    is_alike = (labels.dtype.kind == "U") == (known.dtype.kind == "U")
     places = np.searchsorted(known[order], labels).clip(0, known.size - 1) if is_alike else np.zeros(len(labels), int)
     codes: Array = order[places]
     is_wrong = known[codes] != labels if is_alike else np.ones(len(labels), bool)
