@@ -145,7 +145,7 @@ def train(
         options |= {} if value is None else {name: value}
     columns: dict[str, Any] = {"target": target, "weight": weight, "categorical": categorical, "features": feature}
     columns |= {"exclude": exclude, "max_levels": max_levels, "csv": csv_option_values(csv)}
-    checkpoint = checkpoint or output.with_name(f"{output.name}.checkpoint")
+    checkpoint = checkpoint or output.parent / f"{output.name}.checkpoint"
     try:
         from fastperceptron.commands import train_model
 

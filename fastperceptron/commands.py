@@ -132,7 +132,8 @@ def _class_weight(texts: list[str] | None, data: Dataset) -> Any:
     for label in weights if isinstance(weights, dict) else ():
         if label not in classes.tolist():
             known = ", ".join(map(str, classes[:20].tolist()))
-            raise ValueError(f"--class-weight: {label} is not a class; the classes are {known}.")
+            shown = f"{label:g}" if isinstance(label, float) else label
+            raise ValueError(f"--class-weight: {shown} is not a class; the classes are {known}.")
     return weights
 
 
@@ -156,7 +157,8 @@ def _warnings_as_lines() -> Iterator[None]:
 
 def _described(evaluation: Evaluation) -> list[str]:
     lines = [f"  {name:<10}{value:.6g}" for name, value in evaluation.scores.items()]
-    lines += ["", "  predicted  observed        rows"]
+    of_class = "the predicted class" if evaluation.calibrated_class is None else f"class {evaluation.calibrated_class}"
+    lines += ["", f"  Probability and share of {of_class}:", "  predicted  observed        rows"]
     lines += [f"  {p:9.4f}  {share:8.4f}{count:12,}" for p, share, count in evaluation.calibration]
     return lines
 
@@ -276,7 +278,7 @@ def weights_of(model_path: Path, source: Any = None, csv: Any = None) -> Iterato
     labels = [str(label) for label in (model.classes[1:] if len(weights) == 1 else model.classes).tolist()]
     columns, order = {label: weights[number] for number, label in enumerate(labels)}, np.abs(weights).max(axis=0)
     if source is None:
-        yield "Sorted by |weight|, which depends on the units of the features; `show` with a table has none."
+        yield "Sorted by |weight|, which depends on units: give a table, too, to sort by weight x standard deviation."
     else:
         deviations = _standard_deviations(model.aligned(_rows_for(model, source, csv)))
         columns |= {f"{label} x sd": weights[number] * deviations for number, label in enumerate(labels)}

@@ -97,7 +97,7 @@ def evaluate(model: Any, data: Any) -> Evaluation:
     if is_class[weights > 0].any(axis=0).all():
         scores["AUC"] = _area_under_curve(z if n_classes == 2 else logs, is_class, weights)
     if n_classes == 2:
-        return Evaluation(len(codes), scores, _calibration(p[:, 1], codes == 1, weights), model.classes.item(1))
+        return Evaluation(len(codes), scores, _calibration(p[:, 1], codes == 1, weights), model.classes.tolist()[1])
     return Evaluation(len(codes), scores, _calibration(p.max(axis=1), is_right, weights))
 
 
@@ -160,15 +160,17 @@ def _codes_among(classes: Array, y: Any, first_row: int) -> Array:
     It raises ValueError or TypeError if a label is missing, of another kind or not among the classes.
     """
     labels, known = as_labels(y, "y", first_row), as_labels(classes, "classes")
+    is_alike = (labels.dtype.kind in "biuf") == (known.dtype.kind in "biuf")
+    if labels.dtype.kind != known.dtype.kind and is_alike and labels.dtype.kind not in "biuf":
+        labels, known = labels.astype(object), known.astype(object)  # text, as fixed-width strings and as objects
     order = np.argsort(known)
-    is_alike = (labels.dtype.kind in "UO") == (known.dtype.kind in "UO")  # both are text, or neither
     places = np.searchsorted(known[order], labels).clip(0, known.size - 1) if is_alike else np.zeros(len(labels), int)
     codes: Array = order[places]
     is_wrong = known[codes] != labels if is_alike else np.ones(len(labels), bool)
     if is_wrong.any():
         row = int(is_wrong.argmax())
         raise ValueError(
-            f"y holds {labels.item(row)!r} in row {first_row + row}, but the model knows "
+            f"y holds {labels[row : row + 1].tolist()[0]!r} in row {first_row + row}, but the model knows "
             f"[{', '.join(map(repr, classes[:20].tolist()))}{', ...' if classes.size > 20 else ''}]."
         )
     return codes

@@ -96,7 +96,7 @@ def plot_cost(model: Any, *, ax: "Axes | None" = None) -> "Axes":
         history = as_perceptron(model).history
         steps, costs, labels = history.steps, history.costs, ("steps", "mean cost over all rows")
     else:
-        steps, costs, labels = range(1, len(curve) + 1), curve, ("reads of the data", "objective")
+        steps, costs, labels = np.arange(1, len(curve) + 1), np.asarray(curve), ("reads of the data", "objective")
     if len(costs) == 0:
         raise ValueError("the model's history holds no costs: train with record_every at most the number of steps.")
     ax = _axes(ax)

@@ -2,11 +2,12 @@
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 import fastperceptron as fp
-from fastperceptron.plot import percent, plot_activation, plot_boundary, plot_cost
+from fastperceptron.plot import percent, plot_activation, plot_boundary, plot_calibration, plot_cost
 
 mpl.use("Agg")
 
@@ -92,3 +93,27 @@ def test_bad_input_is_named(model: fp.Perceptron, narrow: fp.Perceptron, flowers
         plot_boundary(narrow, flowers[0][:1, :2], ["rose"])
     with pytest.raises(ValueError, match="holds no costs"):
         plot_cost(fp.Perceptron([1.0], 0.0, [0, 1]))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 12])
+def test_pictures_of_a_classifier_name_features_and_classes(n_classes: int) -> None:
+    y = np.arange(240) % n_classes
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(240, 2)) + y[:, None], columns=["length", "width"])
+    classifier = fp.PerceptronClassifier(loss="log_loss").fit(frame, y)
+    ax = plot_boundary(classifier, frame, y, unknown=(1.0, 1.0), ax=Figure().subplots())
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("length", "width")
+    assert set(map(str, range(n_classes))) <= set(legend_of(ax))
+    (curve,) = plot_cost(classifier, ax=Figure().subplots()).get_lines()
+    np.testing.assert_array_equal(curve.get_ydata(), classifier.loss_curve_)
+
+
+@pytest.mark.parametrize(("n_classes", "named"), [(2, "class 1"), (3, "the predicted class")])
+def test_calibration_says_of_which_class_and_what_the_area_is(n_classes: int, named: str) -> None:
+    y = np.arange(240) % n_classes
+    X = np.random.default_rng(0).normal(size=(240, 2)) + y[:, None]
+    evaluation = fp.evaluate(fp.PerceptronClassifier().fit(X, y), (X, y))
+    ax = plot_calibration(evaluation, ax=Figure().subplots())
+    assert named in ax.get_xlabel()
+    assert named in ax.get_ylabel()
+    assert "observed; area: rows" in legend_of(ax)
+    assert plot_calibration(evaluation.calibration, ax=Figure().subplots()).get_xlabel() == "predicted probability"
