@@ -37,6 +37,9 @@ from fastperceptron.estimator.input import as_rows, check_parameters, classes_to
 from fastperceptron.estimator.progress import show_progress
 from fastperceptron.estimator.solvers import RULES, SOLVERS, describe_shortfall, options_of
 
+# The share of the loss, lost where rows came sorted by class, from which partial_fit warns.
+NEGLIGIBLE_DOUBT = 0.001
+
 
 class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Sigmoid neurons, trained to a certified optimum in a few reads of raw data.
@@ -240,6 +243,11 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ValueError, TypeError
             As `fit`; or if `classes` are missing in the first call or differ later, or y holds others. The classifier
             is then as it was before the call.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If rows came sorted by class, and this is expected to cost more than 0.1% of the least loss.
         """
         from fastperceptron.training.online.online import OnlineNewton
 
@@ -263,6 +271,13 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 self._target_name = _name_of_labels(X, y)
             self._keep(online.solution, known)
             self._online = online, self.coef_.copy(), self.intercept_.copy()
+        if online.doubt > NEGLIGIBLE_DOUBT:
+            warnings.warn(
+                f"the rows of partial_fit came sorted by class: the loss may be {online.doubt:.1%} above its minimum "
+                "or more. Shuffle the rows, or use fit.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         return self
 
     def _online_state(self, now: Coefficients | None) -> Any:

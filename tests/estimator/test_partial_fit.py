@@ -2,11 +2,13 @@
 
 import functools
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from numba.core import config
+from sklearn.exceptions import ConvergenceWarning
 
 import fastperceptron as fp
 from tables import bits, classes_around_centres
@@ -103,3 +105,25 @@ def test_fit_and_partial_fit_each_start_from_zero() -> None:
         classifier.partial_fit(X, y)
     assert bits(classifier) == bits(learnt)
     assert bits(classifier.fit(X, y)) == bits(fresh)
+
+
+@pytest.mark.compiled  # 200 chunks of a thousand rows
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("shift", [0.0, 7.0])
+@pytest.mark.parametrize("n_chunks", [20, 200])
+def test_rows_sorted_by_class_are_warned_of_and_no_others(n_chunks: int, shift: float, sign: int) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200_000, 10))
+    y = (X @ rng.normal(size=10) + rng.logistic(size=len(X)) > shift).astype(int)
+
+    def teach(order: np.ndarray) -> None:
+        classifier = fp.PerceptronClassifier(loss="log_loss")
+        for chunk in np.array_split(order, n_chunks):
+            classifier.partial_fit(X[chunk], y[chunk], [0, 1])
+
+    with pytest.warns(ConvergenceWarning, match="came sorted by class"):
+        teach(np.argsort(sign * y, kind="stable"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        teach(np.arange(len(y)))
+        teach(np.argsort(X[:, 0]))

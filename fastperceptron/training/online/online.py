@@ -18,7 +18,7 @@ from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.coordinates import Move
 from fastperceptron.training.minimise.objective import Quadratic
 from fastperceptron.training.online.kept_rows import KeptRows, kept_size
-from fastperceptron.training.online.neuron import Block, Neuron, Task, corrected, learn, optimum_of_all
+from fastperceptron.training.online.neuron import Block, Neuron, Task, corrected, is_one_sided, learn, optimum_of_all
 from fastperceptron.training.online.running_columns import RunningColumns
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
 
@@ -106,13 +106,19 @@ class OnlineNewton:
             found = optimum_of_all(neuron, kept, task, is_fresh=is_due)
             return neuron.at(found, task.penalty)._replace(losses=losses)
         neuron, is_surprised = learn(neuron, block, task)
-        return corrected(neuron, kept, task) if is_surprised or is_due else neuron
+        is_sorted = is_one_sided(block, kept, neuron.positive)
+        return corrected(neuron, kept, task, is_sorted=is_sorted) if is_surprised or is_due or is_sorted else neuron
 
     def _record(self, loss: float) -> None:
         if self._n_updates == self._curve.size:
             self._curve = np.concatenate([self._curve, np.zeros_like(self._curve)])
         self._curve[self._n_updates] = loss
         self._n_updates += 1
+
+    @property
+    def doubt(self) -> float:
+        """The expected excess of the losses over their minimum, relative to them, where rows came sorted by class."""
+        return max(each.doubt / each.losses if each.doubt > 0 else 0.0 for each in self._known.neurons)
 
     @property
     def solution(self) -> Solution:
