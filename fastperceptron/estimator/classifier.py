@@ -273,8 +273,8 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             self._online = online, self.coef_.copy(), self.intercept_.copy()
         if online.doubt > NEGLIGIBLE_DOUBT:
             warnings.warn(
-                f"the rows of partial_fit came sorted by class: the loss may be {online.doubt:.1%} above its minimum "
-                "or more. Shuffle the rows, or use fit.",
+                "the rows of partial_fit came sorted by class: the loss may be more than 0.1% above its minimum. "
+                "Shuffle the rows, or use fit.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
