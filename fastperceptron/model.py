@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,10 @@ from fastperceptron import prediction
 from fastperceptron.checks import Array, as_matrix, as_numpy, choice, column_names
 from fastperceptron.data.arrays import ArrayRows, kernel_dtype
 from fastperceptron.data.dataset import Dataset
-from fastperceptron.data.labels import as_labels, codes_of
+from fastperceptron.data.labels import codes_of
 from fastperceptron.history import History
 from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.model_checks import as_classes, as_float64, as_names, check_history, check_shapes
 from fastperceptron.storage import load_tensors, not_a_model, save_tensors
 
 _HISTORY_NUMBERS = ("n_steps", "n_drawn", "epoch_seed")
@@ -77,17 +78,17 @@ class Perceptron:
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
-        weights, bias = _as_float64(self.weights, "weights"), _as_float64(self.bias, "bias")
-        classes = _as_classes(self.classes)
-        _check_shapes(weights, bias, classes)
+        weights, bias = as_float64(self.weights, "weights"), as_float64(self.bias, "bias")
+        classes = as_classes(self.classes)
+        check_shapes(weights, bias, classes)
         if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
             raise ValueError(f"weights and bias must be finite, but are {weights} and {self.bias}.")
-        names = None if self.feature_names is None else _as_names(self.feature_names)
+        names = None if self.feature_names is None else as_names(self.feature_names)
         if names is not None and len(names) != weights.shape[-1]:
             raise ValueError(f"feature_names has {len(names)} names for {weights.shape[-1]} weights.")
         if not isinstance(self.target_name, str | None):
             raise ValueError(f"target_name must be text or None, but is {self.target_name!r}.")
-        _check_history(self.history, weights.shape[-1])
+        check_history(self.history, weights.shape[-1])
         weights.flags.writeable = classes.flags.writeable = bias.flags.writeable = False
         settled = {"weights": weights, "bias": bias if bias.ndim else float(bias), "classes": classes}
         for name, value in {**settled, "feature_names": names}.items():
@@ -301,73 +302,6 @@ def _shortened(items: Sequence[str]) -> str:
     if len(items) > 8:
         items = [*items[:6], f"... {len(items) - 7} more ...", items[-1]]
     return ", ".join(items)
-
-
-def _as_float64(values: Any, name: str) -> Array:
-    """Return a copy of numbers as float64; raise ValueError if they are none, or do not fit."""
-    try:
-        given = np.asarray(values)
-        if given.dtype.kind not in "biufO":
-            raise ValueError(f"their dtype is {given.dtype}")
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
-            return np.array(given, np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{name} must be real numbers within float64: {error}.") from error
-
-
-def _as_classes(classes: Any) -> Array:
-    """Return a copy of labels in this machine's byte order; raise ValueError if one is missing or there twice."""
-    labels = as_labels(classes, "classes")
-    own = np.array(labels, np.float64 if labels.dtype.itemsize > 8 and labels.dtype.kind == "f" else labels.dtype)
-    own = own.astype(own.dtype.newbyteorder("="))
-    _check_differ(own.tolist(), "classes")
-    return own
-
-
-def _as_names(names: Any) -> tuple[str, ...]:
-    """Return the features' names; raise ValueError if one is not text or is there twice."""
-    if isinstance(names, str):
-        raise ValueError(f"feature_names must be a sequence of names, but is the text {names!r}.")
-    known = tuple(names)
-    for name in known:
-        if not isinstance(name, str):
-            raise ValueError(f"feature_names must be text, but {name!r} is a {type(name).__name__}.")
-    _check_differ(known, "feature_names")
-    return tuple(map(str, known))
-
-
-def _check_differ(values: Iterable[Any], name: str) -> None:
-    known = set[Any]()
-    for value in values:
-        if value in known:
-            raise ValueError(f"{name} must differ, but {value!r} is there twice.")
-        known.add(value)
-
-
-def _check_history(history: Any, n_features: int) -> None:
-    if not isinstance(history, History):
-        raise ValueError(f"history must be a History, but is a {type(history).__name__}.")
-    unfinished = history._unfinished_step
-    if unfinished is not None and not (unfinished.shape == (2, n_features + 1) and np.isfinite(unfinished).all()):
-        raise ValueError(
-            f"the history's unfinished step must be finite, of shape {(2, n_features + 1)}, but has {unfinished.shape}."
-        )
-
-
-def _check_shapes(weights: Array, bias: Array, classes: Array) -> None:
-    n_classes = 2 if weights.ndim == 1 else len(weights)
-    if weights.ndim not in (1, 2) or weights.size == 0 or (weights.ndim == 2 and n_classes < 3):
-        raise ValueError(
-            "weights must have shape (n_features,), or (n_classes, n_features) for three or more classes, "
-            f"but have {weights.shape}."
-        )
-    if classes.shape != (n_classes,):
-        number = "two" if weights.ndim == 1 else n_classes
-        raise ValueError(f"classes must be {number} labels, but have shape {classes.shape}.")
-    expected = weights.shape[:-1]
-    if bias.shape != expected:
-        shape = "a single number" if weights.ndim == 1 else f"of shape {expected}"
-        raise ValueError(f"bias must be {shape}, but has shape {bias.shape}.")
 
 
 def load(path: str | os.PathLike[str]) -> Perceptron:

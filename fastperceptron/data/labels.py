@@ -255,13 +255,12 @@ def _format_classes(classes: Array, limit: int) -> str:
 
 
 def encode(y: Any, n_rows: int, classes: Array | None = None) -> tuple[Array, Array]:
-    """Return the two classes, sorted, and each row's class number 0 or 1: (n_rows,) uint8.
+    """Return the two classes, sorted unless they are given, and each row's class number 0 or 1: (n_rows,) uint8.
 
     It raises what `encode_classes` does, and ValueError if there are not exactly two classes, or not the given ones.
     """
     found, codes, _ = encode_classes(y, n_rows)
-    check_two(found, classes)
-    return found if classes is None else classes, codes
+    return codes_of_two(found, codes, classes)
 
 
 def one_class_only(label: Any) -> ValueError:
@@ -269,12 +268,18 @@ def one_class_only(label: Any) -> ValueError:
     return ValueError(f"y holds one class only ({label!r}): rows of two classes are needed to tell them apart.")
 
 
-def check_two(found: Array, classes: Array | None = None) -> None:
-    """Raise ValueError if there are more than two classes, or they are not those of a model."""
+def codes_of_two(found: Array, codes: Any, classes: Array | None = None) -> tuple[Array, Any]:
+    """Return two classes and the class numbers of rows, by the order of a model's classes if these are given.
+
+    It raises ValueError if there are more than two classes, or they are not those of the model.
+    """
     if found.size > 2:
         raise ValueError(f"y holds {found.size} classes ({_format_classes(found, 5)}), but one neuron tells two apart.")
-    if classes is not None and not np.array_equal(found, classes):
+    if classes is None or found.tolist() == classes.tolist():
+        return found if classes is None else classes, codes
+    if found.tolist() != classes.tolist()[::-1]:
         raise ValueError(f"y holds the classes {found.tolist()}, but the model knows {classes.tolist()}.")
+    return classes, read_only(1 - codes[:])
 
 
 def codes_of(y: Any, n_rows: int, classes: Array) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from fastperceptron.checks import as_matrix, column_names
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.dataset import Dataset, Table
-from fastperceptron.data.labels import check_two, encode
+from fastperceptron.data.labels import codes_of_two, encode
 from fastperceptron.history import History
 from fastperceptron.model import Perceptron
 from fastperceptron.training.tutorial.descent import Descent, DescentOptions
@@ -113,8 +113,9 @@ def _open_rows(
     if y is not None:
         raise ValueError("y must be None beside a Dataset, which has its own labels.")
     with X.open_table() as table:
-        check_two(table.classes, known)
-        yield _in_memory_if_few(table), X.feature_names, getattr(X, "target_name", None)
+        classes, codes = codes_of_two(table.classes, table.codes, known)
+        own = replace(table, classes=classes, codes=codes)
+        yield _in_memory_if_few(own), X.feature_names, getattr(X, "target_name", None)
 
 
 def _in_memory_if_few(table: Table) -> Table:
