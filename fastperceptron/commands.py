@@ -5,6 +5,7 @@ A source is a path, pattern, folder or URI, or a list of them, since the shell e
 
 import json
 import math
+import os
 import sys
 import time
 import warnings
@@ -47,8 +48,7 @@ def train_model(
     `columns` are arguments of `dataset`, and `exclude`; `options` are parameters of `PerceptronClassifier`. Columns and
     class weights come as texts, as they are typed.
     """
-    for path in (output, checkpoint, *([] if report is None else [report])):
-        destination(path)  # an error here costs no training
+    _check_outputs(source, [output, checkpoint, *([] if report is None else [report])])
     if columns["target"] is None and not _is_npz(source):
         raise ValueError("train needs the column of the labels: give --target <column>.")
     data = dataset(source, **_chosen(source, columns))
@@ -73,6 +73,17 @@ def train_model(
             temporary.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         lines.append(f"Report: {report}")
     return iter(lines)
+
+
+def _check_outputs(source: Any, paths: list[Path]) -> None:
+    """Raise an error that costs no work yet if a file cannot be written, is one of the data, or is written twice."""
+    places = [destination(path) for path in paths]
+    inputs = {os.path.realpath(file.path) for file in find_files(source, has_known_ending) if file.is_local}
+    for number, (path, place) in enumerate(zip(paths, places, strict=True)):
+        if os.fspath(place) in inputs:
+            raise ValueError(f"{str(path)!r} holds data that are read: give another file to write.")
+        if place in places[:number]:
+            raise ValueError(f"{str(path)!r} would be written twice: give each output a file of its own.")
 
 
 def _is_npz(source: Any) -> bool:
@@ -103,6 +114,8 @@ def _chosen(source: Any, columns: dict[str, Any]) -> dict[str, Any]:
                 raise ValueError(f"--exclude names {both[0]!r}, which is the target or the weight: leave it out there.")
             features = find_columns(features or [], names, "--feature") if features else names
             features = [name for name in features if name not in (*left_out, *roles)]
+            if not features:
+                raise ValueError("--exclude leaves no column to learn from.")
         elif features:
             features = split_columns(features, names, "--feature")
         if categorical and categorical != ["auto"]:
@@ -201,7 +214,7 @@ def write_predictions(model_path: Path, source: Any, output: Path, ids: list[str
     import pyarrow as pa
 
     model, n_rows = load(model_path), 0
-    destination(output)
+    _check_outputs(source, [model_path, output])
     names = ["prediction", *(f"p({label})" for label in model.classes.tolist())]
     kept = _Ids(source, ids, csv) if ids else None
     id_fields = [] if kept is None else kept.fields

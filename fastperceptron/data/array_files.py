@@ -14,7 +14,7 @@ import numpy as np
 from fastperceptron.checks import Array, as_matrix
 from fastperceptron.data.array_dataset import ArrayDataset
 from fastperceptron.data.arrays import kernel_dtype
-from fastperceptron.data.dataset import Block
+from fastperceptron.data.dataset import Block, Dataset
 from fastperceptron.data.spool import DecodedDataset, Picked
 
 WEIGHT_NAMES = "sample_weight", "weights", "weight"
@@ -89,9 +89,13 @@ def matrix_dataset(matrix: Any, choice: Choice, cache_dir: Any = None) -> ArrayD
     special = [None if column is None else _column_number(column, n_columns, name) for name, column in named]
     others = [column for column in range(n_columns) if column not in special]
     given = choice.features
+    if isinstance(given, str | int):
+        raise TypeError(f"features must be a list of column numbers, but is {given!r}.")
     chosen = others if given is None else [_column_number(column, n_columns, "features") for column in given]
     if not chosen:
         raise ValueError("there are no columns for features beside target and weight.")
+    if len(set(chosen)) < len(chosen):
+        raise ValueError(f"features has a column more than once: {list(given or ())}.")
     for name, column in zip(("target", "weight"), special, strict=True):
         if column in chosen:
             raise ValueError(f"column {column} is the {name}, and cannot be among the features, too.")
@@ -117,7 +121,11 @@ class ArrayFilesDataset(DecodedDataset):
     def blocks(self) -> Iterator[Block]:
         """Yield all rows once, in order."""
         for path in self._paths:
-            yield from _open_one(path, self._choice).blocks()
+            data: Dataset = _open_one(path, self._choice)
+            if self.feature_names is not None:  # columns go by name
+                with _named(path):
+                    data = data.with_features(self.feature_names, has_labels=True)
+            yield from data.blocks()
 
 
 def _open_one(path: Path, choice: Choice, cache_dir: Any = None) -> ArrayDataset | Picked:

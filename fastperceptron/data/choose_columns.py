@@ -43,8 +43,9 @@ def choose_columns(
         raise ValueError(f"column {target!r} cannot be both the target and the weight.")
     if not chosen:
         raise ValueError(f"{reader.name} has no columns for features besides target and weight.")
-    levels = _given_levels(reader, categorical, chosen)
-    unfit = [name for name in chosen if name not in levels and not _may_be_number(reader, name)]
+    stated = {_find(reader, name, "column_types") for name, is_text in (column_types or {}).items() if is_text}
+    levels = _given_levels(reader, categorical, chosen, stated)
+    unfit = [name for name in chosen if name not in levels and (name in stated or not _may_be_number(reader, name))]
     levels |= _read_levels(reader, [name for name in chosen if name in levels and levels[name] is None], max_levels)
     made = [
         Feature(name, name) if level is None else Feature(f"{name}={level}", name, level)
@@ -174,17 +175,24 @@ def _unknown_column(names: Sequence[Any], name: Any, role: str) -> ValueError:
     return ValueError(f"{role}: there is no column {name!r}; {hint}")
 
 
-def _given_levels(reader: Reader, categorical: Any, chosen: list[str]) -> dict[str, tuple[str, ...] | None]:
-    """Return the categorical columns with their levels, None where these must be read."""
+def _given_levels(
+    reader: Reader, categorical: Any, chosen: list[str], stated: set[str]
+) -> dict[str, tuple[str, ...] | None]:
+    """Return the categorical columns with their levels, None where these must be read; those `stated` are text."""
     if categorical is None:
         return {}
     if isinstance(categorical, str):
         if categorical == "auto":
-            return dict.fromkeys(_text_columns(reader, chosen))
+            return dict.fromkeys([name for name in chosen if name in {*_text_columns(reader, chosen), *stated}])
         raise TypeError(
             f"categorical must be 'auto', a list of columns, or a dict of their levels, but is {categorical!r}."
         )
+    if not isinstance(categorical, Iterable):
+        raise TypeError(f"categorical must be 'auto', a list of columns, or a dict of levels, not {categorical!r}.")
     given = categorical if isinstance(categorical, dict) else dict.fromkeys(categorical)
+    for name, levels in given.items():
+        if isinstance(levels, str):
+            raise TypeError(f"categorical: the levels of column {name!r} must be a list, but are {levels!r}.")
     found = {
         _find(reader, name, "categorical"): None if levels is None else tuple(map(level_name, levels))
         for name, levels in given.items()
@@ -192,6 +200,10 @@ def _given_levels(reader: Reader, categorical: Any, chosen: list[str]) -> dict[s
     for name, levels in found.items():
         if name not in chosen:
             raise ValueError(f"categorical: column {name!r} is not a feature.")
+        kind = reader.schema.field(name).type
+        if not (is_text(kind) or is_number(kind) or pa.types.is_null(kind)):
+            # Other types have no one name of a value: that of a date depends on its unit.
+            raise TypeError(f"categorical: column {name!r} has the type {kind}: cast it to text first.")
         if levels is not None and not levels:
             raise ValueError(f"categorical: column {name!r} has no levels.")
     return found

@@ -27,7 +27,7 @@ class ColumnsDataset(DecodedDataset):
     @classmethod
     def open(cls, source: Any, choice: dict[str, Any], csv: Any, cache_dir: Any) -> "ColumnsDataset":
         """Return the data set of files, a frame or a stream; `choice` has the column arguments of `choose_columns`."""
-        types = dict(csv or {}).get("column_types")
+        types = csv.get("column_types") if isinstance(csv, dict) else csv
         if types:
             from fastperceptron.data.csv_files import csv_options
 

@@ -40,6 +40,8 @@ class CsvOptions(NamedTuple):
 
 def csv_options(given: dict[str, Any] | None, path: str) -> CsvOptions:
     """Return the options of a mapping, with the default delimiter of a file name; raise ValueError for a wrong one."""
+    if not isinstance(given or {}, dict):
+        raise TypeError(f"csv must be a dict of options, such as {{'delimiter': ';'}}, but is {given!r}.")
     options = dict(given or {})
     known = (*READ, *PARSE, *CONVERT, *OWN)
     for name in options:
@@ -48,12 +50,16 @@ def csv_options(given: dict[str, Any] | None, path: str) -> CsvOptions:
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
             raise ValueError(f"csv has no option {name!r}; {hint}")
     has_header, comment = options.pop("has_header", None), options.pop("comment", None)
+    if has_header not in (None, True, False):
+        raise ValueError(f"csv: has_header must be True or False, but is {has_header!r}.")
+    if comment is not None and not (isinstance(comment, str) and len(comment) == 1):
+        raise ValueError(f"csv: comment must be one character, but is {comment!r}.")
     types = {name: _is_text_type(name, kind) for name, kind in dict(options.pop("column_types", {})).items()}
     if has_header is False:
         options.setdefault("autogenerate_column_names", "column_names" not in options)
     if "column_names" in options or options.get("autogenerate_column_names"):
         has_header = True  # names that were given need no check
-    if ".tsv" in path.lower():
+    if re.search(r"\.tsv(\.\w+)?$", path.lower()):
         options.setdefault("delimiter", "\t")
     read, parse, convert = (
         {name: options[name] for name in names if name in options} for names in (READ, PARSE, CONVERT)

@@ -8,6 +8,7 @@ import fnmatch
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import PurePath, PurePosixPath
@@ -103,7 +104,11 @@ def find_files(source: Any, has_known_ending: Callable[[str], bool]) -> list[Sou
             raise ValueError("the list of files is empty.")
         paths = list(map(os.fspath, source))
         base = os.path.commonpath([os.path.dirname(path) for path in paths]) if _are_alike(paths) else None
-        return [file for path in paths for file in _find(path, has_known_ending, base)]
+        found = [file for path in paths for file in _find(path, has_known_ending, base)]
+        for path, count in Counter(os.path.realpath(file.path) for file in found if file.is_local).items():
+            if count > 1:
+                raise ValueError(f"{path!r} is in the list {count} times: its rows would count as often.")
+        return found
     return _find(os.fspath(source), has_known_ending)
 
 

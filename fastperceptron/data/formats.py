@@ -99,7 +99,7 @@ def name_unreadable_file(file: SourceFile, form: ColumnFormat | ArrayFormat) -> 
         if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
             raise
         if type(error) is ValueError:  # raised here: the file may be whole, but is something else
-            raise ValueError(f"{file}: {error}.") from error
+            raise ValueError(f"{file}: {str(error).rstrip('.')}.") from error
         found = "" if form.is_compressible else file.describe_content()
         raise ValueError(f"{file} is not a whole {form.name} file: {error}{found}") from error
 

@@ -193,10 +193,13 @@ def open_reader(source: Any, csv: Any = None) -> Reader:
         return FileReader(source, csv)
     if csv is not None:
         raise ValueError("csv is for CSV files, and cannot be given for a frame or a stream: leave it out.")
-    for kind in (_of_arrow_dataset, _of_lazy_frame, _of_frame, _of_stream):
-        reader = kind(source)
-        if reader is not None:
-            return reader
+    try:
+        for kind in (_of_arrow_dataset, _of_lazy_frame, _of_frame, _of_stream):
+            reader = kind(source)
+            if reader is not None:
+                return reader
+    except (pa.ArrowException, OverflowError, KeyError) as error:
+        raise TypeError(f"the {type(source).__name__} cannot be read as columns: {error}.") from error
     raise TypeError(
         "source must be a path, a frame, a list of paths, an Arrow stream, an array, a tuple of arrays or a generator, "
         f"but is a {type(source).__name__}."

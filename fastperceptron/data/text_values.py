@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastperceptron.checks import Array
+from fastperceptron.data.labels import exact_array
 
 BOOLEANS = {"true": True, "false": False}  # in any case
 HEXADECIMAL = re.compile(r"([+-]?)0[xX]([0-9a-fA-F]+)")
@@ -76,7 +77,7 @@ def are_numbers(texts: Iterable[str]) -> bool:
 
 def as_labels_of_text(texts: Any, *, are_numeric: bool) -> Array:
     """Return labels as numbers if all are, else as objects of type str."""
-    return np.array([as_number(text) for text in texts]) if are_numeric else np.array(texts, object)
+    return exact_array([as_number(text) for text in texts], "the target") if are_numeric else np.array(texts, object)
 
 
 def level_of(text: str) -> str:

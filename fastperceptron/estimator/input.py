@@ -56,6 +56,8 @@ def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
     """
     check_no_mask(X, "X")
     X = as_numpy(X, "X")
+    if hasattr(X, "column_names") and not hasattr(X, "to_batches"):
+        X = X.to_pandas()  # scikit-learn takes a record batch of pyarrow for an array without names
     if hasattr(X, "toarray") and hasattr(X, "nnz"):
         raise TypeError(
             "Sparse data was passed for X, but dense data is required: sparse input is not supported yet. "

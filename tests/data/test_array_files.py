@@ -73,3 +73,13 @@ def test_files_that_differ_are_named(other: np.ndarray, tmp_path: Path) -> None:
     np.save(tmp_path / "2.npy", other)
     with pytest.raises(ValueError, match=r"1.npy' and '.*2.npy' differ in"):
         open_array_files([tmp_path / "1.npy", tmp_path / "2.npy"])
+
+
+def test_columns_of_npz_files_go_by_name(tmp_path: Path) -> None:
+    X, y = np.arange(8.0).reshape(4, 2), np.arange(4) % 2
+    np.savez(tmp_path / "1.npz", X=X, y=y, feature_names=["a", "b"])
+    np.savez(tmp_path / "2.npz", X=X[:, ::-1], y=y, feature_names=["b", "a"])
+    assert fp.dataset(f"{tmp_path}/*.npz").arrays()[0].tolist() == [*X.tolist(), *X.tolist()]
+    np.savez(tmp_path / "3.npz", X=X, y=y, feature_names=["a", "c"])
+    with pytest.raises(ValueError, match=r"3.npz'.*'b' is not among"):
+        fp.dataset(f"{tmp_path}/*.npz").arrays()

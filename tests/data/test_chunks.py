@@ -1,5 +1,6 @@
 """Chunks are joined by name, and looked at without being used up; masked values are refused wherever they come in."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -56,3 +57,17 @@ def test_labels_of_blocks_are_those_of_the_array(labels: Any) -> None:
     with data.open_table() as table, fp.dataset((np.eye(2), y)).open_table() as whole:
         assert table.classes.dtype == whole.classes.dtype == y.dtype
         assert table.classes.tolist() == sorted(labels)
+
+
+def test_a_generator_may_use_its_arrays_again_also_after_a_look_at_the_head() -> None:
+    def chunks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        X, y = np.empty((50, 2)), np.empty(50, int)
+        for start in range(4):
+            X[:], y[:] = start, start % 2
+            yield X, y
+
+    expected = np.repeat(np.arange(4.0), 50).tolist()
+    assert fp.dataset(chunks).arrays()[0][:, 0].tolist() == expected
+    data = fp.dataset(chunks())
+    assert data.head(120).X[:, 0].tolist() == [0.0] * 50 + [1.0] * 50 + [2.0] * 20
+    assert data.arrays()[0][:, 0].tolist() == expected

@@ -122,6 +122,18 @@ BAD = {
     "unknown option": (ROWS, {"csv": {"delimitr": ";"}}, ValueError, "did you mean 'delimiter'"),
     "wrong option": (ROWS, {"csv": {"delimiter": ";;"}}, ValueError, "csv=.* is not valid"),
     "date type": (ROWS, {"csv": {"column_types": {"a": "date32"}}}, ValueError, "only text .* or numbers"),
+    "comment of no text": (ROWS, {"csv": {"comment": 1}}, ValueError, "comment must be one character"),
+    "header of another kind": (ROWS, {"csv": {"has_header": "no"}}, ValueError, "has_header must be True or False"),
+    "options as text": (ROWS, {"csv": ";"}, TypeError, "csv must be a dict of options"),
+    "text as stated": (ROWS, {"csv": {"column_types": {"a": "string"}}}, TypeError, "column 'a' of .* is text"),
+    "a type of no column": (ROWS, {"csv": {"column_types": {"n": "string"}}}, ValueError, "there is no column 'n'"),
+    "levels as one text": (ROWS, {"categorical": {"a": "xy"}}, TypeError, "levels of column 'a' must be a list"),
+    "whole numbers beyond float64": (
+        "a,y\n1,18446744073709551615\n2,-5\n3,18446744073709551614\n",
+        {},
+        ValueError,
+        "cannot hold exactly",
+    ),
     "long row": ("a,k,y\n1," + "x" * 3_000_000 + ",0\n", {"features": ["a"]}, ValueError, "block_size"),
 }
 

@@ -53,6 +53,11 @@ def test_lists_keep_their_order_and_may_hold_folders(folder: Path) -> None:
     assert rows_of([folder / "b.csv", folder / "sub"]) == B + C
 
 
+def test_a_file_is_not_read_twice(folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"b.csv' is in the list 2 times"):
+        rows_of([folder / "b.csv", f"{folder}/./b.csv"])
+
+
 def test_a_name_may_look_like_a_pattern(tmp_path: Path) -> None:
     (tmp_path / "rows[1].csv").write_text(CSV)
     assert rows_of(tmp_path / "rows[1].csv") == [1, 2]
