@@ -460,3 +460,15 @@ def test_ctrl_c_leaves_a_checkpoint_from_which_the_same_command_continues(tmp_pa
     assert not checkpoint.exists()
     run(*arguments, "-o", "whole.safetensors", cwd=tmp_path)
     assert fp.load(tmp_path / "whole.safetensors") == fp.load(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-o", "rows.csv"], ["-o", "m", "--report", "rows.csv"], ["-o", "m", "--report", "m"]]
+)
+def test_no_output_replaces_the_data_or_another_output(arguments: list[str], tmp_path: Path) -> None:
+    content = "a,y\n1,0\n2,1\n3,0\n"
+    (tmp_path / "rows.csv").write_text(content)
+    done = run("train", "rows.csv", "-t", "y", *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "holds data that are read" in done.stderr or "would be written twice" in done.stderr
+    assert (tmp_path / "rows.csv").read_text() == content

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import fastperceptron as fp
 from fastperceptron.data.array_files import open_array_files
 
 
