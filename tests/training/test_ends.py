@@ -34,6 +34,7 @@ def plain(n_rows: int = 600, sharpness: float = 1.0) -> tuple[np.ndarray, np.nda
     return X, sharpness * X[:, 0] + rng.logistic(size=n_rows) > 0
 
 
+@pytest.mark.compiled  # many fits: interpreted they take minutes
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("shape", [(300, 3), (40, 100), (60, 60)])
 def test_perfect_separation_is_said(loss: str, shape: tuple[int, int]) -> None:
@@ -78,6 +79,7 @@ def test_as_many_reads_are_heard_of_as_are_counted(is_sampled: bool, loss: str, 
         assert 1 <= len(solution.loss_curve) <= solution.n_iter
 
 
+@pytest.mark.compiled  # many fits: interpreted they take minutes
 @pytest.mark.parametrize("sharpness", [1.0, 8.0])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_fits_of_one_read_each_reach_the_optimum(is_sampled: bool, loss: str, sharpness: float) -> None:
@@ -102,6 +104,7 @@ def test_a_step_whose_end_was_not_evaluated_has_no_gap() -> None:
     assert not solution.is_converged
 
 
+@pytest.mark.compiled  # many fits: interpreted they take minutes
 @pytest.mark.parametrize("C", [1.0, 100.0, math.inf])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("sharpness", [0.5, 5.0, 30.0])
