@@ -24,6 +24,8 @@ OPTIONS = [
     for has_intercept in (True, False)
 ]
 
+pytestmark = pytest.mark.compiled  # many fits: interpreted they take minutes
+
 
 def fit(X: Any, y: Any, weights: Any = None, **options: Any) -> fp.PerceptronClassifier:
     with warnings.catch_warnings():
