@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from fastperceptron.checks import Array, as_array, as_matrix, frame_names, whole_number
+from fastperceptron.checks import as_array, as_matrix, frame_names, whole_number
 from fastperceptron.data.array_dataset import as_weights
 from fastperceptron.data.arrays import as_vector, kernel_dtype
-from fastperceptron.data.dataset import Block, first_rows, no_labels
+from fastperceptron.data.dataset import Block, first_rows
 from fastperceptron.data.spool import DecodedDataset
 
 
@@ -52,13 +52,6 @@ class ChunksDataset(DecodedDataset):
             n_rows += len(block.X)
             yield block
         self.n_rows = n_rows
-
-    def arrays(self) -> tuple[Array, Array]:
-        """Return all rows, (n_rows, n_features), and their labels, (n_rows,); raise ValueError if there are none."""
-        blocks = [copy.deepcopy(block) for block in self.blocks()]  # a generator may use its arrays again
-        if any(block.y is None for block in blocks):
-            raise no_labels()
-        return np.concatenate([block.X for block in blocks]), np.concatenate([block.y for block in blocks])
 
     def head(self, n: int = 5) -> Block:
         """Return the first n rows, or all if there are fewer; the rows of a generator can still be read afterwards."""

@@ -4,6 +4,7 @@ Opened, a data set is a `Table`: rows that can be read repeatedly from any threa
 decoded are decoded once for it; rows that are raw or made as they are read stay where they are.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -115,10 +116,10 @@ class Dataset(ABC):
 
     def arrays(self) -> tuple[Array, Array]:
         """Return all rows, (n_rows, n_features), and their labels, (n_rows,); raise ValueError if there are none."""
-        blocks = list(self.blocks())
-        if any(block.y is None for block in blocks):
+        X, y, _ = first_rows(self.blocks(), math.inf)
+        if y is None:
             raise no_labels()
-        return np.concatenate([block.X for block in blocks]), np.concatenate([block.y for block in blocks])
+        return X, y
 
     def __len__(self) -> int:
         """Return the number of rows; raise TypeError if it is known only after a read."""
@@ -136,17 +137,22 @@ class Dataset(ABC):
         return f"{type(self).__name__}({rows} rows of {self.n_features} features)"
 
 
-def first_rows(blocks: Iterable[Block], n: int) -> Block:
-    """Return the first n rows of blocks, or all if there are fewer; no block after these is read."""
+def first_rows(blocks: Iterable[Block], n: float) -> Block:
+    """Return the first n rows of blocks, or all if there are fewer; no block after these is read.
+
+    Blocks are copied as they come, since a generator may use its arrays again.
+    """
     found, n_found = [], 0
     for block in blocks:
-        found.append(block)
+        found.append([None if part is None else np.array(part) for part in block])
         n_found += len(block.X)
         if n_found >= n:
             break
     if not found:
         raise ValueError("there are no rows.")
-    X, y, weights = (None if part[0] is None else np.concatenate(part)[:n] for part in zip(*found, strict=True))
+    X, y, weights = (
+        None if part[0] is None else np.concatenate(part)[: min(n, n_found)] for part in zip(*found, strict=True)
+    )
     return Block(X, y, weights)  # type: ignore[arg-type]  # X is never None
 
 
