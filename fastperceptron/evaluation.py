@@ -10,7 +10,7 @@ import numpy as np
 from fastperceptron import prediction
 from fastperceptron.checks import Array, as_numpy, column_names
 from fastperceptron.data.dataset import Dataset, no_labels
-from fastperceptron.data.labels import as_labels
+from fastperceptron.data.labels import codes_of
 from fastperceptron.data.sources import dataset
 from fastperceptron.model import Perceptron
 
@@ -148,32 +148,10 @@ def _compared_blocks(model: Perceptron, data: Dataset) -> Iterator[_Compared]:
         if block.y is None:
             raise no_labels()
         X = np.asarray(block.X, np.float64) if block.X.dtype.kind == "f" else block.X
-        codes, z = _codes_among(model.classes, block.y, first_row), model.decision_function(X)
+        codes, z = codes_of(block.y, len(block.X), model.classes, first_row), model.decision_function(X)
         weights = np.ones(len(X)) if block.weights is None else block.weights
         yield _Compared(z, model.predict_proba(X), codes, prediction.class_numbers(z) == codes, weights)
         first_row += len(X)
-
-
-def _codes_among(classes: Array, y: Any, first_row: int) -> Array:
-    """Return each label's class number; `first_row` is the number of the first, for errors.
-
-    It raises ValueError or TypeError if a label is missing, of another kind or not among the classes.
-    """
-    labels, known = as_labels(y, "y", first_row), as_labels(classes, "classes")
-    is_alike = (labels.dtype.kind in "biuf") == (known.dtype.kind in "biuf")
-    if labels.dtype.kind != known.dtype.kind and is_alike and labels.dtype.kind not in "biuf":
-        labels, known = labels.astype(object), known.astype(object)  # text, as fixed-width strings and as objects
-    order = np.argsort(known)
-    places = np.searchsorted(known[order], labels).clip(0, known.size - 1) if is_alike else np.zeros(len(labels), int)
-    codes: Array = order[places]
-    is_wrong = known[codes] != labels if is_alike else np.ones(len(labels), bool)
-    if is_wrong.any():
-        row = int(is_wrong.argmax())
-        raise ValueError(
-            f"y holds {labels[row : row + 1].tolist()[0]!r} in row {first_row + row}, but the model knows "
-            f"[{', '.join(map(repr, classes[:20].tolist()))}{', ...' if classes.size > 20 else ''}]."
-        )
-    return codes
 
 
 def _no_weight() -> ValueError:

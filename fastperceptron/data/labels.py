@@ -116,11 +116,11 @@ def _check_finite(labels: Array, rows: Array | slice, name: str = "y", first_row
         raise _missing_label(labels[row].item(), first_row + row, name)
 
 
-def encode_classes(y: Any, n_rows: int, classes: Array | None = None) -> Labels:
+def encode_classes(y: Any, n_rows: int, classes: Array | None = None, first_row: int = 0) -> Labels:
     """Return the classes, sorted, and each row's class number, with the number of rows of each class.
 
     `classes`, (n_classes,), are those of a model that is trained further: labels must be among them, but need not be
-    all of them. It raises TypeError as `as_labels` does; ValueError if the number of labels is not `n_rows`, one is
+    all of them. `first_row` is the number of the first row, for errors. It raises TypeError as `as_labels` does; ValueError if the number of labels is not `n_rows`, one is
     missing, all are of one class, or one is not among `classes`; or if there are more than 256 distinct labels and some
     are fractions: these are not classes.
 
@@ -129,7 +129,7 @@ def encode_classes(y: Any, n_rows: int, classes: Array | None = None) -> Labels:
     >>> encode_classes(["rose", "lily", "rose"], 3)
     Labels(classes=array(['lily', 'rose'], dtype='<U4'), codes=array([1, 0, 1], dtype=uint8), counts=array([1, 2]))
     """
-    labels = _label_vector(y)
+    labels = _label_vector(y, "y", first_row)
     if labels.size != n_rows:
         raise ValueError(f"X has {n_rows} rows, but y has {labels.size} labels: each row needs one.")
     if (given := _given_as_codes(labels, classes)) is not None:
@@ -137,10 +137,10 @@ def encode_classes(y: Any, n_rows: int, classes: Array | None = None) -> Labels:
     found = distinct(labels)
     if found.codes.size == 0:
         # Checked before gigabytes are sorted: the first 257 distinct labels suffice to find most wrong targets.
-        _order(labels, found, classes)
+        _order(labels, found, classes, first_row)
         check_not_continuous(labels[found.first_rows])
         found = distinct_by_sorting(labels)
-    classes, numbers = _order(labels, found, classes)
+    classes, numbers = _order(labels, found, classes, first_row)
     counts = np.zeros(classes.size, np.int64)
     np.add.at(counts, numbers, found.counts)
     return Labels(classes, read_only(_renumber(found.codes, numbers, classes.size)), counts)
@@ -212,9 +212,9 @@ def distinct_by_sorting(labels: Array) -> Distinct:
     return Distinct(first_rows, codes, counts)
 
 
-def _order(labels: Array, found: Distinct, classes: Array | None) -> tuple[Array, Array]:
+def _order(labels: Array, found: Distinct, classes: Array | None, first_row: int) -> tuple[Array, Array]:
     """Return the classes and the class number of each distinct label; raise ValueError if one is missing."""
-    _check_finite(labels, found.first_rows)
+    _check_finite(labels, found.first_rows, "y", first_row)
     values = labels[found.first_rows]
     if classes is None and values.size == 2 and values[0] != values[1]:
         # Sorted without np.unique, whose first call takes 0.1 ms.
@@ -230,7 +230,7 @@ def _order(labels: Array, found: Distinct, classes: Array | None) -> tuple[Array
     if (numbers < 0).any():
         row = int(found.first_rows[numbers < 0].min())
         raise ValueError(
-            f"y holds {labels[row : row + 1].tolist()[0]!r} in row {row}, "
+            f"y holds {labels[row : row + 1].tolist()[0]!r} in row {first_row + row}, "
             f"but the model knows [{_format_classes(classes, 20)}]."
         )
     return classes, numbers
@@ -282,9 +282,9 @@ def codes_of_two(found: Array, codes: Any, classes: Array | None = None) -> tupl
     return classes, read_only(1 - codes[:])
 
 
-def codes_of(y: Any, n_rows: int, classes: Array) -> Array:
+def codes_of(y: Any, n_rows: int, classes: Array, first_row: int = 0) -> Array:
     """Return each label's class number; raise ValueError if one is not among the classes of a model."""
-    return encode_classes(y, n_rows, classes).codes
+    return encode_classes(y, n_rows, classes, first_row).codes
 
 
 def count_of_codes(codes: Any, n_classes: int) -> Array:

@@ -147,7 +147,7 @@ def check_range(problem: Problem, deviations: Array) -> None:
     """Raise OutOfRangeError where squares of a column may leave the precision; ValueError at NaN or infinity."""
     most = SAFE_EXPONENTS[problem.rows.dtype]
     low, high = math.ldexp(1.0, -most), math.ldexp(1.0, most)
-    # Scaled columns may stay small, beside larger values of rows without weight.
+    # A scaled column may stay small, because rows without weight hold larger values.
     low = 0.0 if hasattr(problem.rows, "units") else low
     if not ((deviations == 0) | ((deviations >= low) & (deviations <= high))).all():
         problem.raise_not_finite()

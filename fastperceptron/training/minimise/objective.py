@@ -27,7 +27,7 @@ PARALLEL_WORK, N_PARTS = 1 << 24, 4
 MOST_GROWTH, MOST_EXCESS = 1.3, 1.5
 # The upper bound, likewise, of a curvature that hardly changes.
 SMALL_GROWTH = 1.02
-# A gap below this share of the objective is rounding of its sum: no excess is left to be told.
+# A gap below this share of the objective is the rounding error of its sum.
 ROUNDING = 1e-14
 # A step is safe if the bound leaves a quarter of the decrease that the slope foretells, and z changes by no more.
 SAFE_SHARE, MOST_CHANGE, MAXIMUM_SAFE_HALVINGS = 0.75, 2.0, 40
