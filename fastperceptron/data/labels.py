@@ -120,9 +120,9 @@ def encode_classes(y: Any, n_rows: int, classes: Array | None = None, first_row:
     """Return the classes, sorted, and each row's class number, with the number of rows of each class.
 
     `classes`, (n_classes,), are those of a model that is trained further: labels must be among them, but need not be
-    all of them. `first_row` is the number of the first row, for errors. It raises TypeError as `as_labels` does; ValueError if the number of labels is not `n_rows`, one is
-    missing, all are of one class, or one is not among `classes`; or if there are more than 256 distinct labels and some
-    are fractions: these are not classes.
+    all of them. `first_row` is the number of the first row, for errors. It raises TypeError as `as_labels` does;
+    ValueError if the number of labels is not `n_rows`, one is missing, all are of one class, or one is not among
+    `classes`; or if there are more than 256 distinct labels and some are fractions: these are not classes.
 
     Examples
     --------
