@@ -8,18 +8,18 @@ import functools
 from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.jit import inlined, jit
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.kernels.outer_products import add_outer
+from fastperceptron.kernels.outer_products import TILE, add_upper_triangle, packed_shape
 from fastperceptron.kernels.rows import sum_of_products
 
-# Rows that fit into the second-level cache together with their scaled copies, up to 500 columns.
+# Rows that stay in the second-level cache between their dot products and their part of the gradient.
 HESSIAN_BLOCK = 64
-# Rows of `scratch`.
-SLOPES, COSTS, CURVATURES, SQUARES = range(4)
+# Rows that are added to the Hessian together, which is read and written once for them: whole blocks.
+HESSIAN_ROWS = 4 * HESSIAN_BLOCK
 
 
 def scratch_shapes(size):
-    """Return the shapes of the two float64 scratch arrays: values of a block of rows, and the rows scaled."""
-    return (4, HESSIAN_BLOCK), (HESSIAN_BLOCK, size)
+    """Return the shapes of the two float64 scratch arrays: values of rows, and strips (see kernels/strips.py)."""
+    return (4, HESSIAN_ROWS), packed_shape(min(size, TILE), 8)
 
 
 @functools.cache
@@ -28,18 +28,19 @@ def newton_kernel(loss):
 
     labels : (targets, row weights), float64
     sums : the gradient in weights.size places, then loss, sum of curvatures, sum of squared weighted slopes
-    hessian : (size, size), or empty if not wanted; blocks on and above the diagonal are added to
+    hessian : (size, size), or empty if not wanted; what is on and above the diagonal counts
     """
     cost_and_slope, curvature = LOSSES[loss].cost_and_slope, LOSSES[loss].curvature
 
     @jit
     def add_newton_sums(panel, labels, weights, exactness, sums, hessian, scratch):
-        values, scaled = scratch
+        values, packed = scratch
+        slopes, costs, squares, all_curvatures = values[0], values[1], values[2], values[3]
         targets, row_weights = labels
         for start in range(0, panel.shape[0], HESSIAN_BLOCK):
             stop = min(start + HESSIAN_BLOCK, panel.shape[0])
             rows, y, omega = panel[start:stop], targets[start:stop], row_weights[start:stop]
-            slopes, costs, curvatures, squares = values[0], values[1], values[2], values[3]
+            curvatures = all_curvatures[start % HESSIAN_ROWS :]
             for k in range(rows.shape[0]):
                 slopes[k] = sum_of_products(rows[k], weights)
             for k in range(rows.shape[0]):
@@ -51,8 +52,9 @@ def newton_kernel(loss):
             sums[weights.size + 1] += sum_in_order(curvatures[: rows.shape[0]])
             sums[weights.size + 2] += sum_in_order(squares[: rows.shape[0]])
             add_gradient(rows, slopes, sums[: weights.size])
-            if hessian.size > 0:
-                add_hessian(rows, curvatures, scaled, hessian)
+            if hessian.size > 0 and (stop % HESSIAN_ROWS == 0 or stop == panel.shape[0]):
+                first = start // HESSIAN_ROWS * HESSIAN_ROWS
+                add_upper_triangle(panel[first:stop], all_curvatures, None, packed, hessian)
 
     return add_newton_sums
 
@@ -64,16 +66,3 @@ def add_gradient(rows, slopes, gradient):
         row, slope = rows[k], slopes[k]
         for j in range(gradient.size):
             gradient[j] += slope * row[j]
-
-
-@inlined
-def add_hessian(rows, curvatures, scaled, hessian):
-    """Add curvature * row x row of all rows to the blocks on and above the diagonal."""
-    size = hessian.shape[0]
-    for k in range(rows.shape[0]):
-        row, scaled_row, factor = rows[k], scaled[k], curvatures[k]
-        for j in range(size):
-            scaled_row[j] = factor * row[j]
-    for j in range(0, size, 8):
-        for i in range(0, j + 8, 4):
-            add_outer(hessian, scaled, rows, i, j, rows.shape[0])

@@ -81,28 +81,33 @@ class RowReader:
         body(end, lambda start: self._load_last(builder.gep(start, [end])))
 
     def _load_last(self, pointer):
-        alignment = INT32(_alignment(self._element))
-        arguments = [pointer, alignment, self._is_feature, self._bias_chunk]
-        return _call_llvm(self._builder, "llvm.masked.load", ".p0", self._bias_chunk.type, arguments)
+        return load_masked(self._builder, pointer, INDEX(0), self._is_feature, self._bias_chunk)
 
 
-def constant(element, value):
-    """Return the vector of LANES equal constants."""
-    return ir.Constant(ir.VectorType(element, LANES), [element(value)] * LANES)
+def constant(element, value, lanes=LANES):
+    """Return the vector of equal constants."""
+    return ir.Constant(ir.VectorType(element, lanes), [element(value)] * lanes)
 
 
-def splat(builder, scalar):
+def splat(builder, scalar, lanes=LANES):
     """Return the vector whose lanes all hold the scalar."""
-    vector = ir.Constant(ir.VectorType(scalar.type, LANES), ir.Undefined)
+    vector = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
     vector = builder.insert_element(vector, scalar, INT32(0))
-    return builder.shuffle_vector(vector, vector, constant(INT32, 0))
+    return builder.shuffle_vector(vector, vector, constant(INT32, 0, lanes))
 
 
-def load(builder, start, offset):
-    """Return the LANES elements from start[offset] on."""
+def load(builder, start, offset, lanes=LANES):
+    """Return the elements from start[offset] on."""
     element = start.type.pointee
-    pointer = builder.bitcast(builder.gep(start, [offset]), ir.VectorType(element, LANES).as_pointer())
+    pointer = builder.bitcast(builder.gep(start, [offset]), ir.VectorType(element, lanes).as_pointer())
     return builder.load(pointer, align=_alignment(element))
+
+
+def load_masked(builder, start, offset, mask, otherwise):
+    """Return the elements from start[offset] on where the mask is set, and those of `otherwise` where it is not."""
+    pointer = builder.gep(start, [offset])
+    arguments = [pointer, INT32(_alignment(start.type.pointee)), mask, otherwise]
+    return _call_llvm(builder, "llvm.masked.load", ".p0", otherwise.type, arguments)
 
 
 def store(builder, vector, start, offset):
@@ -113,7 +118,16 @@ def store(builder, vector, start, offset):
 
 def widen(builder, vector, element):
     """Return the vector in the precision of `element`."""
-    return vector if vector.type.element == element else builder.fpext(vector, ir.VectorType(element, LANES))
+    if vector.type.element == element:
+        return vector
+    return builder.fpext(vector, ir.VectorType(element, vector.type.count))
+
+
+def cast(builder, vector, element):
+    """Return the vector in the precision of `element`, rounded where that is lower."""
+    if isinstance(vector.type.element, ir.DoubleType) and isinstance(element, ir.FloatType):
+        return builder.fptrunc(vector, ir.VectorType(element, vector.type.count))
+    return widen(builder, vector, element)
 
 
 def fused_multiply_add(builder, a, b, c):
@@ -168,7 +182,7 @@ def _alignment(element):
 
 def _call_llvm(builder, name, suffix, vector_type, arguments):
     # llvmlite's own fma and declare_intrinsic know scalars only.
-    full_name = f"{name}.v{LANES}{vector_type.element.intrinsic_name}{suffix}"
+    full_name = f"{name}.v{vector_type.count}{vector_type.element.intrinsic_name}{suffix}"
     function_type = ir.FunctionType(vector_type, [argument.type for argument in arguments])
     return builder.call(_declare(builder.module, full_name, function_type), arguments)
 

@@ -1,27 +1,29 @@
-"""Newton's sums over a panel, and the outer products that its Hessian is made of: those of NumPy in float64."""
+"""Newton's sums over a panel are those of NumPy in float64."""
 
 import numpy as np
 import pytest
 from numba.core import config
 
-from fastperceptron.kernels.hessian import HESSIAN_BLOCK, newton_kernel, scratch_shapes
-from fastperceptron.kernels.jit import jit
-from fastperceptron.kernels.outer_products import add_outer
+from fastperceptron.kernels.hessian import HESSIAN_BLOCK, HESSIAN_ROWS, newton_kernel, scratch_shapes
 from fastperceptron.kernels.rows import padded_size
 from oracle import losses_at
 
-WIDTHS = [1, 2, 3, 7, 8, 9, 20, 23, 40] if not config.DISABLE_JIT else [1, 7, 9]
+WIDTHS = [1, 2, 3, 7, 8, 9, 20, 23, 40, 301] if not config.DISABLE_JIT else [1, 7, 9]
 COUNTS = (
-    [1, 3, HESSIAN_BLOCK - 1, HESSIAN_BLOCK, HESSIAN_BLOCK + 1, 3 * HESSIAN_BLOCK + 5]
+    [
+        1,
+        3,
+        HESSIAN_BLOCK - 1,
+        HESSIAN_BLOCK,
+        HESSIAN_BLOCK + 1,
+        3 * HESSIAN_BLOCK + 5,
+        2 * HESSIAN_ROWS,
+        2 * HESSIAN_ROWS + 1,
+    ]
     if not config.DISABLE_JIT
     else [1, 9]
 )
 LOSSES = ["log_loss", "squared_error"]
-
-
-@jit
-def call_add_outer(total, left, right, i, j, n_rows):
-    add_outer(total, left, right, i, j, n_rows)
 
 
 def panel_of(n_rows: int, n_features: int) -> np.ndarray:
@@ -86,18 +88,3 @@ def test_sums_are_added_to() -> None:
     newton_kernel("log_loss")(panel, labels, weights, 1.0, twice, both, scratch)
     np.testing.assert_allclose(twice, 2 * once, rtol=1e-14)
     np.testing.assert_allclose(both, 2 * hessian, rtol=1e-14)
-
-
-@pytest.mark.parametrize("n_rows", [0, 1, 2, 5, 64])
-@pytest.mark.parametrize(("i", "j"), [(0, 0), (4, 0), (0, 8), (4, 16), (20, 16)])
-def test_an_outer_product_fills_its_own_block(i: int, j: int, n_rows: int) -> None:
-    rng = np.random.default_rng(n_rows)
-    left, right, total = rng.normal(size=(64, 24)), rng.normal(size=(64, 24)), rng.normal(size=(24, 24))
-    expected = total.copy()
-    expected[i : i + 4, j : j + 8] += left[:n_rows, i : i + 4].T @ right[:n_rows, j : j + 8]
-    outside = np.ones((24, 24), bool)
-    outside[i : i + 4, j : j + 8] = False
-    before = total.copy()
-    call_add_outer(total, left, right, i, j, n_rows)
-    np.testing.assert_allclose(total, expected, rtol=1e-12, atol=1e-13)
-    assert total[outside].tobytes() == before[outside].tobytes()
