@@ -11,6 +11,7 @@ minimise/    minima of functions of a few values: objective.py the function and 
              (kernels/reach.py), damped_newton.py and lbfgs.py the methods, inverse_hessian.py their linear solves. It
              knows nothing of rows on disk, nor of the trainers.
 reads.py     a read of all rows: cuts it into tasks of tiles (whose size is in kernels/objective.py), adds their sums
+hessian.py   the Hessian over all rows, by tasks of some rows and columns (kernels/outer_products.py)
 units.py     weights, C and columns in units near 1  separation.py  classes without a finite optimum
 threads.py   runs tasks                              problem.py     what solvers take and return, and their options
 observer.py  who hears of progress                   coordinates.py standardised columns

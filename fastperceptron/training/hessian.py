@@ -1,0 +1,116 @@
+"""The Hessian over all rows, by any number of threads: sum of curvature * x x' in one read.
+
+A task is a part of the rows and a part of the matrix, both at fixed places: wide rows make many tasks of few rows, and
+no thread needs a matrix of its own. The tasks' sums are added in the rows' order.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.data.arrays import Rows, read_only
+from fastperceptron.kernels.outer_products import BLOCK, TILE, add_products, packed_shape
+from fastperceptron.kernels.rows import padded_size
+from fastperceptron.kernels.strips import whole_strips
+from fastperceptron.training.threads import MapInOrder
+
+# Rows of a task: 2 to 5 ms of work for a part of TILE columns, 0.5 ms for 20 columns.
+FEWEST_ROWS, PART_VALUES = 2048, 1 << 19
+# In float32, the largest curvature may be so many times the smallest, and factors so far from 1, both ways.
+WIDEST_CURVATURES, FARTHEST_FACTOR = 2.0**100, 2.0**60
+
+Part = tuple[int, int, Array]
+
+
+def hessian_of_rows(
+    rows: Rows,
+    curvatures: Array,
+    centre: Array,
+    factors: Array,
+    map_in_order: MapInOrder[Any, Any],
+    is_float32: bool = True,
+) -> Array:
+    """Return the sum of curvature * x x' over all rows, where x = ((row - centre) * factors, 1, 0, ...).
+
+    Parameters
+    ----------
+    curvatures : (n_rows,) float64, of any sign
+    centre, factors : (padded size,) float64; for float32 rows, the centre is exact in float32
+    is_float32 : bool
+        Products are float32, of float32 and float64 rows; each element's error is below 1e-6 of the root of the product
+        of its two diagonal elements. Products below 2^-126 of the largest curvature may count as 0. Where the range of
+        float32 does not hold all curvatures, or sums overflow it, products are float64, as if not `is_float32`.
+
+    Returns
+    -------
+    hessian : (padded size, padded size) float64, symmetric, zero beyond the bias
+    """
+    if is_float32 and _fits_float32(curvatures):
+        _, exponent = np.frexp(np.abs(curvatures).max(initial=0.0))
+        hessian = _sum_over_rows(rows, np.ldexp(curvatures, -exponent), centre, factors, np.float32, map_in_order)
+        if np.isfinite(hessian).all():
+            return np.ldexp(hessian, exponent)
+    return _sum_over_rows(rows, curvatures, centre, factors, np.float64, map_in_order)
+
+
+def _fits_float32(curvatures: Array) -> bool:
+    sizes = np.abs(curvatures[curvatures != 0])
+    return bool(sizes.max(initial=0.0) <= WIDEST_CURVATURES * sizes.min(initial=np.inf))
+
+
+def rows_per_task(n_features: int) -> int:
+    """Return the number of rows of a task, in whole blocks."""
+    return int(max(FEWEST_ROWS, PART_VALUES // padded_size(n_features) // BLOCK * BLOCK))
+
+
+def _sum_over_rows(
+    rows: Rows, curvatures: Array, centre: Array, factors: Array, dtype: Any, map_in_order: MapInOrder[Any, Any]
+) -> Array:
+    size, itemsize = padded_size(rows.n_features), np.dtype(dtype).itemsize
+    whole = whole_strips(size, itemsize)
+    of_features = factors[: rows.n_features]
+    is_near = ((of_features <= FARTHEST_FACTOR) & (of_features * FARTHEST_FACTOR >= 1)).all()
+    precision = np.result_type(rows.dtype, dtype) if is_near else np.float64
+    coordinates = tuple(read_only(_padded(each, whole, precision)) for each in (centre, factors))
+
+    def add_up(task: tuple[_RowsOfTask, int, int]) -> Part:
+        its_rows, i, j = task
+        part = np.zeros((min(TILE, whole - i), min(TILE, whole - j)))
+        packed = np.empty(packed_shape(max(part.shape), itemsize), dtype)
+        add_products(its_rows.block, its_rows.curvatures, coordinates, (i, j), packed, part)
+        return i, j, part
+
+    def tasks() -> Iterator[tuple[_RowsOfTask, int, int]]:
+        step = rows_per_task(rows.n_features)
+        for start in range(0, rows.n_rows, step):
+            its_rows = _RowsOfTask(rows, curvatures, start, min(start + step, rows.n_rows))
+            yield from ((its_rows, i, j) for i in range(0, whole, TILE) for j in range(i, whole, TILE))
+
+    total = np.zeros((whole, whole))
+    add_up((_RowsOfTask(rows, curvatures, 0, 0), 0, 0))  # compile before threads do
+    for i, j, part in map_in_order(add_up, tasks()):
+        total[i : i + part.shape[0], j : j + part.shape[1]] += part
+    upper = np.triu(total[:size, :size])
+    return upper + np.triu(upper, 1).T
+
+
+class _RowsOfTask:
+    """Rows of a problem, read by the first task that needs them: where they are converted, that costs as much as 5%."""
+
+    def __init__(self, rows: Rows, curvatures: Array, start: int, stop: int) -> None:
+        self._rows, self._start, self._stop = rows, start, stop
+        self.curvatures = read_only(curvatures[start:stop])
+
+    @cached_property
+    def block(self) -> Array:
+        """The rows, C-ordered."""
+        return self._rows.read(self._start, self._stop)
+
+
+def _padded(values: Array, size: int, dtype: Any) -> Array:
+    padded = np.zeros(size, dtype)
+    padded[: values.size] = values
+    return padded
