@@ -54,7 +54,7 @@ def newton_kernel(loss):
             add_gradient(rows, slopes, sums[: weights.size])
             if hessian.size > 0 and (stop % HESSIAN_ROWS == 0 or stop == panel.shape[0]):
                 first = start // HESSIAN_ROWS * HESSIAN_ROWS
-                add_upper_triangle(panel[first:stop], all_curvatures, None, packed, hessian)
+                add_upper_triangle(panel[first:stop], all_curvatures, None, 0, packed, hessian)
 
     return add_newton_sums
 

@@ -5,12 +5,18 @@ Matrices and vectors have the padded size of the weights (a multiple of the lane
 
 import math
 
+import numpy as np
+
 from fastperceptron.kernels.jit import jit
+from fastperceptron.kernels.outer_products import BLOCK, TILE, add_products, add_upper_triangle, packed_shape
 from fastperceptron.kernels.rows import sum_of_products
 from fastperceptron.kernels.vectors import LANES
 
 # A pivot below this share of its diagonal element is rounding error.
 SMALLEST_PIVOT = 1e-13
+# Above this size, the factor is made in blocks, 4.5 times as fast at 1600, twice at 300; up to it in rows, which were
+# there first, so that fits keep their bits.
+LARGEST_IN_ROWS = 512
 
 
 @jit
@@ -29,12 +35,20 @@ def add_in_order(parts, total):
             flat[j] += part[j]
 
 
-@jit
 def factorise(matrix, factor):
     """Write the lower Cholesky factor of the matrix's upper triangle; return whether it is positive definite.
 
     `factor` starts as zeros. Where a diagonal element is 0, as beyond the weights, so is its row of the factor.
     """
+    if matrix.shape[0] <= LARGEST_IN_ROWS:
+        return factorise_in_rows(matrix, factor)
+    np.copyto(factor, matrix)
+    return factorise_in_blocks(matrix.diagonal().copy(), factor, np.full(BLOCK, -1.0), np.empty(packed_shape(TILE, 8)))
+
+
+@jit
+def factorise_in_rows(matrix, factor):
+    """Do what `factorise` does, a row of the factor at a time."""
     for i in range(matrix.shape[0]):
         row = factor[i]
         for j in range(i):
@@ -46,6 +60,55 @@ def factorise(matrix, factor):
             return False
         row[i] = math.sqrt(max(pivot, 0.0))
     return True
+
+
+@jit
+def factorise_in_blocks(diagonal, factor, minus_ones, packed):
+    """Replace a matrix, whose upper triangle counts, by its lower factor; return whether it is positive definite.
+
+    BLOCK rows of the upper factor, LANES at a time: then their products are taken off all that is below.
+    """
+    size = factor.shape[0]
+    for start in range(0, size, BLOCK):
+        stop = min(start + BLOCK, size)
+        for i in range(start, stop, LANES):
+            rows = factor[i : i + LANES]
+            for j in range(i, size, TILE):
+                add_products(factor[start:i], minus_ones, None, (i, j), packed, rows[:, j : min(j + TILE, size)])
+            if not finish_rows(rows, i, diagonal):
+                return False
+        add_upper_triangle(factor[start:stop], minus_ones, None, stop, packed, factor[stop:, stop:])
+    for i in range(0, size, LANES):
+        for j in range(i, size, LANES):
+            transpose(factor, i, j)
+    return True
+
+
+@jit
+def finish_rows(rows, first, diagonal):
+    """Make rows of the upper factor, from `first` on, of which only their own products are left to take off."""
+    for i in range(rows.shape[0]):
+        row, place = rows[i, first:], first + i
+        for k in range(i):
+            above, value = rows[k, first:], rows[k, place]
+            for j in range(row.size):
+                row[j] -= value * above[j]
+        pivot = row[i]
+        if diagonal[place] != 0.0 and not pivot > SMALLEST_PIVOT * diagonal[place]:
+            return False
+        inverse = 1.0 / math.sqrt(pivot) if pivot > 0.0 else 0.0
+        for j in range(row.size):
+            row[j] *= inverse
+    return True
+
+
+@jit
+def transpose(matrix, i, j):
+    """Move the block [i, j] of LANES rows to [j, i]; what was above the diagonal becomes 0."""
+    for row in range(i, i + LANES):
+        for column in range(max(j, row + 1), j + LANES):
+            matrix[column, row] = matrix[row, column]
+            matrix[row, column] = 0.0
 
 
 @jit

@@ -143,10 +143,10 @@ def add_products(X, scales, coordinates, columns, packed, total):
 
 
 @jit
-def add_upper_triangle(X, scales, coordinates, packed, total):
-    """Do what `add_products` does for the whole matrix, on and above its diagonal."""
+def add_upper_triangle(X, scales, coordinates, first, packed, total):
+    """Do what `add_products` does, on and above the diagonal, for the part of the matrix from [first, first] on."""
     size = total.shape[0]
     for i in range(0, size, TILE):
         for j in range(i, size, TILE):
             part = total[i : min(i + TILE, size), j : min(j + TILE, size)]
-            add_products(X, scales, coordinates, (i, j), packed, part)
+            add_products(X, scales, coordinates, (first + i, first + j), packed, part)

@@ -1,14 +1,32 @@
 """Our own Cholesky factor and solves: those of LAPACK, and sure about what is singular."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from numba.core import config
 
-from fastperceptron.kernels.linear_algebra import SMALLEST_PIVOT, add_in_order, factorise, inner_product, solve
+from fastperceptron.kernels import linear_algebra
+from fastperceptron.kernels.linear_algebra import (
+    LARGEST_IN_ROWS,
+    SMALLEST_PIVOT,
+    add_in_order,
+    factorise,
+    inner_product,
+    solve,
+)
 from fastperceptron.kernels.rows import padded_size
 
 WIDTHS = [1, 2, 3, 7, 8, 9, 20, 23, 40] if not config.DISABLE_JIT else [1, 3, 8]
+WIDE = [100, 126, 127, 128, 301, LARGEST_IN_ROWS] if not config.DISABLE_JIT else []
+
+
+@pytest.fixture(autouse=True, scope="module", params=[0, 1 << 30], ids=["in blocks", "in rows"])
+def _both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linear_algebra, "LARGEST_IN_ROWS", request.param)
+        yield
 
 
 def positive_definite(n: int, seed: int, condition: float = 1e3) -> np.ndarray:
@@ -26,11 +44,11 @@ def factor_of(matrix: np.ndarray) -> np.ndarray | None:
     return factor if factorise(matrix, factor) else None
 
 
-@pytest.mark.parametrize("n_features", WIDTHS)
+@pytest.mark.parametrize("n_features", WIDTHS + WIDE)
 def test_the_factor_is_that_of_lapack(n_features: int) -> None:
     n = n_features + 1
     matrix = positive_definite(n, n)
-    factor = factor_of(np.triu(matrix))  # what is below the diagonal is not read
+    factor = factor_of(np.triu(matrix) + np.tril(np.full_like(matrix, np.nan), -1))  # what is below is not read
     assert factor is not None
     np.testing.assert_allclose(factor[:n, :n], np.linalg.cholesky(matrix[:n, :n]), rtol=1e-10, atol=1e-13)
     assert (factor[n:] == 0).all()
@@ -95,6 +113,20 @@ def test_rounding_of_collinear_columns_is_no_pivot() -> None:
     for share, is_definite in [(0.0, False), (1e-9, False), (1e-5, True)]:
         rows[:, 3] = rows[:, 0] - 2 * rows[:, 1] + share * rows[:, 2] ** 2
         assert (factor_of(rows.T @ rows) is not None) == is_definite
+
+
+@pytest.mark.compiled
+def test_a_pivot_that_is_not_positive_is_found_in_any_block() -> None:
+    matrix = positive_definite(300, 0)
+    for place in (0, 7, 127, 128, 200, 299):
+        spoilt = matrix.copy()
+        spoilt[place, place] -= 1.0001 / np.linalg.inv(matrix[:300, :300])[place, place]
+        assert factor_of(spoilt) is None
+        spoilt[place, :] = spoilt[:, place] = 0
+        factor = factor_of(spoilt)
+        assert factor is not None
+        assert (factor[place] == 0).all()
+        np.testing.assert_allclose(factor @ factor.T, spoilt, atol=1e-14)
 
 
 def test_sums_in_order() -> None:

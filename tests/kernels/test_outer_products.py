@@ -51,7 +51,7 @@ def room(n_columns: int, dtype: type) -> np.ndarray:
 def matrix_of(X: np.ndarray, scales: np.ndarray, coordinates: tuple | None, dtype: type) -> np.ndarray:
     n_columns = whole_strips(X.shape[1] + 1, np.dtype(dtype).itemsize)
     total = np.zeros((n_columns, n_columns))
-    add_upper_triangle(X, scales, coordinates, room(n_columns, dtype), total)
+    add_upper_triangle(X, scales, coordinates, 0, room(n_columns, dtype), total)
     return total
 
 
