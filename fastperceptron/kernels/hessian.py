@@ -59,6 +59,19 @@ def newton_kernel(loss):
     return add_newton_sums
 
 
+@functools.cache
+def curvatures_kernel(loss):
+    """Return the kernel set_curvatures(panel, targets, weights, exactness, out), of the loss as a function of z."""
+    curvature = LOSSES[loss].curvature
+
+    @jit
+    def set_curvatures(panel, targets, weights, exactness, out):
+        for i in range(panel.shape[0]):
+            out[i] = curvature(sum_of_products(panel[i], weights), targets[i], exactness)
+
+    return set_curvatures
+
+
 @inlined
 def add_gradient(rows, slopes, gradient):
     """Add the rows scaled by their slopes."""

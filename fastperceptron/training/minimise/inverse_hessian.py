@@ -18,8 +18,6 @@ SMALLEST_RAISE = 1e-10
 SMALLEST_DIAGONAL = 1e-15
 # Eigenvalues of collinear columns are 0, or rounding of this size relative to the diagonal.
 EIGENVALUE_ROUNDING = 1e-8
-# Relative error of a sampled curvature that chance explains.
-EXPLAINED_BY_CHANCE = 1.25
 
 Inverse = Callable[[Array], Array]
 """A function from a vector to the product of the inverse Hessian with it."""
@@ -91,21 +89,15 @@ def is_bent(hessian: Array, penalty: Array) -> bool:
     return bool((diagonal < 0).any()) or exact_inverse(hessian, penalty + EIGENVALUE_ROUNDING * diagonal) is None
 
 
-def corrected_hessian(sampled: Array, diagonal: Array) -> Array:
-    """Return a sample's Hessian with the exact diagonal, where chance does not explain the difference.
+def with_unseen_columns(sampled: Array, diagonal: Array) -> Array:
+    """Return a sample's Hessian with the exact diagonal of the columns that no sampled row has.
 
-    A rare column occurs in few rows of the sample, or in none: its correlations then matter less than its size. All
-    other columns are scaled by one factor. Scaling each by its own would turn the directions that are flat by
-    collinearity, and steps along them would be too long (7 reads instead of 4 on correlated columns).
+    Columns that it has are not scaled to theirs: that would turn the directions that are flat by collinearity, and
+    steps along them would be too long (up to twice the reads on real tables of categories).
     """
-    of_sample = sampled.diagonal()
-    is_seen = (of_sample > 0) & (diagonal > 0)
-    ratios = np.zeros(diagonal.size)
-    ratios[is_seen] = diagonal[is_seen] / of_sample[is_seen]
-    usual = np.sort(ratios[is_seen])[is_seen.sum() // 2] if is_seen.any() else 1.0
-    ratios[is_seen & (usual < ratios * EXPLAINED_BY_CHANCE) & (ratios < usual * EXPLAINED_BY_CHANCE)] = usual
-    factors = np.sqrt(ratios)
-    hessian: Array = sampled * factors[:, None] * factors
-    is_unseen = ~is_seen & (diagonal > 0)
+    is_unseen = (sampled.diagonal() <= 0) & (diagonal > 0)
+    if not is_unseen.any():
+        return sampled
+    hessian = sampled.copy()
     hessian[is_unseen, is_unseen] = diagonal[is_unseen]
     return hessian

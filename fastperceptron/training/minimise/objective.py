@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.kernels.hessian import newton_kernel, scratch_shapes
+from fastperceptron.kernels.hessian import curvatures_kernel, newton_kernel, scratch_shapes
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.online import add_model, diagonal_kernel
 from fastperceptron.kernels.reach import reach_kernel
@@ -190,6 +190,21 @@ class Objective:
             if reach.upper <= SAFE_SHARE * 2 * length * gap and reach.change <= MOST_CHANGE:
                 return length * step
         return np.zeros_like(step)
+
+    def weighted(self, weights: Array) -> "Objective":
+        """Return the objective with other weights of the rows, (n_rows,) float64."""
+        rows = self.rows._replace(weights=weights)
+        return Objective(rows, self.loss, self.penalty, self._quadratic, self.is_diagonal, self._map)
+
+    def plus(self, quadratic: Quadratic) -> "Objective":
+        """Return the objective plus a quadratic function."""
+        return Objective(self.rows, self.loss, self.penalty, quadratic, self.is_diagonal, self._map)
+
+    def curvatures(self, point: Array, exactness: float) -> Array:
+        """Return the second derivative of each row's loss with respect to z, without its weight."""
+        curvatures = np.empty(len(self.rows.targets))
+        curvatures_kernel(self.loss)(self.rows.panel, self.rows.targets, point, exactness, curvatures)
+        return curvatures
 
     def every(self, step: int, first: int = 0) -> "Objective":
         """Return the objective over every step-th row from a row on, each weighted by the step."""

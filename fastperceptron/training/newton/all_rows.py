@@ -12,8 +12,12 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
 from fastperceptron.kernels.column_statistics import deviations_of
+from fastperceptron.kernels.hessian import curvatures_kernel
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.training.coordinates import Coordinates
+from fastperceptron.training.hessian import PART_VALUES, hessian_of_rows
+from fastperceptron.training.minimise.inverse_hessian import is_bent
+from fastperceptron.training.newton.sample import panel_of, weights_in_loss
 from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import NewtonOptions, Problem
 from fastperceptron.training.reads import SumsOverRows
@@ -42,6 +46,8 @@ class AllRows:
         The objective has penalty . point^2 / 2.
     is_constant : ndarray of padded size, bool
         The columns that a read found constant, where there is an intercept: they have no weight.
+    deviations : ndarray of shape (n_features,)
+        Of the columns: the sample's, exact once a read took them.
     n_reads : int
     """
 
@@ -56,6 +62,7 @@ class AllRows:
         self._problem, self._options, self._coordinates = problem, options, coordinates
         self._map, self._observer = map_in_order, observer
         self._set_penalty(coordinates.deviations)
+        self.deviations = coordinates.deviations
         self.is_constant = np.zeros(self.penalty.size, bool)
         self.n_reads = 0
 
@@ -95,6 +102,42 @@ class AllRows:
             readings.append(Reading(point, value, gradient, diagonal))
         return readings
 
+    def hessian(self, point: Array, positive: int) -> tuple[Array, float]:
+        """Read all rows for the Hessian at a point of the neuron of a class; return it, symmetric, and its exactness.
+
+        Where it is not positive definite, it is the part that is never negative, of exactness 0.
+        """
+        self.n_reads += 1
+        hessian = self._hessian(point, positive, self.exactness)
+        if self.exactness == 0 or not is_bent(hessian, self.penalty):
+            return hessian, self.exactness
+        return self._hessian(point, positive, 0.0), 0.0
+
+    def _hessian(self, point: Array, positive: int, exactness: float) -> Array:
+        coordinates, n_rows = self._coordinates, self._problem.rows.n_rows
+        has_intercept = self._options.fit_intercept
+        is_varying = np.append(~self.is_constant[: coordinates.n_features], has_intercept)
+        curvatures = np.empty(n_rows)
+
+        def set_curvatures(places: range) -> None:
+            rows, codes = self._problem.rows.labelled(self._problem.codes, places.start, places.stop)
+            panel = panel_of(rows, coordinates, self.deviations, has_intercept)
+            part, targets = curvatures[places.start : places.stop], (codes == positive).astype(np.float64)
+            curvatures_kernel(self.loss)(panel, targets, point, exactness, part)
+            part *= weights_in_loss(self._problem, places, codes)
+
+        set_curvatures(range(0))  # compile before threads do
+        step = max(1, PART_VALUES // coordinates.n_features)
+        for _ in self._map(set_curvatures, (range(k, min(k + step, n_rows)) for k in range(0, n_rows, step))):
+            pass
+        factors = np.zeros(self.penalty.size)
+        factors[: coordinates.n_features] = 1.0 / coordinates.scale[: coordinates.n_features]
+        hessian = hessian_of_rows(self._problem.rows, curvatures, coordinates.centre, factors, self._map)
+        left_out = np.ones(self.penalty.size, bool)
+        left_out[: is_varying.size] = ~is_varying
+        hessian[left_out], hessian[:, left_out] = 0.0, 0.0
+        return hessian
+
     def _take_moments(self, moments: Array) -> None:
         """Take the exact deviations from a read's moments (see kernels/objective.py)."""
         n, deviations = self._coordinates.n_features, np.empty(self._coordinates.n_features)
@@ -102,6 +145,7 @@ class AllRows:
         deviations_of(sums, squares, total, n_rows, self._coordinates.centre, deviations)
         check_range(self._problem, np.where((squares == 0) & (sums != 0), np.inf, deviations))
         self._set_penalty(deviations)
+        self.deviations = deviations
         self.is_constant[:n] = (deviations == 0) & self._options.fit_intercept
 
     def _set_penalty(self, deviations: Array) -> None:

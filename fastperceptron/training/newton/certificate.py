@@ -17,6 +17,8 @@ from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.minimise.objective import State
 from fastperceptron.training.problem import LARGEST
 
+# Share of a sample's own sampling error within which its minimum is a good start.
+ROUGH = 0.1
 # Mean loss, over the rows' weight, that no tolerance asks to improve on.
 NEGLIGIBLE_LOSS_PER_ROW = 1e-13
 
@@ -78,4 +80,4 @@ def rough_goal(loss: str, n_parameters: int, expansion: float, unit: float = 1.0
     `unit` is the weight of a typical row. The sample's error is taken at its typical size: the actual one vanishes
     where the sample, but not all rows, is separable.
     """
-    return 0.1 * expansion * n_parameters / 2 * float(LOSSES[loss].TYPICAL_RATIO) * unit
+    return ROUGH * expansion * n_parameters / 2 * float(LOSSES[loss].TYPICAL_RATIO) * unit

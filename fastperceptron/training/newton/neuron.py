@@ -1,12 +1,12 @@
 """What Newton's method knows of one class's weights, and the solution that all neurons end with.
 
-A neuron's initial inverse Hessian for L-BFGS comes from one of three sources, of one interface: a Hessian of sampled
-rows at the neuron's own point, one that all neurons share, or the exact diagonal alone.
+A neuron's initial inverse Hessian for L-BFGS comes from one of two sources, of one interface: a Hessian of sampled or
+all rows at a point of the neuron, or the exact diagonal alone.
 """
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,47 +14,45 @@ from fastperceptron.checks import Array
 from fastperceptron.training.minimise.damped_newton import Found
 from fastperceptron.training.minimise.inverse_hessian import (
     Inverse,
-    corrected_hessian,
     inverse_diagonal,
     inverse_hessian,
     is_bent,
+    with_unseen_columns,
 )
 from fastperceptron.training.minimise.lbfgs import LBFGS
-from fastperceptron.training.minimise.objective import State
+from fastperceptron.training.minimise.search import Search
+from fastperceptron.training.newton.all_rows import Reading
 from fastperceptron.training.newton.certificate import Certificate
+from fastperceptron.training.newton.ways import Pace
 
 
 @dataclass(frozen=True)
 class OwnHessian:
-    """The Hessian of sampled rows at the neuron's own point; each exact diagonal corrects it."""
+    """The Hessian, without the penalty, at a point of the neuron: of sampled rows, or of all."""
 
-    state: State
-    n_rows: int  # of the sample
+    hessian: Array  # (size, size) float64, whose upper triangle counts
+    exactness: float  # see State
     is_own: ClassVar[bool] = True
     is_scaled: ClassVar[bool] = False
 
     def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
         """Return the initial inverse, given the Hessian's exact diagonal."""
-        return inverse_hessian(corrected_hessian(self.state.hessian, diagonal), penalty)
+        return inverse_hessian(with_unseen_columns(self.hessian, diagonal), penalty)
 
     def is_bent(self, diagonal: Array, penalty: Array) -> bool:
         """Return whether the Hessian is not positive definite, as far as it is known."""
-        corrected = corrected_hessian(self.state.hessian, diagonal)
-        return bool((diagonal < 0).any()) or is_bent(corrected, penalty)
+        return bool((diagonal < 0).any()) or is_bent(with_unseen_columns(self.hessian, diagonal), penalty)
 
-
-@dataclass(frozen=True)
-class SharedHessian:
-    """The Hessian of the sample at weights of 0, the same for all neurons: one each would cost too many reads."""
-
-    state: State
-    bias: int
-    is_own: ClassVar[bool] = False
-    is_scaled: ClassVar[bool] = True
-
-    def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
-        """Return the inverse, scaled by the sum of curvatures, which is the bias's element of the exact diagonal."""
-        return inverse_hessian(self.state.hessian * (diagonal[self.bias] / self.state.curvature), penalty)
+    def mismatch(self, diagonal: Array) -> float:
+        """Return the largest error of a column's curvature, as a logarithm, about their median."""
+        known, is_seen = self.hessian.diagonal(), diagonal > 0
+        if not is_seen.any():
+            return 0.0
+        if (known[is_seen] <= 0).any():
+            return 1.0
+        ratios = np.sort(diagonal[is_seen] / known[is_seen])
+        usual = ratios[ratios.size // 2]
+        return float(max(ratios[-1] / usual, usual / ratios[0]) - 1)
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,10 @@ class DiagonalOnly:
     sample_search: LBFGS | None = None  # over the sample: its pairs are a low-rank picture of the Hessian
     is_own: ClassVar[bool] = False
     is_scaled: ClassVar[bool] = True
+
+    def mismatch(self, diagonal: Array) -> float:  # noqa: ARG002 (as of OwnHessian)
+        """Return 0: nothing is known of it."""
+        return 0.0
 
     def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
         """Return the inverse of the exact diagonal, corrected by the pairs of the sample."""
@@ -82,14 +84,14 @@ class Neuron:
         # (padded size,) float64, standardised, bias last: where the search over all rows starts, and finally ended.
         self.point = point
         # Where initial inverses come from.
-        self.hessian: OwnHessian | SharedHessian | DiagonalOnly = DiagonalOnly()
+        self.hessian: OwnHessian | DiagonalOnly = DiagonalOnly()
         self.found: Found | None = None  # the minimum over the sample
         self.certificate = Certificate(math.inf, 0.0)
-        self.search = LBFGS(point, math.inf, np.zeros_like(point), np.copy)  # over all rows
-        # (padded size,) float64: of the Hessian over all rows, exact, at the last point that it was read at.
-        self.diagonal = np.empty(0)
-        self.n_reads_at_hessian = 0  # reads that were done when this search began
-        self.wants_diagonal = False  # set once a step gains too little: reads then also return the diagonal
+        self.search: Search = LBFGS(point, math.inf, np.zeros_like(point), np.copy)  # over all rows
+        # (padded size,) float64: of the Hessian over all rows, exact, and the point that it was read at.
+        self.diagonal, self.diagonal_point = np.empty(0), point
+        self.pace = Pace()
+        self.hessian_point: Array | None = None  # where its Hessian is of all rows
         self.has_gained = False  # whether a step was accepted
         # Whether `point` is one step beyond the last read: a search that ended before any step was accepted takes it.
         self.is_beyond = False
@@ -98,23 +100,12 @@ class Neuron:
     @property
     def exactness(self) -> float:
         """That of the neuron's own Hessian; 0 without one."""
-        return self.hessian.state.exactness if isinstance(self.hessian, OwnHessian) else 0.0
+        return self.hessian.exactness if isinstance(self.hessian, OwnHessian) else 0.0
+
+    def take_diagonal(self, reading: Reading) -> None:
+        """Take the Hessian's diagonal from a read of all rows."""
+        self.diagonal, self.diagonal_point = reading.diagonal, reading.point
 
     def is_bent(self, penalty: Array) -> bool:
         """Return whether its own Hessian is not positive definite, as far as it is known."""
         return isinstance(self.hessian, OwnHessian) and self.hessian.is_bent(self.diagonal, penalty)
-
-
-class End(NamedTuple):
-    """How a neuron's search ended, in sums over rows.
-
-    Its gap is known where it has a Hessian of its own, or it knows too little of flat directions (gaps on digits were
-    off by a factor of 40), an exact one, or it knows nothing of negative curvatures, and where the quadratic model
-    holds for the step to its minimum. Without a penalty and an exact Hessian the infimum may not be attained.
-    """
-
-    gap: float
-    distance: float  # in standard errors
-    is_known: bool  # whether the gap is
-    is_converged: bool
-    separation: str = ""  # see separation.py

@@ -6,8 +6,9 @@
 3. L-BFGS steps lead from read to read, from the sample's inverse Hessian (neuron.py), until half the Newton decrement
    certifies the minimum (certificate.py).
 
-After a read that gains little, later reads also return the Hessian's diagonal; after several, the sample grows. Where a
-Hessian costs more reads than it saves (sample_size.py), the steps start from the exact diagonal.
+Where reads gain little, the corrected loss of a second sample shows the way, or a Hessian of all rows, whichever costs
+less (ways.py, turns.py). Where a first Hessian costs more than it saves (sample_size.py), steps start from the exact
+diagonal.
 """
 
 import math
@@ -18,19 +19,18 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.training.minimise.lbfgs import LBFGS
+from fastperceptron.training.minimise.corrected_sample import CorrectedSample
 from fastperceptron.training.newton.all_rows import AllRows, Reading
-from fastperceptron.training.newton.neuron import End, Neuron, OwnHessian
-from fastperceptron.training.newton.sample_size import GROWTH, hessian_rows, is_growth_due
-from fastperceptron.training.newton.start import Searched, Start, stages
+from fastperceptron.training.newton.ending import searched, solution_of
+from fastperceptron.training.newton.neuron import Neuron, OwnHessian
+from fastperceptron.training.newton.start import Start, stages
+from fastperceptron.training.newton.turns import Turns
+from fastperceptron.training.newton.ways import Way
 from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
-from fastperceptron.training.separation import PERFECT, QUASI_COMPLETE, is_partly_separated, is_separated
 from fastperceptron.training.threads import MapInOrder, open_pool
 from fastperceptron.training.units import solve_in_units
 
-# A read is slow, and asks for a better inverse Hessian, if it divides the gap by less than this.
-GOOD_SHRINKAGE = 20.0
 FLOAT32_ROUNDING = 2.0**-24
 # Rejected steps in a row that are blamed on float32 sums.
 FLOAT32_REJECTIONS = 3
@@ -72,7 +72,7 @@ class Newton:
         self._start = Start(problem, options, map_in_order)
         self._all_rows = AllRows(problem, options, self._start.sample.coordinates, map_in_order, observer)
         self._is_float32 = problem.rows.dtype == np.float32 and problem.is_float32_enough
-        self._growth = 1
+        self._turns = Turns(problem, options, self._start, self._all_rows, map_in_order)
         self._curve: list[float] = []
         self._n_reported = 0
 
@@ -128,7 +128,7 @@ class Newton:
         readings = self._read(neurons, points, has_moments=True)
         loss, penalty = self._all_rows.loss, self._all_rows.penalty
         for neuron, reading in zip(neurons, readings, strict=True):
-            neuron.diagonal = reading.diagonal
+            neuron.take_diagonal(reading)
         if self._all_rows.exactness > 0 and any(neuron.is_bent(penalty) for neuron in neurons):
             # The loss is not convex here; the part of its Hessian that is never negative still leads down.
             self._all_rows.choose(loss, 0.0)
@@ -139,10 +139,9 @@ class Newton:
             if not neuron.hessian.is_own:
                 state = self._start.objective(neuron, loss, penalty).at(reading.point, 0.0, has_hessian=False)
                 neuron.certificate = self._start.certificate(state, loss)
-            inverse = neuron.hessian.inverse(neuron.diagonal, penalty)
-            neuron.search = LBFGS(reading.point, reading.value, reading.gradient, inverse, neuron.hessian.is_scaled)
+            self._turns.steps_from(neuron, reading)
             neuron.is_done = self._is_at_goal(neuron, tol)
-            neuron.n_reads_at_hessian = self._all_rows.n_reads
+        self._turn([neuron for neuron in neurons if not neuron.is_done], tol)
 
     def _take_hessians(self, neurons: list[Neuron], points: list[Array]) -> None:
         loss, exactness, penalty = self._all_rows.loss, self._all_rows.exactness, self._all_rows.penalty
@@ -160,22 +159,25 @@ class Newton:
         return bool(curvature * squared_rounding <= 0.1 * neuron.certificate.goal(self._options.tol))
 
     def _step(self, neurons: list[Neuron], tol: float) -> None:
-        """Read all rows at each neuron's trial point, and improve the Hessians of those that gain little."""
-        slow = []
-        trials, has_moments = [each.search.trial for each in neurons], any(each.wants_diagonal for each in neurons)
+        """Read all rows at each neuron's trial point, and let those that gain little go on in another way."""
+        trials = [neuron.search.trial for neuron in neurons]
+        has_moments = any(isinstance(neuron.search, CorrectedSample) for neuron in neurons)
         for neuron, reading in zip(neurons, self._read(neurons, trials, has_moments), strict=True):
-            search, gap = neuron.search, neuron.search.gap
-            is_accepted = search.observe(reading.point, reading.value, reading.gradient)
-            if is_accepted and neuron.wants_diagonal:
-                self._correct_hessian(neuron, reading.diagonal)
+            gap = neuron.search.gap
+            is_accepted = neuron.search.observe(reading.point, reading.value, reading.gradient)
             neuron.has_gained |= is_accepted
             neuron.is_done = self._is_at_goal(neuron, tol)
-            is_slow = not neuron.is_done and is_accepted and search.gap * GOOD_SHRINKAGE > gap
-            neuron.wants_diagonal |= is_slow and neuron.hessian.is_own
-            if self._is_stuck(neuron) or (is_slow and self._is_better_hessian_due(neuron)):
-                slow.append(neuron)
-        if slow and not self._is_spent:
-            self._improve(slow, tol)
+            if is_accepted and isinstance(neuron.search, CorrectedSample) and not neuron.is_done:
+                self._renew(neuron, neuron.search, reading)
+                neuron.is_done = self._is_at_goal(neuron, tol)
+            neuron.pace.note(gap, neuron.search.gap if is_accepted else gap)
+        self._turn([neuron for neuron in neurons if not neuron.is_done], tol)
+
+    def _renew(self, neuron: Neuron, search: CorrectedSample, reading: Reading) -> None:
+        """Weigh the sample for the point that was accepted."""
+        neuron.take_diagonal(reading)
+        search.renew(reading.diagonal, reading.point)
+        neuron.hessian = OwnHessian(search.hessian, search.exactness)
 
     def _is_at_goal(self, neuron: Neuron, tol: float) -> bool:
         """Return whether the gap is at most the goal and, where it can be known, is known."""
@@ -188,46 +190,23 @@ class Newton:
         """Return whether steps gain nothing, as far as the precision shows."""
         return neuron.search.is_stuck or (self._is_float32 and neuron.search.n_rejections >= FLOAT32_REJECTIONS)
 
-    def _is_better_hessian_due(self, neuron: Neuron) -> bool:
-        if not isinstance(neuron.hessian, OwnHessian):
-            return True
-        reads = self._all_rows.n_reads - neuron.n_reads_at_hessian
-        return is_growth_due(self._problem.rows.n_rows, self._problem.rows.n_features, neuron.hessian.n_rows, reads)
-
-    def _correct_hessian(self, neuron: Neuron, diagonal: Array) -> None:
-        """Correct the sample's Hessian by the exact diagonal at the current point, which may be far from the start.
-
-        The curvature of columns that are rare in the sample changes most: 9 reads and Newton steps became 5 (diamonds).
-        """
-        before, neuron.diagonal = neuron.diagonal, diagonal
-        if self._all_rows.exactness > 0 and neuron.is_bent(self._all_rows.penalty):
-            neuron.diagonal = before
-        else:
-            neuron.search.recondition(neuron.hessian.inverse(diagonal, self._all_rows.penalty))
-
-    def _improve(self, neurons: list[Neuron], tol: float) -> None:
-        """Compute in float64 and take new Hessians, of more rows where affordable; else end searches that are stuck."""
-        was_float32, stuck = self._is_float32, [neuron for neuron in neurons if self._is_stuck(neuron)]
-        self._is_float32 = was_float32 and not (self._start.has_hessian or stuck)
-        self._grow_sample()
-        if self._start.has_hessian:
-            # One read more, for the exact diagonal here: columns that are rare in the sample make steps too long.
-            points = [neuron.search.point for neuron in neurons]
-            self._take_hessians(neurons, points)
-            self._begin(neurons, points, tol)
+    def _turn(self, neurons: list[Neuron], tol: float) -> None:
+        """Let each neuron go on in the cheapest way; first in float64, where float32 hides what steps gain."""
+        stuck = [neuron for neuron in neurons if self._is_stuck(neuron)]
+        if stuck and self._is_float32 and not self._is_spent:
+            self._is_float32 = False
+            self._begin(stuck, [neuron.search.point for neuron in stuck], tol)
             return
-        for neuron in stuck:
-            neuron.search.restart(neuron.search.initial_inverse)
-            neuron.is_done = not was_float32
-
-    def _grow_sample(self) -> None:
-        """Draw a larger sample, or one for the first Hessians, if that is worth its price."""
-        rows, start = self._problem.rows, self._start
-        growth = self._growth * GROWTH if start.has_hessian else 1
-        size = 0 if start.is_shared else hessian_rows(rows.n_rows, rows.n_features, growth, self._all_rows.n_reads)
-        if size >= 2 * start.sample.n_rows or (size > 0 and not start.has_hessian):
-            self._growth = growth
-            start.grow(size)
+        for neuron in neurons:
+            way = self._turns.way_of(neuron, tol)
+            if way is Way.STEPS or self._is_spent:
+                neuron.is_done = neuron.search.is_stuck
+            elif way is Way.HESSIAN:
+                self._turns.take_hessian(neuron)
+            elif self._turns.draw(neuron) and not self._is_spent:
+                self._turns.correct_sample(neuron, *self._read([neuron], [neuron.point], has_moments=True))
+            else:
+                self._turns.correct_sample(neuron, None)
 
     def _record(self, neurons: list[Neuron]) -> None:
         self._curve.append(sum(neuron.search.value for neuron in neurons))
@@ -251,47 +230,4 @@ class Newton:
         return solution
 
     def _solution(self, neurons: list[Neuron], n_reads: int, curve: Array) -> Solution:
-        """Return the solution for raw rows."""
-        problem, ends = self._problem, [self._end_of(neuron) for neuron in neurons]
-        is_known = all(end.is_known for end in ends)
-        weights, bias = self._start.sample.coordinates.to_raw(np.array([neuron.point for neuron in neurons]))
-        return Solution(
-            weights,
-            bias,
-            n_reads,
-            problem.reported(curve),
-            problem.reported(sum(end.gap for end in ends)) if is_known else math.nan,
-            all(end.is_converged for end in ends),
-            float(np.max([end.distance for end in ends])),
-            max((end.separation for end in ends), key=("", QUASI_COMPLETE, PERFECT).index),
-        )
-
-    def _end_of(self, neuron: Neuron) -> End:
-        """Return what is known of a neuron where its search ended."""
-        options, end, penalty = self._options, searched(neuron), self._all_rows.penalty
-        is_free, certificate = options.penalty == 0, neuron.certificate
-        is_reached = certificate.is_reached(end.gap, options.tol) and not neuron.is_beyond
-        if is_free and is_separated(self._problem, options.loss, end.value):
-            # The infimum is 0, so that the value is the gap.
-            return End(end.value, math.nan, not neuron.is_beyond, is_converged=False, separation=PERFECT)
-        if not neuron.hessian.is_own:
-            return End(end.gap, math.nan, is_known=False, is_converged=is_reached)
-        facts = LOSSES[options.loss]
-        is_blind = not facts.IS_CONVEX and end.exactness == 0
-        reach = self._start.objective(neuron, options.loss, penalty).reach(end.point, end.step, end.exactness)
-        is_split = is_free and facts.IS_CONVEX and is_partly_separated(self._problem, reach, end.gap)
-        is_known = (reach.is_local(end.value, end.gap, end.is_confirmed) or is_split) and not is_blind
-        is_converged = is_reached and (is_known or (is_blind and not is_free))
-        distance = math.nan if is_blind else certificate.distance(end.gap)
-        is_known &= certificate.is_known and not neuron.is_beyond
-        return End(end.gap, distance, is_known, is_converged, QUASI_COMPLETE if is_split else "")
-
-
-def searched(neuron: Neuron) -> Searched:
-    """Return where a neuron's search over all rows is; where these are the sample, where it ended there."""
-    found, search = neuron.found, neuron.search
-    if math.isinf(search.value) and found is not None:
-        return Searched(
-            found.state.point, found.step, found.state.value, found.gap, found.state.exactness, is_confirmed=True
-        )
-    return Searched(search.point, search.step, search.value, search.gap, neuron.exactness, search.is_confirmed)
+        return solution_of(neurons, self._problem, self._options, self._start, self._all_rows.penalty, n_reads, curve)

@@ -63,12 +63,27 @@ def draw_sample(problem: Problem, size: int, has_intercept: bool, coordinates: C
         rows, codes = problem.rows.labelled_at(problem.codes, places)
         own = expansion if problem.row_weights is None else problem.row_weights[places] * expansion
     coordinates = coordinates or coordinates_of(rows, own, has_intercept)
-    panel = aligned_zeros((rows.shape[0], padded_size(rows.shape[1])), np.float64)
-    # With an intercept a constant column has no effect: its rounding becomes 0 in the panel.
-    scale = np.where((coordinates.deviations > 0) | (not has_intercept), coordinates.scale[: rows.shape[1]], np.inf)
-    standardise(rows, coordinates.centre, scale, float(has_intercept), panel)
+    panel = panel_of(rows, coordinates, coordinates.deviations, has_intercept)
     in_loss = own if problem.class_weights is None else own * problem.class_weights[codes]
     return Sample(panel, codes, in_loss, coordinates, is_all, problem.is_plain)
+
+
+def panel_of(rows: Array, coordinates: Coordinates, deviations: Array, has_intercept: bool) -> Array:
+    """Return rows in coordinates, (n_rows, padded size) float64, then 1 for the bias (0 without one) and zeros.
+
+    With an intercept a constant column, whose deviation is 0, has no effect: its rounding becomes 0.
+    """
+    panel = aligned_zeros((rows.shape[0], padded_size(rows.shape[1])), np.float64)
+    scale = np.where((deviations > 0) | (not has_intercept), coordinates.scale[: rows.shape[1]], np.inf)
+    standardise(rows, coordinates.centre, scale, float(has_intercept), panel)
+    return panel
+
+
+def weights_in_loss(problem: Problem, places: range, codes: Array) -> Array:
+    """Return the weights in the loss, (n,) float64, of the rows of a range with these class numbers."""
+    own = problem.row_weights
+    weights = np.ones(len(places)) if own is None else np.array(own[places.start : places.stop])
+    return weights if problem.class_weights is None else weights * problem.class_weights[codes]
 
 
 def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:

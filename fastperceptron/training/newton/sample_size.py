@@ -13,14 +13,9 @@ SMALL_HESSIAN = 1 << 27
 HESSIAN_PRICE = 13
 FEWEST_ROWS_PER_PARAMETER = 4
 CHEAPEST_READS = 2
-# How many times as many rows a larger sample has.
-GROWTH = 8
-# A larger sample costs two reads besides its Hessian, to draw it and to read the exact diagonal. It is drawn once slow
-# reads have cost three times its price: with exact diagonals, reads become faster by themselves.
-PRICE_OF_GROWTH, PATIENCE = 2, 3
 
 
-def sample_size(n_rows: int, n_features: int, growth: int = 1) -> int:
+def sample_size(n_rows: int, n_features: int) -> int:
     """Return how many rows to sample: enough that the Hessian is right to a few percent, at the price of half a read.
 
     Where Newton's method on all rows takes a few milliseconds, it is all rows.
@@ -34,39 +29,29 @@ def sample_size(n_rows: int, n_features: int, growth: int = 1) -> int:
     if n_rows * (WORK_PER_ROW + n_parameters**2) <= SMALL_WORK:
         return n_rows
     usual, twice_as_wide = (4 * int((n_rows * min(n_parameters, wide)) ** 0.5) for wide in (WIDE, 2 * WIDE))
-    wanted = max(20 * n_parameters, usual, min(twice_as_wide, PLENTY_PER_PARAMETER * n_parameters)) * growth
+    wanted = max(20 * n_parameters, usual, min(twice_as_wide, PLENTY_PER_PARAMETER * n_parameters))
     return min(n_rows, wanted, max(MAXIMUM_ELEMENTS // n_parameters, 20 * n_parameters))
 
 
-def hessian_rows(n_rows: int, n_features: int, growth: int = 1, n_reads: int = 0, n_neurons: int = 1) -> int:
-    """Return how many rows to take the Hessian of, or 0 where the exact diagonal has to do.
+def hessian_rows(n_rows: int, n_features: int) -> int:
+    """Return how many rows to take the first Hessian of, or 0 where the exact diagonal has to do.
 
-    As many as `sample_size` returns, unless they cost more than two reads of all rows and than the reads done so far.
-    Then as many as that buys, if they are four per parameter: fewer say too little about too many directions, and
-    L-BFGS does better from the diagonal. So a fit that has paid for a Hessian in slow reads takes it (rent or buy).
+    As many as `sample_size` returns, unless they cost more than two reads of all rows. Then as many as that buys, if
+    they are four per parameter: fewer say too little about too many directions, and L-BFGS does better from the
+    diagonal.
 
     Examples
     --------
     >>> hessian_rows(200_000, 100), hessian_rows(100_000, 500), hessian_rows(20_000, 2000)
     (10116, 5189, 0)
-    >>> hessian_rows(20_000, 2000, n_reads=70)
-    9095
     """
-    wanted, n_parameters = sample_size(n_rows, n_features, growth), n_features + 1
+    wanted, n_parameters = sample_size(n_rows, n_features), n_features + 1
     if wanted * n_parameters**2 // 2 + n_parameters**3 // 6 <= SMALL_HESSIAN:
         return wanted
-    affordable = HESSIAN_PRICE * max(CHEAPEST_READS, n_reads) * n_rows * n_neurons // n_parameters
-    allowed = min(wanted, affordable)
+    allowed = min(wanted, HESSIAN_PRICE * CHEAPEST_READS * n_rows // n_parameters)
     return allowed if allowed >= FEWEST_ROWS_PER_PARAMETER * n_parameters else 0
 
 
 def gradient_rows(n_rows: int, n_features: int) -> int:
     """Return how many rows to sample where no Hessian is taken: only gradients, which few rows are enough for."""
     return min(sample_size(n_rows, n_features), 4 * n_features)
-
-
-def is_growth_due(n_rows: int, n_features: int, n_sampled: int, n_reads: int) -> bool:
-    """Return whether slow reads since the last Hessian have cost as much as one of more rows would (rent or buy)."""
-    larger = min(GROWTH * n_sampled, n_rows)
-    price = larger * (n_features + 1) / (HESSIAN_PRICE * n_rows) + PRICE_OF_GROWTH
-    return n_reads >= PATIENCE * price

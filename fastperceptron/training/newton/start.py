@@ -15,8 +15,8 @@ from fastperceptron.training.minimise.damped_newton import Found, minimise
 from fastperceptron.training.minimise.inverse_hessian import inverse_diagonal, inverse_hessian, is_bent
 from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.minimise.objective import Objective, State, rows_of
-from fastperceptron.training.newton.certificate import Certificate, RowTotals, certificate_of, rough_goal
-from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron, OwnHessian, SharedHessian
+from fastperceptron.training.newton.certificate import ROUGH, Certificate, RowTotals, certificate_of, rough_goal
+from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron, OwnHessian
 from fastperceptron.training.newton.sample import draw_sample
 from fastperceptron.training.newton.sample_size import gradient_rows, hessian_rows
 from fastperceptron.training.problem import NewtonOptions, Problem
@@ -24,7 +24,7 @@ from fastperceptron.training.separation import is_partly_separated, is_separated
 from fastperceptron.training.threads import MapInOrder
 from fastperceptron.training.units import check_range
 
-# Multiply-adds of a Hessian above which gradients should do most of the way, and neurons share one.
+# Multiply-adds of a Hessian above which gradients should do most of the way.
 LARGE_WORK = 1 << 24
 # Rows per parameter below which the minimum over the sample is so far from that over all rows that half of the sample
 # is held out to end the search.
@@ -58,27 +58,35 @@ class Searched(NamedTuple):
 class Start:
     """A sample of the rows, and what a fit takes from it.
 
-    `has_hessian`: each neuron has a Hessian of the sample of its own. `is_shared`: one at zero weights serves all.
+    `has_hessian`: each neuron has a Hessian of the sample of its own.
     """
 
     def __init__(self, problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any]) -> None:
         self._problem, self._options, self._map = problem, options, map_in_order
         n_rows, n_features = problem.rows.n_rows, problem.rows.n_features
-        size = hessian_rows(n_rows, n_features, n_neurons=problem.n_neurons)
-        self.has_hessian, self.is_shared = size > 0, False
+        size = hessian_rows(n_rows, n_features)
+        self.has_hessian = size > 0
         size = size or gradient_rows(n_rows, n_features)
         self.sample = draw_sample(problem, size, options.fit_intercept)
         check_range(problem, self.sample.coordinates.deviations)
+        self._unit = self._totals.unit  # the weight of a typical row
 
     @property
     def is_all(self) -> bool:
         """Whether the sample is all rows, and its minimum the fit's."""
         return self.has_hessian and self.sample.is_all
 
-    def grow(self, size: int) -> None:
-        """Draw a larger sample in the same coordinates."""
-        self.sample = draw_sample(self._problem, size, self._options.fit_intercept, self.sample.coordinates)
-        self.has_hessian = True
+    def expected_excess(self, loss: str) -> float:
+        """Return the excess over all rows that chance makes of the minimum over the sample."""
+        return rough_goal(loss, self._problem.rows.n_features + 1, self._expansion, self._unit) / ROUGH
+
+    def minimise_anew(self, neuron: Neuron, loss: str, penalty: Array) -> None:
+        """Move a neuron to the minimum over the present sample, from zero weights."""
+        neuron.point, neuron.found, certificate = self.first_point(neuron.positive, None), None, neuron.certificate
+        for stage in stages(loss):
+            self._minimise(neuron, stage, penalty, is_given=False)
+        # Rows that stand for more and for fewer others do not tell the sampling error.
+        neuron.certificate = certificate
 
     def first_point(self, positive: int, weights: Array | None) -> Array:
         """Return a point: of given weights for raw rows, bias last; else of zeros and a bias near the class's odds."""
@@ -107,13 +115,7 @@ class Start:
     def prepare(self, neurons: list[Neuron], penalty: Array, is_given: bool) -> None:
         """Move neurons to a good start, and take their Hessians; `is_given` says that they start from given weights."""
         loss = self._options.loss
-        work = self.sample.n_rows * penalty.size**2
-        if self.has_hessian and len(neurons) > 1 and work >= LARGE_WORK and not self.sample.is_all:
-            self.has_hessian, self.is_shared = False, True
-            state = self.objective(neurons[0], loss, penalty).at(np.zeros(penalty.size), 0.0)
-            for neuron in neurons:
-                neuron.hessian = SharedHessian(state, self._problem.rows.n_features)
-        elif self.has_hessian:
+        if self.has_hessian:
             for neuron in neurons:
                 for stage in [loss] if is_given else stages(loss):
                     self._minimise(neuron, stage, penalty, is_given)
@@ -131,7 +133,7 @@ class Start:
 
     def hessian_at(self, neuron: Neuron, point: Array, loss: str, exactness: float, penalty: Array) -> OwnHessian:
         """Return the sample's Hessian for a neuron at a point."""
-        return OwnHessian(self.objective(neuron, loss, penalty).at(point, exactness), self.sample.n_rows)
+        return OwnHessian(self.objective(neuron, loss, penalty).at(point, exactness).hessian, exactness)
 
     def _minimise(self, neuron: Neuron, loss: str, penalty: Array, is_given: bool) -> None:
         """Move a neuron to the minimum over the sample: within `tol` where that is all rows, else a rough one.
@@ -173,7 +175,7 @@ class Start:
         # A read of all rows follows and evaluates the point, so a sure but unevaluated step may be taken.
         is_unchecked = not is_all and found.gap > rough
         neuron.found, neuron.point = found, found.end if is_unchecked else found.state.point
-        neuron.hessian = OwnHessian(found.state, self.sample.n_rows)
+        neuron.hessian = OwnHessian(found.state.hessian, found.state.exactness)
         neuron.certificate = self.certificate(found.state, loss)
         if is_all and len(found.values) == 1 and not neuron.certificate.is_reached(found.gap, options.tol):
             neuron.point = found.state.point + objective.safe_step(found.state.point, found.step, found.gap)

@@ -1,0 +1,116 @@
+"""How to go on where steps gain little: by further steps, a corrected sample or a Hessian of all rows.
+
+Each way is priced in reads of all rows: from the sizes, from how often the gap has to be halved, and from how often
+reads halved it. The cheapest is taken. Typical values were measured on 143 tables: 10^4 to 10^6 rows, 3 to 150 columns.
+"""
+
+import math
+from enum import Enum
+
+from fastperceptron.training.newton.sample_size import HESSIAN_PRICE
+from fastperceptron.training.problem import SMALLEST
+
+# Sampled rows per parameter of a corrected sample: with 40, it needed up to twice the reads.
+ROWS_PER_PARAMETER = 60
+# How often a read typically halves the gap: by a corrected sample, and by a new Hessian of all rows.
+SAMPLE_HALVINGS, HESSIAN_HALVINGS = 8.0, 4.0
+# Evaluations of a corrected sample per read: the search for its minimum, the secant, and raking.
+SAMPLE_EVALUATIONS = 14
+# Rows per parameter below which a Hessian says little, at the next point, that L-BFGS does not learn sooner.
+FEWEST_ROWS = 4
+# A Hessian of all rows is taken once slow reads have cost this share of its price (rent or buy).
+PATIENCE = 0.125
+
+
+class Way(Enum):
+    """How a neuron goes on."""
+
+    STEPS = "steps of L-BFGS"
+    SAMPLE = "the corrected loss of a sample"
+    HESSIAN = "steps of L-BFGS from a Hessian of all rows"
+
+
+def halvings(ratio: float) -> float:
+    """Return the binary logarithm of a positive number, linear between powers of two: the same bits everywhere."""
+    mantissa, exponent = math.frexp(ratio)
+    return exponent + 2 * mantissa - 2
+
+
+def expected_halvings(n_sampled: int, n_features: int, mismatch: float) -> float:
+    """Return how often a step from a sample's Hessian halves the gap.
+
+    `mismatch` is the largest relative error of a column's curvature in the sample: the gap falls by its square.
+    """
+    return max(halvings(1.0 / (mismatch**2 + n_features / n_sampled)), 0.0)
+
+
+class Pace:
+    """How often reads halve a neuron's gap.
+
+    Attributes
+    ----------
+    way : Way
+        The present one.
+    gained : float
+        By a read in this way, as far as is known: by the last one, or by all on average, whichever is more.
+    n_reads : int
+        Reads in this way.
+    known : dict
+        Of the ways that it could take: what a read gained there on average, or what it typically gains.
+    """
+
+    def __init__(self) -> None:
+        self.known = {Way.SAMPLE: SAMPLE_HALVINGS, Way.HESSIAN: HESSIAN_HALVINGS}
+        self.begin(Way.STEPS, math.inf)
+
+    def begin(self, way: Way, gap: float, expected: float = math.inf) -> None:
+        """Begin a way, of which reads are expected to halve the gap as often as that."""
+        self.way, self.n_reads, self.gained = way, 0, expected
+        self._first_gap = gap
+
+    def note(self, before: float, gap: float) -> None:
+        """Note the gaps before and after a read; they are equal where its step was rejected."""
+        self.n_reads += 1
+        average = halvings(_ratio(self._first_gap, gap)) / self.n_reads
+        self.gained = max(halvings(_ratio(before, gap)), average)
+        if self.way is not Way.STEPS:
+            self.known[self.way] = average
+
+
+class Prices:
+    """What each way costs, in reads of all rows.
+
+    Attributes
+    ----------
+    n_corrected : int
+        How many rows a corrected sample has.
+    """
+
+    def __init__(self, n_rows: int, n_features: int, n_sampled: int) -> None:
+        enough = ROWS_PER_PARAMETER * (n_features + 1)
+        self.n_corrected = min(max(n_sampled, enough), n_rows)
+        self._hessian = n_features / HESSIAN_PRICE
+        sample_step = 1 + self.n_corrected / n_rows * (self._hessian + SAMPLE_EVALUATIONS)
+        self._read = {Way.STEPS: 1.0, Way.SAMPLE: sample_step, Way.HESSIAN: 1.0}
+        self._is_sample_useful = enough <= n_rows
+        self._is_hessian_useful = n_rows >= FEWEST_ROWS * (n_features + 1)
+
+    def cheapest(self, pace: Pace, needed: float, is_hessian_new: bool) -> Way:
+        """Return how to go on where the gap must be halved `needed` times; STEPS is what is done already.
+
+        `is_hessian_new` says whether a Hessian of all rows would be another one than the present.
+        """
+        costs = {Way.STEPS: _divide(needed * self._read[pace.way], pace.gained)}
+        if self._is_sample_useful and pace.way is not Way.SAMPLE:
+            costs[Way.SAMPLE] = 1 + _divide(needed * self._read[Way.SAMPLE], pace.known[Way.SAMPLE])
+        if self._is_hessian_useful and is_hessian_new and pace.n_reads >= PATIENCE * self._hessian:
+            costs[Way.HESSIAN] = (1 + self._hessian) * (1 + _divide(needed, pace.known[Way.HESSIAN]))
+        return min(costs, key=costs.__getitem__)
+
+
+def _divide(work: float, pace: float) -> float:
+    return work / pace if pace > 0 else math.inf
+
+
+def _ratio(one: float, other: float) -> float:
+    return max(one, SMALLEST) / max(other, SMALLEST)
