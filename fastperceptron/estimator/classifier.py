@@ -36,6 +36,7 @@ from fastperceptron.estimator.coefficients import Coefficients, are_set, coeffic
 from fastperceptron.estimator.input import as_rows, check_parameters, classes_to_expect
 from fastperceptron.estimator.progress import show_progress
 from fastperceptron.estimator.solvers import RULES, SOLVERS, describe_shortfall, options_of
+from fastperceptron.estimator.warm_start import as_start, coefficients_to_start_from
 
 # The share of the loss, lost where rows came sorted by class, from which partial_fit warns.
 NEGLIGIBLE_DOUBT = 0.001
@@ -79,7 +80,8 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     average : bool
         For "sgd": whether the result is the mean over (at least) the last half of the steps.
     warm_start : bool
-        Whether `fit` starts from the result of the last one, if that had the same classes and number of features.
+        Whether `fit` starts from the present `coef_` and `intercept_`; it warns if these have other classes or
+        features. Features go by name where both have names, in any order, else by position.
     random_state : int, RandomState instance or None
         For "sgd" with shuffle=True; "newton" has no randomness.
     n_jobs : int or None
@@ -202,17 +204,18 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             infinite, so that there is no finite optimum: the weights are then those where the fit stopped.
         """
         check_parameters(self, RULES)
+        known = coefficients_to_start_from(self)
         with (
             unchanged_by_failure(self),
             show_progress(type(self).__name__, progress=progress, verbose=self.verbose) as display,
             report_to_callbacks(self, display.read_done) as read_done,
             table.open_problem(self, X, y, sample_weight, display) as (problem, classes),
-            table.open_checkpoint(self, problem, classes, checkpoint) as kept,
         ):
-            rows = problem.rows
-            display.begin("read 1", rows.n_rows, rows.dtype.itemsize * rows.n_features)
-            observer = Observer(display.rows_read, read_done, kept)
-            solution = SOLVERS[self.solver](self, problem, self._start(problem, classes), observer)
+            start = as_start(known, self, classes)
+            with table.open_checkpoint(self, problem, classes, start, checkpoint) as kept:
+                rows = problem.rows
+                display.begin("read 1", rows.n_rows, rows.dtype.itemsize * rows.n_features)
+                solution = SOLVERS[self.solver](self, problem, start, Observer(display.rows_read, read_done, kept))
             self._online: Any = None  # the engine of partial_fit, with the weights and biases that it found
             self._target_name = _name_of_labels(X, y)
             self._keep(solution, classes)
@@ -346,16 +349,6 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether there are coefficients, by a fit or set by a user."""
         return are_set(self)
-
-    def _start(self, problem: Problem, classes: Array) -> Array | None:
-        """Return the weights to start from, of shape (n_neurons, n_features + 1), bias last, or None."""
-        if not (self.warm_start and are_set(self) and np.array_equal(self.classes_, classes)):
-            return None
-        if np.shape(self.coef_)[-1:] != (problem.rows.n_features,):
-            return None
-        now = coefficients_of(self)
-        # Without an intercept no step would change the one that a user set.
-        return np.column_stack([now.weights, now.bias if self.fit_intercept else np.zeros_like(now.bias)])
 
     def _keep(self, solution: Solution, classes: Array) -> None:
         # Copies, which a user may change.
