@@ -116,6 +116,12 @@ def with_features_of(estimator: Any, data: Dataset, classes: Array | None = None
     return data
 
 
+def name_of_labels(X: Any, y: Any) -> str | None:
+    """Return the name of the column of the labels: that of a data set, or of a Series."""
+    name = getattr(X, "target_name", None) if isinstance(X, Dataset) else getattr(y, "name", None) or None
+    return name if isinstance(name, str) else None
+
+
 def _class_weights_of(estimator: Any, table: Table) -> tuple[Array | None, tuple[int, ...]]:
     """Return a factor for the row weights of each class, or None, and the numbers of the classes without weight."""
     if table.known_counts is None and estimator.class_weight != "balanced" and table.row_weights is None:
