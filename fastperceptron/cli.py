@@ -258,7 +258,7 @@ def demo(
     try:
         output.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise NotADirectoryError(f"{str(output)!r} is a file, not a folder: give another path.") from None
+        raise NotADirectoryError(f"a file is in the place of the folder {str(output)!r}: give another path.") from None
     result = run_demo(steps, seed, progress=sys.stderr.isatty())
     species, certainty = result.unknown
     size = " x ".join(map(str, UNKNOWN_FLOWER))
