@@ -76,8 +76,8 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
     average : bool
         For "sgd": whether the result is the mean over (at least) the last half of the steps.
     warm_start : bool
-        Whether `fit` starts from the present `coef_` and `intercept_`; it warns if these have other classes or
-        features. Features go by name where both have names, in any order, else by position.
+        Whether `fit` starts from the present `coef_` and `intercept_`, if they have the same classes and features.
+        Features go by name, in any order, where both have names; it warns if these are others. Else by position.
     random_state : int, RandomState instance or None
         For "sgd" with shuffle=True; "newton" has no randomness.
     n_jobs : int or None

@@ -16,17 +16,20 @@ def coefficients_to_start_from(estimator: Any) -> Coefficients | None:
 
 
 def as_start(known: Coefficients | None, estimator: Any, classes: Array) -> Array | None:
-    """Return known coefficients as (n_neurons, n_features + 1) for the features of X, bias last; None without any.
+    """Return known coefficients as (n_neurons, n_features + 1) for the features of X, bias last.
 
-    Names decide where both the coefficients and X have them, else positions. It warns, and returns None, if the classes
-    or the features of X are others.
+    Names decide where both the coefficients and X have them, else positions. Without coefficients, or if these have
+    other classes or another number of features, it returns None; so also if they have other names, but then it warns,
+    since scikit-learn would start from them.
     """
-    if known is None:
+    if known is None or not np.array_equal(known.classes, classes):
         return None
-    order = _order_of_features(known, estimator)
-    if order is None or not np.array_equal(known.classes, classes):
-        what = "features" if order is None else "classes"
-        message = f"warm_start has no effect, since the present coefficients are those of other {what}."
+    n_features, names = known.weights.shape[1], getattr(estimator, "feature_names_in_", None)
+    if estimator.n_features_in_ != n_features:
+        return None
+    order = list(range(n_features)) if known.names is None or names is None else _order(known.names, names)
+    if order is None:
+        message = "warm_start has no effect, since the present coefficients are those of features with other names."
         warnings.warn(message, stacklevel=FIT_DEPTH + 1)
         return None
     # Without an intercept no step would change the one that a user set.
@@ -34,13 +37,7 @@ def as_start(known: Coefficients | None, estimator: Any, classes: Array) -> Arra
     return np.column_stack([known.weights[:, order], bias])
 
 
-def _order_of_features(known: Coefficients, estimator: Any) -> list[int] | None:
-    """Return the place of each feature of X among those of the coefficients, or None if they are others."""
-    n_features = known.weights.shape[1]
-    names = getattr(estimator, "feature_names_in_", None)
-    if estimator.n_features_in_ != n_features:
-        return None
-    if known.names is None or names is None:
-        return list(range(n_features))
-    place = {name: number for number, name in enumerate(known.names)}
+def _order(known: Any, names: Any) -> list[int] | None:
+    """Return the place of each name among the known ones, or None if they are others."""
+    place = {name: number for number, name in enumerate(known)}
     return [place[name] for name in names] if set(names) == set(place) else None
