@@ -153,3 +153,11 @@ def test_arrays_of_other_libraries_are_computed_in_numpy(monkeypatch: pytest.Mon
         assert classifier.score(ForeignArray(X), ForeignArray(Y)) == fit().score(X, Y)
         with pytest.raises(TypeError, match=r"X is a .*, which NumPy cannot read: copy it to the CPU"):
             fit(type("OnDevice", (ForeignArray,), {"__dlpack__": None})(X))
+
+
+@pytest.mark.parametrize("names", [["a", "a", "b"], [0, 1, 0]], ids=str)
+def test_two_columns_of_one_name_are_refused(names: list[Any]) -> None:
+    frame = pd.DataFrame(X).set_axis(names, axis=1)
+    for learn in (fp.PerceptronClassifier().fit, lambda *data: fp.PerceptronClassifier().partial_fit(*data, [0, 1])):
+        with pytest.raises(ValueError, match=f"X has two columns called {names[0]!r}: rename or drop one"):
+            learn(frame, Y)
