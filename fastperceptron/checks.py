@@ -1,7 +1,9 @@
 """Checks of users' input, shared by the model and data/: each error names the value, its place and what to do."""
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
+from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +19,7 @@ def as_matrix(X: Any, n_features: int | None = None, name: str = "X") -> Array:
     It raises ValueError if X is empty, has more than two dimensions or a number of columns other than `n_features`;
     TypeError if X holds something other than real numbers or booleans.
     """
+    check_is_array_like(X, name)
     matrix = as_numbers(X, name)
     if matrix.ndim == 1:
         matrix = matrix.reshape(-1, 1)
@@ -49,6 +52,33 @@ def as_array(values: Any, name: str, dtype: Any = None) -> Array:
     if array.ndim == 0 and array.dtype == object and array.item() is not None:
         raise TypeError(f"{name} must be an array, but is a {type(values).__name__}.")
     return array
+
+
+# What NumPy reads an array from, or an error of its own refuses (`toarray`).
+_ARRAY_PROTOCOLS = ("__array__", "__array_interface__", "__array_namespace__", "__dlpack__", "__dataframe__", "toarray")
+
+
+def check_is_array_like(X: Any, name: str) -> None:
+    """Raise TypeError if X is a path, or another thing that NumPy would read as one single object."""
+    paths = [X] if isinstance(X, str | bytes | os.PathLike) else X
+    if isinstance(paths, list | tuple) and paths and all(isinstance(each, str | bytes | os.PathLike) for each in paths):
+        given = [repr(os.fsdecode(path)) for path in paths]
+        shown = f"[{', '.join(given[:3])}{', ...' if len(given) > 3 else ''}]" if paths is X else given[0]
+        raise TypeError(
+            f"{name} is text, not rows of numbers: {shown}. "
+            f"Files are read by fastperceptron.dataset({shown}, target=...): pass what it returns."
+        )
+    if isinstance(X, Sequence | Number | None) or any(hasattr(type(X), each) for each in _ARRAY_PROTOCOLS):
+        return
+    try:
+        is_array_like = np.asarray(X, object).ndim > 0
+    except Exception:  # other libraries raise errors of their own
+        is_array_like = False
+    if not is_array_like:
+        raise TypeError(
+            f"{name} is a {type(X).__name__}, not an array or a frame of rows. Lazy tables, streams and functions are "
+            "read by fastperceptron.dataset(..., target=...): pass what it returns."
+        )
 
 
 def check_no_mask(values: Any, name: str) -> None:

@@ -15,6 +15,7 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit("the command line needs more packages: pip install 'fastperceptron[cli]'") from error
 
+from fastperceptron.atomic import local_path
 from fastperceptron.command_language import csv_option_values, translate
 from fastperceptron.data.formats import FORMATS, endings
 
@@ -29,7 +30,10 @@ Csv = Annotated[
         "null_values='?', decimal_point=',', column_types.zip=string. Repeatable.",
     ),
 ]
-Written = Annotated[Path, typer.Option("--output", "-o", help=f"File to write ({', '.join(endings('open_writer'))}).")]
+_FILE: dict[str, Any] = {"metavar": "<path>", "parser": local_path}  # typer's own Path drops the slash of a folder
+Written = Annotated[
+    Path, typer.Option("--output", "-o", help=f"File to write ({', '.join(endings('open_writer'))}).", **_FILE)
+]
 ModelFile = Annotated[Path, typer.Argument(help="A model file that `train` wrote.")]
 Weight = Annotated[str | None, typer.Option("--weight", "-w", metavar="<column>", help="Column of the row weights.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
@@ -77,7 +81,9 @@ def train(
             "--target", "-t", metavar="<column>", help="Column of the labels, by name or number; not for .npz files."
         ),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")] = Path("model.safetensors"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.", **_FILE)] = Path(
+        "model.safetensors"
+    ),
     loss: Annotated[str, typer.Option(help="log_loss or squared_error.")] = "log_loss",
     C: Annotated[float, typer.Option("--C", help="Inverse strength of the penalty; inf for no penalty.")] = 1.0,
     fit_intercept: Annotated[
@@ -129,9 +135,9 @@ def train(
     ] = None,
     csv: Csv = None,
     holdout: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the rows to test the model on.")] = 0.0,
-    report: Annotated[Path | None, typer.Option(help="JSON file to write the results to.")] = None,
+    report: Annotated[Path | None, typer.Option(help="JSON file to write the results to.", **_FILE)] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="File that keeps the state of training; next to the model by default.")
+        Path | None, typer.Option(help="File that keeps the state of training; next to the model by default.", **_FILE)
     ] = None,
     seed: Seed = 0,
 ) -> None:
@@ -156,8 +162,7 @@ def train(
             kept = f"the same command continues from {checkpoint}"
         typer.echo(f"fastperceptron: stopped; {kept}.", err=True)
         raise typer.Exit(1) from None
-    for line in lines:
-        typer.echo(line)
+    typer.echo("\n".join(lines))
 
 
 @app.command()
@@ -187,7 +192,7 @@ def evaluate(
         typer.Option("--target", "-t", metavar="<column>", help="Column of the labels; as in training by default."),
     ] = None,
     weight: Weight = None,
-    plot: Annotated[Path | None, typer.Option(help="Picture file to write the calibration curve to.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture file to write the calibration curve to.", **_FILE)] = None,
     csv: Csv = None,
 ) -> None:
     """Print the scores of a model on a table. Log loss, Brier score, accuracy, AUC and a calibration table."""
@@ -250,6 +255,10 @@ def demo(
     from fastperceptron.demo import UNKNOWN_FLOWER, run_demo, write_demo
     from fastperceptron.plot import percent
 
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise NotADirectoryError(f"a file is in the place of the folder {str(output)!r}: give another path.") from None
     result = run_demo(steps, seed, progress=sys.stderr.isatty())
     species, certainty = result.unknown
     size = " x ".join(map(str, UNKNOWN_FLOWER))

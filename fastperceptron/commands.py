@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.atomic import destination, replace_file
-from fastperceptron.command_language import class_weight_values, find_columns, split_columns, translate
+from fastperceptron.command_columns import class_weight_as_typed, columns_as_typed, is_npz
+from fastperceptron.command_language import find_columns, translate
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.files import find_files
-from fastperceptron.data.formats import NPZ, ArrayFormat, find_format, format_of_files, has_known_ending
+from fastperceptron.data.formats import ArrayFormat, find_format, format_of_files, has_known_ending
 from fastperceptron.data.holdout import Part
 from fastperceptron.data.sources import dataset
 from fastperceptron.data.synthetic import synthetic
@@ -49,11 +50,11 @@ def train_model(
     class weights come as texts, as they are typed.
     """
     _check_outputs(source, [output, checkpoint, *([] if report is None else [report])])
-    if columns["target"] is None and not _is_npz(source):
+    if columns["target"] is None and not is_npz(source):
         raise ValueError("train needs the column of the labels: give --target <column>.")
-    data = dataset(source, **_chosen(source, columns))
+    data = dataset(source, **columns_as_typed(source, columns))
     part, held_out = _parts(data, holdout)
-    options["class_weight"] = _class_weight(options["class_weight"], part)
+    options["class_weight"] = class_weight_as_typed(options["class_weight"], part)
     classifier = PerceptronClassifier(**options)
     start = time.perf_counter()
     with _warnings_as_lines():
@@ -86,43 +87,6 @@ def _check_outputs(source: Any, paths: list[Path]) -> None:
             raise ValueError(f"{str(path)!r} would be written twice: give each output a file of its own.")
 
 
-def _is_npz(source: Any) -> bool:
-    return format_of_files(find_files(source, has_known_ending)) is NPZ
-
-
-def _column_names(source: Any, csv: Any) -> list[str]:
-    """Return the names of a table's columns; of arrays their numbers, as text."""
-    files = find_files(source, has_known_ending)
-    if isinstance(format_of_files(files), ArrayFormat):
-        return [str(number) for number in range(dataset(source).n_features)]
-    from fastperceptron.data.readers import open_reader
-
-    names: list[str] = open_reader(files, csv).schema.names
-    return names
-
-
-def _chosen(source: Any, columns: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `dataset` that columns mean as they are typed: `exclude` becomes `features`."""
-    chosen = dict(columns)
-    exclude, features, categorical = (chosen.pop(name) for name in ("exclude", "features", "categorical"))
-    if exclude or features or (categorical and categorical != ["auto"]):
-        names = _column_names(source, chosen["csv"])
-        roles = [find_columns([chosen[role]], names, f"--{role}")[0] for role in ("target", "weight") if chosen[role]]
-        if exclude:
-            left_out = find_columns(exclude, names, "--exclude")
-            if both := [name for name in left_out if name in roles]:
-                raise ValueError(f"--exclude names {both[0]!r}, which is the target or the weight: leave it out there.")
-            features = find_columns(features or [], names, "--feature") if features else names
-            features = [name for name in features if name not in (*left_out, *roles)]
-            if not features:
-                raise ValueError("--exclude leaves no column to learn from.")
-        elif features:
-            features = split_columns(features, names, "--feature")
-        if categorical and categorical != ["auto"]:
-            categorical = split_columns(categorical, names, "--categorical")
-    return chosen | {"features": features or None, "categorical": "auto" if categorical == ["auto"] else categorical}
-
-
 def _parts(data: Dataset, holdout: float) -> tuple[Dataset, Dataset | None]:
     """Return the rows to train on, and those held out, or None."""
     if holdout == 0:
@@ -131,23 +95,6 @@ def _parts(data: Dataset, holdout: float) -> tuple[Dataset, Dataset | None]:
     if next(held_out.blocks(), None) is None:
         raise ValueError(f"--holdout {holdout:g} holds out none of so few rows: raise it, or leave it out.")
     return Part(data, holdout, is_held_out=False), held_out
-
-
-def _class_weight(texts: list[str] | None, data: Dataset) -> Any:
-    """Return the class_weight that texts like "balanced" or "yes=2.5" mean; labels are numbers where the data's are."""
-    if not texts or texts == ["balanced"]:
-        return class_weight_values(texts, are_texts=True)
-    classes = data.classes
-    if classes is None:
-        found = [np.unique(np.asarray(block.y)) for block in data.blocks() if block.y is not None]
-        classes = np.unique(np.concatenate(found)) if found else np.array([""])
-    weights = class_weight_values(texts, are_texts=classes.dtype.kind not in "biuf")
-    for label in weights if isinstance(weights, dict) else ():
-        if label not in classes.tolist():
-            known = ", ".join(map(str, classes[:20].tolist()))
-            shown = f"{label:g}" if isinstance(label, float) else label
-            raise ValueError(f"--class-weight: {shown} is not a class; the classes are {known}.")
-    return weights
 
 
 def _fitted(classifier: PerceptronClassifier, data: Dataset, seconds: float) -> tuple[dict[str, Any], list[str]]:
@@ -255,7 +202,7 @@ def evaluate_model(
     if plot is not None:
         destination(plot)
     is_given = target is not None
-    if target is None and not _is_npz(source):
+    if target is None and not is_npz(source):
         target = model.target_name
         if target is None:
             raise ValueError("this model does not know its target's name: give --target.")

@@ -1,24 +1,22 @@
 """Perceptron: a trained neuron as an immutable value that predicts, compares and is stored; training is elsewhere."""
 
 import os
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from fastperceptron import prediction
-from fastperceptron.checks import Array, as_matrix, as_numpy, choice, column_names
+from fastperceptron.checks import Array, as_matrix, as_numpy, check_is_array_like, choice, column_names
 from fastperceptron.data.arrays import ArrayRows, kernel_dtype
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.labels import codes_of
 from fastperceptron.history import History
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.model_checks import as_classes, as_float64, as_names, check_history, check_shapes
-from fastperceptron.storage import load_tensors, not_a_model, save_tensors
-
-_HISTORY_NUMBERS = ("n_steps", "n_drawn", "epoch_seed")
+from fastperceptron.model_columns import columns_by_name, shortened
+from fastperceptron.model_file import read_model, write_model
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -182,18 +180,7 @@ class Perceptron:
         ModuleNotFoundError
             If safetensors is not installed.
         """
-        tensors = {"weights": self.weights, "bias": np.atleast_1d(self.bias)}
-        tensors |= {"history.costs": self.history.costs, "history.steps": self.history.steps}
-        if self.history._unfinished_step is not None:
-            tensors["history.pending"] = self.history._unfinished_step
-        described: dict[str, Any] = {name: getattr(self.history, name) for name in _HISTORY_NUMBERS}
-        described["feature_names"] = None if self.feature_names is None else list(self.feature_names)
-        described["target_name"] = self.target_name
-        if self.classes.dtype.kind in "UO":
-            described["classes"], described["classes_dtype"] = self.classes.tolist(), self.classes.dtype.str
-        else:
-            tensors["classes"] = self.classes
-        save_tensors(path, tensors, described)
+        write_model(path, self)
 
     def _of_rows(self, X: Any, function: Callable[[ArrayRows, Array, type], Array]) -> Array:
         """Return what a function gives of rows, padded weights and the dtype of probabilities; of one row without axis.
@@ -220,7 +207,7 @@ class Perceptron:
             If it does not have these features.
         """
         if not isinstance(data, Dataset):
-            return _columns_by_name(data, self.feature_names)
+            return columns_by_name(data, self.feature_names)
         if self.feature_names is not None and data.feature_names is not None:
             data = data.with_features(self.feature_names, has_labels=has_labels, classes=self.classes)
         if data.n_features != self.n_features:
@@ -229,6 +216,7 @@ class Perceptron:
 
     def _rows(self, X: Any) -> tuple[ArrayRows, bool, type]:
         """Return the rows, whether they are one row without an axis, and the dtype of their probabilities."""
+        check_is_array_like(X, "X")
         X = self.aligned(as_numpy(X, "X"))
         n_axes = np.ndim(X) if column_names(X) is None else 2
         is_one = n_axes == 0 or (n_axes == 1 and self.n_features > 1)
@@ -265,43 +253,13 @@ class Perceptron:
             weights, bias = _shown(names, self.weights.tolist()), f"{self.bias:.4g}"
         else:
             each = [f"{label}: {_shown(names, row)}" for label, row in zip(classes, self.weights.tolist(), strict=True)]
-            weights = f"{{{_shortened(each)}}}"
-            bias = f"[{_shortened([f'{value:.4g}' for value in self.bias])}]"
-        return f"Perceptron(weights={weights}, bias={bias}, classes=[{_shortened(classes)}])"
-
-
-def _columns_by_name(X: Any, names: tuple[str, ...] | None) -> Any:
-    """Return the columns of a frame, or the values of a Series, that have these names; anything else as it is.
-
-    It raises ValueError if a name is missing, and warns if X has names but there are none to choose by.
-    """
-    given = column_names(X)
-    if given is None and names is not None and len(names) > 1 and np.ndim(X) == 1:
-        index = getattr(X, "index", None)  # of a Series that is one row
-        given = None if callable(index) or index is None else tuple(index)
-        given = given if given and all(isinstance(name, str) for name in given) else None
-    if given is None or given == names:
-        return X
-    if names is None:
-        message = "X has feature names, but the model was trained without feature names: its columns go by position."
-        warnings.warn(message, stacklevel=6)  # the caller of `predict` or `train`
-        return X
-    for name in names:
-        if name not in given:
-            raise ValueError(
-                f"X lacks {name!r}, a feature that the model was trained on; its columns are [{_shortened(given)}]."
-            )
-    return X.select(list(names)) if hasattr(X, "select") else X[list(names)]
+            weights = f"{{{shortened(each)}}}"
+            bias = f"[{shortened([f'{value:.4g}' for value in self.bias])}]"
+        return f"Perceptron(weights={weights}, bias={bias}, classes=[{shortened(classes)}])"
 
 
 def _shown(names: Any, weights: list[float]) -> str:
-    return f"{{{_shortened([f'{name}: {weight:.4g}' for name, weight in zip(names, weights, strict=True)])}}}"
-
-
-def _shortened(items: Sequence[str]) -> str:
-    if len(items) > 8:
-        items = [*items[:6], f"... {len(items) - 7} more ...", items[-1]]
-    return ", ".join(items)
+    return f"{{{shortened([f'{name}: {weight:.4g}' for name, weight in zip(names, weights, strict=True)])}}}"
 
 
 def load(path: str | os.PathLike[str]) -> Perceptron:
@@ -318,22 +276,4 @@ def load(path: str | os.PathLike[str]) -> Perceptron:
     ModuleNotFoundError
         If safetensors is not installed.
     """
-    tensors, described = load_tensors(path)
-    try:
-        if "classes" in described:
-            classes = np.array(described["classes"], described.get("classes_dtype"))
-            if not all(isinstance(label, str) for label in described["classes"]):
-                raise TypeError(f"{described['classes']} are not all text")
-        else:
-            classes = tensors["classes"]
-        numbers = {name: described[name] for name in _HISTORY_NUMBERS}
-        history = History(tensors["history.costs"], tensors["history.steps"], **numbers)
-        if "history.pending" in tensors:
-            history._keep(tensors["history.pending"])
-        weights, bias = tensors["weights"], tensors["bias"]
-        # The one bias of two classes is stored as an array of one.
-        bias = bias if weights.ndim == 2 else bias.reshape(())
-        target = described.get("target_name")
-        return Perceptron(weights, bias, classes, described["feature_names"], history, target_name=target)
-    except Exception as error:  # whatever the file holds in place of these, it is not a model
-        raise not_a_model(path, error) from error
+    return read_model(path, Perceptron)

@@ -265,7 +265,10 @@ def encode(y: Any, n_rows: int, classes: Array | None = None) -> tuple[Array, Ar
 
 def one_class_only(label: Any) -> ValueError:
     """Return the error for labels that are all the same."""
-    return ValueError(f"y holds one class only ({label!r}): rows of two classes are needed to tell them apart.")
+    # scikit-learn's words first, for those who look for them.
+    return ValueError(
+        f"This solver needs samples of at least 2 classes in the data, but y holds one class only ({label!r})."
+    )
 
 
 def codes_of_two(found: Array, codes: Any, classes: Array | None = None) -> tuple[Array, Any]:

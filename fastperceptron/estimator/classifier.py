@@ -1,29 +1,24 @@
 """PerceptronClassifier: the neuron as a scikit-learn classifier whose defaults need no tuning and no scaler.
 
 It checks its input (input.py, table.py) and lets a solver of training/ find the weights (solvers.py). Predictions are
-those of a `Perceptron` made of the fitted attributes when it is asked for (coefficients.py).
+those of a `Perceptron` made of the fitted attributes when it is asked for (predictions.py, coefficients.py).
 
 To add a parameter, edit two files: the docstring and `__init__` here, and the place that checks its value: an option in
 training/problem.py if a solver uses it, else a rule in input.py.
 """
 
 import copy
-import os
 import warnings
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
-import numpy as np
-
-from fastperceptron.checks import Array, as_numpy
+from fastperceptron.checks import Array
 from fastperceptron.data.dataset import Dataset
-from fastperceptron.evaluation import accuracy
-from fastperceptron.model import Perceptron
 from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
 
 try:
-    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.base import BaseEstimator
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.utils.metadata_routing import UNUSED
 except ModuleNotFoundError as error:
@@ -32,16 +27,18 @@ except ModuleNotFoundError as error:
 
 from fastperceptron.estimator import table
 from fastperceptron.estimator.callbacks import FIT_DEPTH, CallbackSupportMixin, report_to_callbacks, with_callbacks
-from fastperceptron.estimator.coefficients import Coefficients, are_set, coefficients_of, model_of, unchanged_by_failure
+from fastperceptron.estimator.coefficients import Coefficients, are_set, coefficients_of, unchanged_by_failure
 from fastperceptron.estimator.input import as_rows, check_parameters, classes_to_expect
+from fastperceptron.estimator.predictions import Predictions
 from fastperceptron.estimator.progress import show_progress
 from fastperceptron.estimator.solvers import RULES, SOLVERS, describe_shortfall, options_of
+from fastperceptron.estimator.warm_start import as_start, coefficients_to_start_from
 
 # The share of the loss, lost where rows came sorted by class, from which partial_fit warns.
 NEGLIGIBLE_DOUBT = 0.001
 
 
-class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Sigmoid neurons, trained to a certified optimum in a few reads of raw data.
 
     Two classes take one neuron. More take one neuron each, which separates its class from all others. Rows may have any
@@ -79,7 +76,8 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     average : bool
         For "sgd": whether the result is the mean over (at least) the last half of the steps.
     warm_start : bool
-        Whether `fit` starts from the result of the last one, if that had the same classes and number of features.
+        Whether `fit` starts from the present `coef_` and `intercept_`, if they have the same classes and features.
+        Features go by name, in any order, where both have names; it warns if these are others. Else by position.
     random_state : int, RandomState instance or None
         For "sgd" with shuffle=True; "newton" has no randomness.
     n_jobs : int or None
@@ -146,24 +144,12 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:
-        self.loss = loss
-        self.solver = solver
-        self.C = C
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.class_weight = class_weight
-        self.tol = tol
-        self.max_iter = max_iter
-        self.learning_rate = learning_rate
-        self.eta0 = eta0
-        self.power_t = power_t
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.average = average
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-        self.verbose = verbose
+        self.loss, self.solver, self.C = loss, solver, C
+        self.fit_intercept, self.standardize, self.class_weight = fit_intercept, standardize, class_weight
+        self.tol, self.max_iter = tol, max_iter
+        self.learning_rate, self.eta0, self.power_t = learning_rate, eta0, power_t
+        self.batch_size, self.shuffle, self.average = batch_size, shuffle, average
+        self.warm_start, self.random_state, self.n_jobs, self.verbose = warm_start, random_state, n_jobs, verbose
 
     @with_callbacks  # type: ignore[untyped-decorator]  # scikit-learn ships no types
     def fit(
@@ -202,19 +188,20 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             infinite, so that there is no finite optimum: the weights are then those where the fit stopped.
         """
         check_parameters(self, RULES)
+        known = coefficients_to_start_from(self)
         with (
             unchanged_by_failure(self),
             show_progress(type(self).__name__, progress=progress, verbose=self.verbose) as display,
             report_to_callbacks(self, display.read_done) as read_done,
             table.open_problem(self, X, y, sample_weight, display) as (problem, classes),
-            table.open_checkpoint(self, problem, classes, checkpoint) as kept,
         ):
-            rows = problem.rows
-            display.begin("read 1", rows.n_rows, rows.dtype.itemsize * rows.n_features)
-            observer = Observer(display.rows_read, read_done, kept)
-            solution = SOLVERS[self.solver](self, problem, self._start(problem, classes), observer)
+            start = as_start(known, self, classes)
+            with table.open_checkpoint(self, problem, classes, start, checkpoint) as kept:
+                rows = problem.rows
+                display.begin("read 1", rows.n_rows, rows.dtype.itemsize * rows.n_features)
+                solution = SOLVERS[self.solver](self, problem, start, Observer(display.rows_read, read_done, kept))
             self._online: Any = None  # the engine of partial_fit, with the weights and biases that it found
-            self._target_name = _name_of_labels(X, y)
+            self._target_name = table.name_of_labels(X, y)
             self._keep(solution, classes)
         if not solution.is_converged or solution.separation:
             warnings.warn(describe_shortfall(self, solution), ConvergenceWarning, stacklevel=FIT_DEPTH)
@@ -268,7 +255,7 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             if online is None:
                 raise ValueError("the data set has no rows.")
             if now is None:
-                self._target_name = _name_of_labels(X, y)
+                self._target_name = table.name_of_labels(X, y)
             self._keep(online.solution, known)
             self._online = online, self.coef_.copy(), self.intercept_.copy()
         if online.doubt > NEGLIGIBLE_DOUBT:
@@ -301,70 +288,8 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         for block in table.with_features_of(self, X, classes).blocks():
             yield table.chunk_problem(self, block.X, block.y, block.weights, classes)
 
-    @property
-    def model_(self) -> Perceptron:
-        """The present coefficients as a `Perceptron`; raises NotFittedError without, ValueError if they do not fit."""
-        return model_of(self, getattr(self, "_target_name", None))
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write `model_` as a safetensors file, which `fastperceptron.load` reads. See `Perceptron.save`."""
-        self.model_.save(path)
-
-    def decision_function(self, X: Any) -> Array:
-        """Return z = w . x + b of each row, float64: of shape (n_rows,) for two classes, else (n_rows, n_classes)."""
-        return self._ask_model("decision_function", X)
-
-    def predict(self, X: Any) -> Array:
-        """Return the most probable class of each row; of equally probable ones, as at z = 0, the first."""
-        return self._ask_model("predict", X)
-
-    def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class, (n_rows, n_classes): float32 for float32 rows, else float64."""
-        return self._ask_model("predict_proba", X)
-
-    def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithms of the probabilities, accurate also where those round to 0 or 1; dtype as of those."""
-        return self._ask_model("predict_log_proba", X)
-
-    def _ask_model(self, method: str, X: Any) -> Array:
-        model = self.model_
-        rows = table.with_features_of(self, X) if isinstance(X, Dataset) else as_rows(self, X)
-        result: Array = getattr(model, method)(rows)
-        return result
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the share of the rows (or of their weight) whose class is predicted.
-
-        It raises ValueError if labels are missing or of another kind than the classes, as text for numbers; of a
-        Dataset also if one is not among the classes.
-        """
-        if not isinstance(X, Dataset):
-            return float(super().score(X, as_numpy(y, "y"), as_numpy(sample_weight, "sample_weight")))
-        table.check_goes_alone(y, sample_weight)
-        return accuracy(self.model_, table.with_features_of(self, X, np.asarray(self.classes_)))
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Return whether there are coefficients, by a fit or set by a user."""
-        return are_set(self)
-
-    def _start(self, problem: Problem, classes: Array) -> Array | None:
-        """Return the weights to start from, of shape (n_neurons, n_features + 1), bias last, or None."""
-        if not (self.warm_start and are_set(self) and np.array_equal(self.classes_, classes)):
-            return None
-        if np.shape(self.coef_)[-1:] != (problem.rows.n_features,):
-            return None
-        now = coefficients_of(self)
-        # Without an intercept no step would change the one that a user set.
-        return np.column_stack([now.weights, now.bias if self.fit_intercept else np.zeros_like(now.bias)])
-
     def _keep(self, solution: Solution, classes: Array) -> None:
         # Copies, which a user may change.
         self.coef_, self.intercept_, self.classes_ = solution.weights.copy(), solution.bias.copy(), classes.copy()
         self.n_iter_, self.loss_curve_ = solution.n_iter, solution.loss_curve
         self.optimality_gap_ = solution.optimality_gap
-
-
-def _name_of_labels(X: Any, y: Any) -> str | None:
-    """Return the name of the column of the labels: that of a data set, or of a Series."""
-    name = getattr(X, "target_name", None) if isinstance(X, Dataset) else getattr(y, "name", None) or None
-    return name if isinstance(name, str) else None

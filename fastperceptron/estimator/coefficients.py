@@ -24,6 +24,7 @@ class Coefficients(NamedTuple):
     weights: Array  # (n_neurons, n_features) float64
     bias: Array  # (n_neurons,) float64
     classes: Array  # (n_classes,)
+    names: Any  # of the features: a sequence of n_features str, or None
 
     def are_those_of(self, weights: Array, bias: Array) -> bool:
         """Return whether these weights and biases are the same."""
@@ -48,6 +49,9 @@ def coefficients_of(estimator: Any) -> Coefficients:
         raise ValueError(f"classes_ must be two or more different labels, but is {classes.tolist()}.")
     weights, bias = (as_numbers(getattr(estimator, name), name).astype(np.float64) for name in NAMES[:2])
     n_neurons = 1 if len(labels) == 2 else len(labels)
+    # As scikit-learn's linear classifiers take what is set: the weights of one neuron as 1-d, one bias for all neurons.
+    weights = weights[np.newaxis] if weights.ndim == 1 and n_neurons == 1 else weights
+    bias = np.full(n_neurons, bias) if bias.ndim == 0 else bias
     n_features = getattr(estimator, "n_features_in_", weights.shape[-1] if weights.ndim else 1)
     for name, values, shape in (("coef_", weights, (n_neurons, n_features)), ("intercept_", bias, (n_neurons,))):
         if values.shape != shape:
@@ -55,13 +59,12 @@ def coefficients_of(estimator: Any) -> Coefficients:
         if not np.isfinite(values).all():
             place = tuple(map(int, np.argwhere(~np.isfinite(values))[0]))
             raise ValueError(f"{name} must be finite, but {name}[{', '.join(map(str, place))}] is {values[place]}.")
-    return Coefficients(weights, bias, classes)
+    return Coefficients(weights, bias, classes, getattr(estimator, "feature_names_in_", None))
 
 
 def model_of(estimator: Any, target_name: str | None) -> Perceptron:
     """Return the present coefficients and feature names of a classifier as a model; it raises as `coefficients_of`."""
-    weights, bias, classes = coefficients_of(estimator)
-    names = getattr(estimator, "feature_names_in_", None)
+    weights, bias, classes, names = coefficients_of(estimator)
     if len(bias) == 1:
         return Perceptron(weights[0], bias[0], classes, names, target_name=target_name)
     return Perceptron(weights, bias, classes, names, target_name=target_name)

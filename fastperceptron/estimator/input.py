@@ -6,13 +6,24 @@ Values of X are not checked here, since the solver finds NaN and infinities as i
 import datetime
 import itertools
 import math
+import os
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from fastperceptron.checks import BOOLEAN, Array, Rule, as_numpy, check_no_mask, is_number, is_whole
+from fastperceptron.checks import (
+    BOOLEAN,
+    Array,
+    Rule,
+    as_numpy,
+    check_is_array_like,
+    check_no_mask,
+    frame_names,
+    is_number,
+    is_whole,
+)
 from fastperceptron.data.arrays import read_only
 from fastperceptron.data.labels import as_labels, check_not_continuous
 from fastperceptron.training.problem import LARGEST
@@ -51,9 +62,10 @@ def check_parameters(estimator: Any, solver_rules: dict[str, Rule]) -> None:
 def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
     """Return X as a numeric 2-d array, not copied if it is one; set or check the number and names of the features.
 
-    It raises TypeError if X is sparse, or holds objects that are not numbers; ValueError if X is empty, not 2-d, not of
-    real numbers, or does not have the features of the fit.
+    It raises TypeError if X is sparse, a path or another thing that is not array-like, or holds objects that are not
+    numbers; ValueError if X is empty, not 2-d, not of real numbers, or does not have the features of the fit.
     """
+    check_is_array_like(X, "X")
     check_no_mask(X, "X")
     X = as_numpy(X, "X")
     if hasattr(X, "column_names") and not hasattr(X, "to_batches"):
@@ -69,6 +81,13 @@ def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
         estimator.n_features_in_ = X.shape[1]
         vars(estimator).pop("feature_names_in_", None)
         return np.asarray(X)
+    if not isinstance(X, np.ndarray) and len(getattr(X, "shape", (0, 0))) == 1:
+        # scikit-learn's words for arrays; it has others for a Series, and warns first that it has no names.
+        raise ValueError(
+            f"Expected 2D array, got 1D array instead: a {type(X).__name__} of {len(X)} values. Reshape your data "
+            "either using array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if it "
+            "contains a single sample; of a frame, take X[['name']] or X.iloc[[0]]."
+        )
     check_columns_are_numbers(X)
     rows: Array = validate_data(estimator, X, reset=is_first, skip_check_array=is_plain, ensure_all_finite=False)
     if rows.dtype.kind not in "fiub":
@@ -81,9 +100,8 @@ def check_columns_are_numbers(X: Any) -> None:
 
     scikit-learn would read the text "1.5" and the category 3 as numbers, and name no column of others.
     """
-    names = getattr(X, "column_names", getattr(X, "columns", ()))
-    dtypes = getattr(X, "dtypes", getattr(getattr(X, "schema", None), "types", ()))
-    if callable(names) or callable(dtypes):
+    names, dtypes = frame_names(X), getattr(X, "dtypes", getattr(getattr(X, "schema", None), "types", ()))
+    if names is None or callable(dtypes):
         return
     kinds = [(name, _kind_other_than_number(X, name, dtype)) for name, dtype in zip(names, dtypes, strict=False)]
     wrong = [f"{name!r} ({kind})" for name, kind in kinds if kind is not None]
@@ -114,10 +132,15 @@ def as_label_vector(estimator: Any, y: Any, n_rows: int) -> Any:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
         )
+    if isinstance(y, str | bytes | os.PathLike):
+        raise TypeError(
+            f"y must be labels, one per row, but is the text {os.fsdecode(y)!r}. The labels in a column of a table are "
+            f"read by fastperceptron.dataset(X, target={os.fsdecode(y)!r}): pass what it returns, without y."
+        )
     y = as_numpy(y, "y")
+    y = y if hasattr(y, "__len__") else np.asarray(y)
     if len(getattr(y, "shape", (1,))) != 1:
         y = column_or_1d(y, warn=True)
-    y = y if hasattr(y, "__len__") else np.asarray(y)
     if len(y) != n_rows:
         raise ValueError(f"Found input variables with inconsistent numbers of samples: [{n_rows}, {len(y)}]")
     return y

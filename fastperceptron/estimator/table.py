@@ -62,19 +62,18 @@ def check_goes_alone(y: Any, sample_weight: Any) -> None:
 
 
 def open_checkpoint(
-    estimator: Any, problem: Problem, classes: Array, path: Any
+    estimator: Any, problem: Problem, classes: Array, start: Array | None, path: Any
 ) -> AbstractContextManager[Checkpoint | None]:
-    """Give the checkpoint of a fit at a path, or None if the path is None."""
+    """Give the checkpoint of a fit from a start at a path, or None if the path is None."""
     if path is None:
         return nullcontext()
     ignored = {"verbose", "n_jobs", "random_state"}  # a random_state that is a number is added below
     parameters = {name: repr(value) for name, value in estimator.get_params().items() if name not in ignored}
     seed = estimator.random_state
     parameters["random_state"] = repr(seed) if isinstance(seed, int | np.integer) else "drawn"
-    is_warm = estimator.warm_start and hasattr(estimator, "coef_")
-    parameters["the start"] = (
-        digest(np.asarray(estimator.coef_), np.asarray(estimator.intercept_)) if is_warm else "none"
-    )
+    parameters["the start"] = "none" if start is None else digest(start)
+    names = getattr(estimator, "feature_names_in_", None)
+    parameters["the names of the features"] = "none" if names is None else ", ".join(map(repr, names))
     rows = problem.rows if isinstance(problem.rows, ArrayRows) else None
     return Checkpoint(path, {**parameters, "the data": _digest_of(problem, classes)}, rows=rows)
 
@@ -115,6 +114,12 @@ def with_features_of(estimator: Any, data: Dataset, classes: Array | None = None
             f"{n_features} features as input."
         )
     return data
+
+
+def name_of_labels(X: Any, y: Any) -> str | None:
+    """Return the name of the column of the labels: that of a data set, or of a Series."""
+    name = getattr(X, "target_name", None) if isinstance(X, Dataset) else getattr(y, "name", None) or None
+    return name if isinstance(name, str) else None
 
 
 def _class_weights_of(estimator: Any, table: Table) -> tuple[Array | None, tuple[int, ...]]:

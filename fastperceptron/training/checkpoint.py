@@ -26,6 +26,7 @@ from fastperceptron.storage import load_tensors, not_a_model, save_tensors
 # Seconds between writes of an incomplete answer.
 SECONDS = 30.0
 KIND = "checkpoint"
+SHOWN = 160  # letters of what differs
 TILES_AT_A_TIME = 4  # hashed before they are summed: together they fit into cache
 Tensors = dict[str, Array]
 
@@ -160,7 +161,7 @@ class Checkpoint:
             for name, mine in self._about.items():
                 its = described["about"].get(name)
                 if its != mine:
-                    raise self._other(name, f"{its}, now {mine}")
+                    raise self._other(name, "{}, now {}".format(*_around_difference(str(its), mine)))
             self._keys, self._numbers, self._n_complete = (described[name] for name in ("keys", "numbers", "complete"))
             self._n_hashed, self._hash = described["rows"]
             self._answers = [{} for _ in self._keys]
@@ -178,6 +179,13 @@ class Checkpoint:
             "Give the same data and options to go on with it; or give another path, or delete the checkpoint to start "
             "again."
         )
+
+
+def _around_difference(*texts: str) -> list[str]:
+    """Return the part of each text where they begin to differ."""
+    first = next((place for place, letters in enumerate(zip(*texts, strict=False)) if len(set(letters)) > 1), 0)
+    start = max(0, first - SHOWN // 4)
+    return [("..." if start else "") + text[start : start + SHOWN] for text in texts]
 
 
 def hash_tiles(X: Array, hashes: Array) -> None:

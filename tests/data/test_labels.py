@@ -138,7 +138,7 @@ def test_labels_of_given_classes_need_not_be_all_of_them() -> None:
         (np.array([0, 1, np.inf], np.longdouble), None, "y holds .*inf.* in row 2: drop rows"),
         (np.array([0, np.nan, 1], np.longdouble), None, "y holds .*nan.* in row 1: drop rows"),
         (np.append(np.arange(1000.0), np.nan), None, "y holds nan in row 1000: drop rows"),
-        ([4, 4, 4], None, "one class only \\(4\\)"),
+        ([4, 4, 4], None, "needs samples of at least 2 classes in the data, but y holds one class only \\(4\\)"),
         (["a"], None, "one class only \\('a'\\)"),
         (np.linspace(0, 1, 10**6), None, "Unknown label type: continuous"),
         ([[1, 2]], None, "must have one dimension"),

@@ -54,6 +54,26 @@ def test_coefficients_that_were_set_predict_as_those_of_scikit_learn(n_classes: 
     np.testing.assert_array_equal(own.model_.decision_function(rows), z)
 
 
+@pytest.mark.parametrize(
+    ("coef", "intercept", "classes"),
+    [
+        ([1.0, -2.0, 0.5], [0.25], [0, 1]),
+        ([1.0, -2.0, 0.5], 0.25, [0, 1]),
+        ([[1.0, -2.0, 0.5]], 0.0, [0, 1]),
+        ([[1.0, -2.0, 0.5], [0.0, 1.0, 0.0], [1.0, 1.0, 1.0]], 0.0, [0, 1, 2]),
+    ],
+    ids=["1-d", "1-d and a number", "a number", "a number for three"],
+)
+def test_shapes_that_scikit_learn_takes_mean_the_same(coef: Any, intercept: Any, classes: list[int]) -> None:
+    own, other = (
+        with_coefficients(kind, np.array(coef), intercept, np.array(classes))
+        for kind in (fp.PerceptronClassifier, LogisticRegression)
+    )
+    np.testing.assert_allclose(own.decision_function(X[:, :3]), other.decision_function(X[:, :3]))
+    assert own.predict(X[:, :3]).tolist() == other.predict(X[:, :3]).tolist()
+    assert own.model_.predict(X[:, :3]).tolist() == other.predict(X[:, :3]).tolist()
+
+
 @pytest.mark.parametrize(("rows", "labels"), [(X, Y), (X3, Y3)], ids=["two", "three"])
 @pytest.mark.parametrize("learn", ["fit", "partial_fit"])
 def test_changes_in_place_count_everywhere(tmp_path: Path, learn: str, rows: np.ndarray, labels: np.ndarray) -> None:
@@ -89,7 +109,7 @@ def test_a_warm_start_begins_at_coefficients_that_were_set() -> None:
     warm = with_coefficients(fp.PerceptronClassifier, fitted.coef_.tolist(), fitted.intercept_.tolist(), [0, 1])
     warm.set_params(tol=1e-6, warm_start=True)
     assert warm.fit(X, Y).n_iter_ < cold.n_iter_
-    warm.coef_ = warm.coef_[0]
+    warm.coef_ = warm.coef_.T
     with pytest.raises(ValueError, match="coef_ must have shape"):
         warm.fit(X, Y)
 
@@ -108,7 +128,7 @@ def test_partial_fit_says_that_it_cannot_use_changed_coefficients() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"coef_": [1.0] * 4}, ValueError, "coef_ must have shape (1, 4) for 2 classes, but has (4,)"),
+        ({"coef_": [1.0] * 3}, ValueError, "coef_ must have shape (1, 4) for 2 classes, but has (1, 3)"),
         ({"coef_": np.ones((1, 3))}, ValueError, "coef_ must have shape (1, 4) for 2 classes, but has (1, 3)"),
         ({"coef_": np.ones((2, 4))}, ValueError, "coef_ must have shape (1, 4) for 2 classes, but has (2, 4)"),
         ({"coef_": 1.0}, ValueError, "coef_ must have shape (1, 4) for 2 classes, but has ()"),
@@ -116,7 +136,7 @@ def test_partial_fit_says_that_it_cannot_use_changed_coefficients() -> None:
         ({"coef_": None}, TypeError, "coef_ must hold real numbers"),
         ({"coef_": [["a"] * 4]}, TypeError, "coef_ must hold real numbers"),
         ({"coef_": [[1.0, 2.0, np.nan, 4.0]]}, ValueError, "coef_ must be finite, but coef_[0, 2] is nan"),
-        ({"intercept_": 0.5}, ValueError, "intercept_ must have shape (1,) for 2 classes, but has ()"),
+        ({"intercept_": [[0.5]]}, ValueError, "intercept_ must have shape (1,) for 2 classes, but has (1, 1)"),
         ({"intercept_": [0.5, 1]}, ValueError, "intercept_ must have shape (1,) for 2 classes, but has (2,)"),
         ({"intercept_": [-np.inf]}, ValueError, "intercept_ must be finite, but intercept_[0] is -inf"),
         ({"classes_": [0, 1, 2]}, ValueError, "coef_ must have shape (3, 4) for 3 classes, but has (1, 4)"),

@@ -1,0 +1,65 @@
+"""What a classifier says of rows, by the coefficients that it has when it is asked."""
+
+import os
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+
+from fastperceptron.checks import Array, as_numpy
+from fastperceptron.data.dataset import Dataset
+from fastperceptron.estimator import table
+from fastperceptron.estimator.coefficients import are_set, model_of
+from fastperceptron.estimator.input import as_rows
+from fastperceptron.evaluation import accuracy
+from fastperceptron.model import Perceptron
+
+
+class Predictions(ClassifierMixin):  # type: ignore[misc]  # scikit-learn ships no types
+    """The methods that predict, and the model that they ask."""
+
+    @property
+    def model_(self) -> Perceptron:
+        """The present coefficients as a `Perceptron`; raises NotFittedError without, ValueError if they do not fit."""
+        return model_of(self, getattr(self, "_target_name", None))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write `model_` as a safetensors file, which `fastperceptron.load` reads. See `Perceptron.save`."""
+        self.model_.save(path)
+
+    def decision_function(self, X: Any) -> Array:
+        """Return z = w . x + b of each row, float64: of shape (n_rows,) for two classes, else (n_rows, n_classes)."""
+        return self._ask_model("decision_function", X)
+
+    def predict(self, X: Any) -> Array:
+        """Return the most probable class of each row; of equally probable ones, as at z = 0, the first."""
+        return self._ask_model("predict", X)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class, (n_rows, n_classes): float32 for float32 rows, else float64."""
+        return self._ask_model("predict_proba", X)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithms of the probabilities, accurate also where those round to 0 or 1; dtype as of those."""
+        return self._ask_model("predict_log_proba", X)
+
+    def _ask_model(self, method: str, X: Any) -> Array:
+        model = self.model_
+        rows = table.with_features_of(self, X) if isinstance(X, Dataset) else as_rows(self, X)
+        result: Array = getattr(model, method)(rows)
+        return result
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the share of the rows (or of their weight) whose class is predicted.
+
+        It raises ValueError if labels are missing or of another kind than the classes, as text for numbers; of a
+        Dataset also if one is not among the classes.
+        """
+        if not isinstance(X, Dataset):
+            return float(super().score(X, as_numpy(y, "y"), as_numpy(sample_weight, "sample_weight")))
+        table.check_goes_alone(y, sample_weight)
+        return accuracy(self.model_, table.with_features_of(self, X, np.asarray(self.classes_)))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether there are coefficients, by a fit or set by a user."""
+        return are_set(self)
