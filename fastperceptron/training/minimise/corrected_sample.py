@@ -32,6 +32,8 @@ ENOUGH, MOST_EVALUATIONS = 0.01, 30
 # How many gaps the model may fall: along a separable direction the loss falls by two. Beyond, the model has no minimum
 # worth going to: the linear correction outweighs the loss of a sample that is nearly separable.
 MOST_GAPS = 3.0
+# Share of the gap before at which a read gained so much that its secants are kept.
+HELPFUL = 0.5
 # What is left of the allowed decrease when a trial is rejected.
 SHRINKAGE = 0.25
 # A secant whose curvature along its step is below this share of its length is rounding; one that is negative counts
@@ -67,11 +69,17 @@ class CorrectedSample(Search):
         super().__init__(point, value, gradient)
         self._drawn, self.exactness = sample, exactness
         self._secants = np.zeros((point.size, point.size))
-        self._most_decrease = np.inf
+        self._most_decrease = self._gap_before = np.inf
         self.renew(diagonal, diagonal_point)
 
     def renew(self, diagonal: Array, diagonal_point: Array) -> None:
-        """Weigh the sample for an exact diagonal, and take its Hessian at the accepted point."""
+        """Weigh the sample for an exact diagonal, and take its Hessian at the accepted point.
+
+        Secants are dropped where the last read gained little: they are of a curvature that was, on separable rows say.
+        """
+        if self.gap > HELPFUL * self._gap_before:
+            self._secants[:] = 0.0
+        self._gap_before = self.gap
         weights, unseen = raked_weights(self._drawn, diagonal_point, self.exactness, diagonal)
         self._sample, self._unseen = self._drawn.weighted(weights), np.diag(unseen)
         self._state = self._sample.at(self.point, self.exactness)

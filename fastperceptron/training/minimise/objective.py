@@ -79,18 +79,20 @@ class Reach(NamedTuple):
     change: float  # the mean change of z, each row counted by its part of the quadratic model
     value: float  # of the objective where the step begins
 
-    def is_local(self, value: float, gap: float, is_confirmed: bool = False) -> bool:
+    def is_local(self, value: float, gap: float, is_confirmed: bool = False, is_of_all: bool = False) -> bool:
         """Whether the quadratic model holds, so that the gap is known within a factor of 3.
 
         `value` and `gap` are of all rows, where these are a sample: if they differ, it does not represent them. Of a
         sample, two of three proofs are asked for: its gap agrees, the last step over all rows gained what was foretold
-        (`is_confirmed`; true where the rows are all), and the curvature changes little.
+        (`is_confirmed`; true where the rows are all), and the curvature changes little. Where the gap is from a Hessian
+        of all rows (`is_of_all`), there is nothing to agree with.
         """
         if gap <= ROUNDING * abs(value):
             return True
         is_like = are_alike(self.value, value) and self.upper <= MOST_GROWTH * self.quadratic
         is_small = self.upper <= SMALL_GROWTH * self.quadratic
-        return is_like and is_small + is_confirmed + are_alike(self.quadratic, gap) >= 2
+        is_alike = is_of_all or are_alike(self.quadratic, gap)
+        return is_like and is_small + is_confirmed + is_alike >= 2
 
 
 def are_alike(one: float, other: float) -> bool:

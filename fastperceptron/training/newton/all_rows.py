@@ -130,8 +130,7 @@ class AllRows:
         step = max(1, PART_VALUES // coordinates.n_features)
         for _ in self._map(set_curvatures, (range(k, min(k + step, n_rows)) for k in range(0, n_rows, step))):
             pass
-        factors = np.zeros(self.penalty.size)
-        factors[: coordinates.n_features] = 1.0 / coordinates.scale[: coordinates.n_features]
+        factors = 1.0 / coordinates.scale
         hessian = hessian_of_rows(self._problem.rows, curvatures, coordinates.centre, factors, self._map)
         left_out = np.ones(self.penalty.size, bool)
         left_out[: is_varying.size] = ~is_varying

@@ -9,6 +9,7 @@ from fastperceptron.checks import Array
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.newton.neuron import Neuron
 from fastperceptron.training.newton.start import Searched, Start
+from fastperceptron.training.newton.ways import Way
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
 from fastperceptron.training.separation import PERFECT, QUASI_COMPLETE, is_partly_separated, is_separated
 
@@ -35,7 +36,10 @@ def searched(neuron: Neuron) -> Searched:
         return Searched(
             found.state.point, found.step, found.state.value, found.gap, found.state.exactness, is_confirmed=True
         )
-    return Searched(search.point, search.step, search.value, search.gap, neuron.exactness, search.is_confirmed)
+    is_of_all = neuron.pace.way is Way.HESSIAN
+    return Searched(
+        search.point, search.step, search.value, search.gap, neuron.exactness, search.is_confirmed, is_of_all
+    )
 
 
 def solution_of(
@@ -75,9 +79,9 @@ def _end_of(neuron: Neuron, problem: Problem, options: NewtonOptions, start: Sta
         return End(end.gap, math.nan, is_known=False, is_converged=is_reached)
     facts = LOSSES[options.loss]
     is_blind = not facts.IS_CONVEX and end.exactness == 0
-    reach = start.objective(neuron, options.loss, penalty).reach(end.point, end.step, end.exactness)
+    reach = start.reach(neuron, end, options.loss, penalty)
     is_split = is_free and facts.IS_CONVEX and is_partly_separated(problem, reach, end.gap)
-    is_known = (reach.is_local(end.value, end.gap, end.is_confirmed) or is_split) and not is_blind
+    is_known = (reach.is_local(end.value, end.gap, end.is_confirmed, end.is_of_all) or is_split) and not is_blind
     is_converged = is_reached and (is_known or (is_blind and not is_free))
     distance = math.nan if is_blind else certificate.distance(end.gap)
     is_known &= certificate.is_known and not neuron.is_beyond

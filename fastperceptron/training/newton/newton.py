@@ -101,10 +101,7 @@ class Newton:
         is_blind = not LOSSES[loss].IS_CONVEX and self._all_rows.exactness == 0
         if is_blind and self._start.has_hessian and not self._is_spent:
             # The loss may have been bent at the start and not at the end: there the gap can be known.
-            self._all_rows.choose(loss, 1.0)
-            points = [neuron.search.point for neuron in neurons]
-            self._take_hessians(neurons, points)
-            self._begin(neurons, points, tol)
+            self._begin_exactly(neurons, tol)
             self._record(neurons)
             self._follow(neurons, tol)
         for neuron in neurons:
@@ -113,6 +110,19 @@ class Newton:
                 objective = self._start.objective(neuron, loss, self._all_rows.penalty)
                 neuron.point = neuron.point + objective.safe_step(neuron.point, neuron.search.step, neuron.search.gap)
                 neuron.is_beyond = True
+
+    def _begin_exactly(self, neurons: list[Neuron], tol: float) -> None:
+        """Begin again where searches ended, with all of the second derivatives: of the sample, or else of all rows."""
+        all_rows, points = self._all_rows, [neuron.search.point for neuron in neurons]
+        all_rows.choose(all_rows.loss, 1.0)
+        self._take_hessians(neurons, points)
+        if not any(neuron.is_bent(all_rows.penalty) for neuron in neurons):
+            self._begin(neurons, points, tol)
+            return
+        for neuron in neurons:
+            if not self._is_spent:
+                self._turns.take_hessian(neuron)
+                neuron.is_done = self._is_at_goal(neuron, tol)
 
     @property
     def _is_spent(self) -> bool:
@@ -163,14 +173,13 @@ class Newton:
         trials = [neuron.search.trial for neuron in neurons]
         has_moments = any(isinstance(neuron.search, CorrectedSample) for neuron in neurons)
         for neuron, reading in zip(neurons, self._read(neurons, trials, has_moments), strict=True):
-            gap = neuron.search.gap
             is_accepted = neuron.search.observe(reading.point, reading.value, reading.gradient)
             neuron.has_gained |= is_accepted
             neuron.is_done = self._is_at_goal(neuron, tol)
             if is_accepted and isinstance(neuron.search, CorrectedSample) and not neuron.is_done:
                 self._renew(neuron, neuron.search, reading)
                 neuron.is_done = self._is_at_goal(neuron, tol)
-            neuron.pace.note(gap, neuron.search.gap if is_accepted else gap)
+            neuron.pace.note(neuron.search.gap, is_accepted)
         self._turn([neuron for neuron in neurons if not neuron.is_done], tol)
 
     def _renew(self, neuron: Neuron, search: CorrectedSample, reading: Reading) -> None:

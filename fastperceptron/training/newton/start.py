@@ -14,7 +14,7 @@ from fastperceptron.kernels.losses import CONVEX_LOSS, LOSSES
 from fastperceptron.training.minimise.damped_newton import Found, minimise
 from fastperceptron.training.minimise.inverse_hessian import inverse_diagonal, inverse_hessian, is_bent
 from fastperceptron.training.minimise.lbfgs import LBFGS
-from fastperceptron.training.minimise.objective import Objective, State, rows_of
+from fastperceptron.training.minimise.objective import Objective, Reach, State, rows_of
 from fastperceptron.training.newton.certificate import ROUGH, Certificate, RowTotals, certificate_of, rough_goal
 from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron, OwnHessian
 from fastperceptron.training.newton.sample import draw_sample
@@ -53,6 +53,7 @@ class Searched(NamedTuple):
     gap: float
     exactness: float  # of the Hessian; see State
     is_confirmed: bool = False  # whether the last read gained what was foretold, see LBFGS
+    is_of_all: bool = False  # whether the Hessian is of all rows, where the sample is not
 
 
 class Start:
@@ -106,9 +107,9 @@ class Start:
         is_blind = not LOSSES[loss].IS_CONVEX and search.exactness == 0
         if is_blind or (self._options.penalty == 0 and is_separated(problem, loss, search.value)):
             return True
-        reach = self.objective(neuron, loss, penalty).reach(search.point, search.step, search.exactness)
+        reach = self.reach(neuron, search, loss, penalty)
         is_free = self._options.penalty == 0 and LOSSES[loss].IS_CONVEX
-        return reach.is_local(search.value, search.gap, search.is_confirmed) or (
+        return reach.is_local(search.value, search.gap, search.is_confirmed, search.is_of_all) or (
             is_free and is_partly_separated(problem, reach, search.gap)
         )
 
@@ -130,6 +131,14 @@ class Start:
         sample = self.sample
         rows = rows_of(sample.panel, sample.codes, sample.weights, neuron.positive)
         return Objective(rows, loss, penalty, map_in_order=self._map)
+
+    def reach(self, neuron: Neuron, search: Searched, loss: str, penalty: Array) -> Reach:
+        """Return how far the quadratic model holds for a search's step, as the sample says.
+
+        Where the Hessian is of all rows, a sample's own may be bent: then its part that is never negative is compared.
+        """
+        exactness = 0.0 if search.is_of_all else search.exactness
+        return self.objective(neuron, loss, penalty).reach(search.point, search.step, exactness)
 
     def hessian_at(self, neuron: Neuron, point: Array, loss: str, exactness: float, penalty: Array) -> OwnHessian:
         """Return the sample's Hessian for a neuron at a point."""

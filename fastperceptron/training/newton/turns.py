@@ -14,7 +14,7 @@ from fastperceptron.training.threads import MapInOrder
 
 # A search whose gap is so many times what chance makes of the sample's minimum begins again from that.
 FAR = 4.0
-# Rejected steps in a row after which a corrected sample is given up.
+# Rejected steps in a row after which a corrected sample or a new Hessian is given up.
 REJECTIONS = 3
 
 
@@ -46,9 +46,10 @@ class Turns:
     def way_of(self, neuron: Neuron, tol: float) -> Way:
         """Return the cheapest way to go on; STEPS is the present one."""
         search = neuron.search
-        if isinstance(search, CorrectedSample) and 0 < search.n_rejections < REJECTIONS:
+        if neuron.pace.way is not Way.STEPS and 0 < search.n_rejections < REJECTIONS:
             return Way.STEPS
-        needed = halvings(max(search.gap / neuron.certificate.goal(tol), 1.0))
+        # No gap exceeds the objective, which is never negative.
+        needed = halvings(max(min(search.gap, search.value) / neuron.certificate.goal(tol), 1.0))
         return self._prices.cheapest(neuron.pace, needed, neuron.hessian_point is not search.point)
 
     def draw(self, neuron: Neuron) -> bool:

@@ -14,6 +14,8 @@ from fastperceptron.training.problem import SMALLEST
 ROWS_PER_PARAMETER = 60
 # How often a read typically halves the gap: by a corrected sample, and by a new Hessian of all rows.
 SAMPLE_HALVINGS, HESSIAN_HALVINGS = 8.0, 4.0
+# What is expected at least of a way that failed before: elsewhere it may do.
+FEWEST_HALVINGS = 0.1
 # Evaluations of a corrected sample per read: the search for its minimum, the secant, and raking.
 SAMPLE_EVALUATIONS = 14
 # Rows per parameter below which a Hessian says little, at the next point, that L-BFGS does not learn sooner.
@@ -66,15 +68,16 @@ class Pace:
     def begin(self, way: Way, gap: float, expected: float = math.inf) -> None:
         """Begin a way, of which reads are expected to halve the gap as often as that."""
         self.way, self.n_reads, self.gained = way, 0, expected
-        self._first_gap = gap
+        self._first_gap = self._gap = gap
 
-    def note(self, before: float, gap: float) -> None:
-        """Note the gaps before and after a read; they are equal where its step was rejected."""
+    def note(self, gap: float, is_accepted: bool) -> None:
+        """Note the gap after a read; where its step was rejected, that is not better known than before."""
         self.n_reads += 1
-        average = halvings(_ratio(self._first_gap, gap)) / self.n_reads
-        self.gained = max(halvings(_ratio(before, gap)), average)
+        before, self._gap = self._gap, gap if is_accepted else self._gap
+        average = halvings(_ratio(self._first_gap, self._gap)) / self.n_reads
+        self.gained = max(halvings(_ratio(before, self._gap)), average)
         if self.way is not Way.STEPS:
-            self.known[self.way] = average
+            self.known[self.way] = max(average, FEWEST_HALVINGS)
 
 
 class Prices:
@@ -100,16 +103,12 @@ class Prices:
 
         `is_hessian_new` says whether a Hessian of all rows would be another one than the present.
         """
-        costs = {Way.STEPS: _divide(needed * self._read[pace.way], pace.gained)}
+        costs = {Way.STEPS: needed * self._read[pace.way] / pace.gained if pace.gained > 0 else math.inf}
         if self._is_sample_useful and pace.way is not Way.SAMPLE:
-            costs[Way.SAMPLE] = 1 + _divide(needed * self._read[Way.SAMPLE], pace.known[Way.SAMPLE])
+            costs[Way.SAMPLE] = 1 + needed * self._read[Way.SAMPLE] / pace.known[Way.SAMPLE]
         if self._is_hessian_useful and is_hessian_new and pace.n_reads >= PATIENCE * self._hessian:
-            costs[Way.HESSIAN] = (1 + self._hessian) * (1 + _divide(needed, pace.known[Way.HESSIAN]))
+            costs[Way.HESSIAN] = (1 + self._hessian) * (1 + needed / pace.known[Way.HESSIAN])
         return min(costs, key=costs.__getitem__)
-
-
-def _divide(work: float, pace: float) -> float:
-    return work / pace if pace > 0 else math.inf
 
 
 def _ratio(one: float, other: float) -> float:
