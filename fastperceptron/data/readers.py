@@ -8,22 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from fastperceptron.data.files import SourceFile
 from fastperceptron.data.formats import ColumnFormat, cut_batch, format_of_files, name_unreadable_file
+from fastperceptron.data.pieces import Piece, is_number, is_text
 
 Item = TypeVar("Item")
-
-
-class Piece(NamedTuple):
-    """Some rows of a source, as columns."""
-
-    batch: pa.RecordBatch
-    source: str  # what error messages call it: a file of several, or the frame
-    first_row: int  # the number of the first row in it, from 0
 
 
 class Reader(ABC):
@@ -284,20 +277,3 @@ def read_ahead(items: Iterator[Item]) -> Generator[Item]:
         while (item := coming.result()) is not None:
             coming = thread.submit(next, items, None)
             yield item
-
-
-def value_type(kind: pa.DataType) -> pa.DataType:
-    """Return a type, or of a dictionary the type of its values."""
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Return whether values of a type are text."""
-    types, kind = pa.types, value_type(kind)
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
-
-
-def is_number(kind: pa.DataType) -> bool:
-    """Return whether values of a type are numbers or booleans."""
-    types, kind = pa.types, value_type(kind)
-    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))
