@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastperceptron import prediction
-from fastperceptron.checks import Array, as_matrix, as_numpy, choice, column_names
+from fastperceptron.checks import Array, as_matrix, as_numpy, choice, column_names, name_by_text
 from fastperceptron.data.arrays import ArrayRows, kernel_dtype
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.labels import codes_of
@@ -275,6 +275,7 @@ def _columns_by_name(X: Any, names: tuple[str, ...] | None) -> Any:
 
     It raises ValueError if a name is missing, and warns if X has names but there are none to choose by.
     """
+    X = name_by_text(X, names)
     given = column_names(X)
     if given is None and names is not None and len(names) > 1 and np.ndim(X) == 1:
         index = getattr(X, "index", None)  # of a Series that is one row

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastperceptron.checks import as_matrix, column_names, whole_number
-from fastperceptron.data.array_dataset import ArrayDataset
+from fastperceptron.checks import as_matrix, frame_names, whole_number
+from fastperceptron.data.array_dataset import ArrayDataset, text_names
 from fastperceptron.data.array_files import Choice, load_npy, matrix_dataset, open_array_files
 from fastperceptron.data.chunk_dataset import ChunksDataset
 from fastperceptron.data.dataset import Dataset
@@ -149,4 +149,4 @@ def _tuple_dataset(source: tuple[Any, ...]) -> Dataset:
     X, y, weights = (*(load_npy(Path(part).expanduser()) if _is_path(part) else part for part in source), None, None)[
         :3
     ]
-    return ArrayDataset(as_matrix(X), y, weights, column_names(X))
+    return ArrayDataset(as_matrix(X), y, weights, text_names(frame_names(X)))

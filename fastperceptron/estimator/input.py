@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from fastperceptron.checks import BOOLEAN, Array, Rule, as_numpy, check_no_mask, is_number, is_whole
+from fastperceptron.checks import BOOLEAN, Array, Rule, as_numpy, check_no_mask, is_number, is_whole, name_by_text
 from fastperceptron.data.arrays import read_only
 from fastperceptron.data.labels import as_labels, check_not_continuous
 from fastperceptron.training.problem import LARGEST
@@ -70,6 +70,10 @@ def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
         vars(estimator).pop("feature_names_in_", None)
         return np.asarray(X)
     check_columns_are_numbers(X)
+    known = [] if is_first else list(getattr(estimator, "feature_names_in_", []))
+    named = name_by_text(X, known)
+    if named is not X:
+        X = named[known] if {*named.columns} == {*known} else named  # others are refused below
     rows: Array = validate_data(estimator, X, reset=is_first, skip_check_array=is_plain, ensure_all_finite=False)
     if rows.dtype.kind not in "fiub":
         raise ValueError(f"X must hold real numbers, but its dtype is {rows.dtype}.")

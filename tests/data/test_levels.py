@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, strategies as st
 from pyarrow import parquet
 
 import fastperceptron as fp
@@ -66,7 +66,7 @@ def test_a_model_of_any_source_reads_any_other(values: list[Any], tmp_path: Path
             assert X.sum(axis=1).tolist() == [1] * len(values), (name, other)
             if other != "hive":
                 same = [[one == two for two in values] for one in values]
-                assert (X @ X.T == same).all()
+                assert (same == X @ X.T).all()
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_column_without_a_known_level_is_said() -> None:
 
 @pytest.mark.parametrize("level", [None, np.nan, pd.NA, pd.NaT, b"red", (1, 2), np.inf])
 def test_a_level_that_is_missing_is_refused(level: Any) -> None:
-    with pytest.raises(TypeError, match="a level of column 'k' is .* levels are text or numbers"):
+    with pytest.raises(TypeError, match=r"a level of column 'k' is .* levels are text or numbers"):
         fp.dataset(pa.table({"k": ["a"], "y": [0]}), target="y", categorical={"k": ["a", level]})
 
 
@@ -151,5 +151,5 @@ def test_a_value_that_is_missing_is_not_a_level(values: list[Any], tmp_path: Pat
     table = pa.table({"k": values, "y": [0, 1, 0]})
     parquet.write_table(table, tmp_path / "t.parquet")
     for source in (table, table.to_pandas(), tmp_path / "t.parquet"):
-        with pytest.raises(ValueError, match="column 'k' holds (a null|NaN) in row 1"):
+        with pytest.raises(ValueError, match=r"column 'k' holds (a null|NaN) in row 1"):
             fp.dataset(source, target="y", categorical=["k"])
