@@ -160,7 +160,9 @@ def _find(reader: Reader, name: Any, role: str) -> str:
     if not is_whole:
         raise _unknown_column(names, name, role)
     if not -len(names) <= name < len(names):
-        raise ValueError(f"{role}: there is no column {name}, but {len(names)}, counted from 0.")
+        near = difflib.get_close_matches(str(name), names, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{role}: there is no column {name}, but {len(names)}, counted from 0.{hint}")
     found = str(names[name])
     if str(name) in names and str(name) != found:
         raise ValueError(
@@ -171,8 +173,9 @@ def _find(reader: Reader, name: Any, role: str) -> str:
 
 
 def _unknown_column(names: Sequence[Any], name: Any, role: str) -> ValueError:
-    near = difflib.get_close_matches(str(name), list(map(str, names)), 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"the columns are {_format_names(names)}."
+    labels = {str(label): label for label in names}
+    near = difflib.get_close_matches(str(name), labels, 1)
+    hint = f"did you mean {labels[near[0]]!r}?" if near else f"the columns are {_format_names(names)}."
     return ValueError(f"{role}: there is no column {name!r}; {hint}")
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.labels import label_kind
+from fastperceptron.data.arrays import kind_of
 from fastperceptron.data.pieces import Piece, is_text, values_of, without_nulls
 from fastperceptron.data.readers import Reader
 from fastperceptron.data.text_values import BOOLEANS, as_number
@@ -48,7 +48,7 @@ def level_name(value: Any) -> str:
 
 def given_level(value: Any, column: str) -> str:
     """Return the name of a level that a user gives; raise TypeError if it is neither text nor a finite number."""
-    is_known = bool(label_kind(value)) or isinstance(value, Decimal)
+    is_known = bool(kind_of(type(value))) or isinstance(value, Decimal)
     if not is_known or (not isinstance(value, str) and not math.isfinite(value)):
         raise TypeError(f"categorical: a level of column {column!r} is {value!r}, but levels are text or numbers.")
     return level_name(value)

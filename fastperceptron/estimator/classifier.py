@@ -17,6 +17,7 @@ import numpy as np
 
 from fastperceptron.checks import Array, as_numpy
 from fastperceptron.data.dataset import Dataset
+from fastperceptron.data.labels import as_labels
 from fastperceptron.evaluation import accuracy
 from fastperceptron.model import Perceptron
 from fastperceptron.training.observer import Observer
@@ -336,9 +337,10 @@ class PerceptronClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """Return the share of the rows (or of their weight) whose class is predicted.
 
         It raises ValueError if labels are missing or of another kind than the classes, as text for numbers; of a
-        Dataset also if one is not among the classes.
+        Dataset also if one is not among the classes. It raises TypeError if labels mix kinds.
         """
         if not isinstance(X, Dataset):
+            y = y if y is None else as_labels(as_numpy(y, "y"))
             return float(super().score(X, as_numpy(y, "y"), as_numpy(sample_weight, "sample_weight")))
         table.check_goes_alone(y, sample_weight)
         return accuracy(self.model_, table.with_features_of(self, X, np.asarray(self.classes_)))

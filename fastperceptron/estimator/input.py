@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from fastperceptron.checks import BOOLEAN, Array, Rule, as_numpy, check_no_mask, is_number, is_whole, name_by_text
-from fastperceptron.data.arrays import read_only
+from fastperceptron.data.arrays import as_vector, read_only
 from fastperceptron.data.labels import as_labels, check_not_continuous
 from fastperceptron.training.problem import LARGEST
 
@@ -87,7 +87,7 @@ def check_columns_are_numbers(X: Any) -> None:
     """
     names = getattr(X, "column_names", getattr(X, "columns", ()))
     dtypes = getattr(X, "dtypes", getattr(getattr(X, "schema", None), "types", ()))
-    if callable(names) or callable(dtypes):
+    if callable(names) or callable(dtypes) or len(names) == 0:
         return
     kinds = [(name, _kind_other_than_number(X, name, dtype)) for name, dtype in zip(names, dtypes, strict=False)]
     wrong = [f"{name!r} ({kind})" for name, kind in kinds if kind is not None]
@@ -121,7 +121,7 @@ def as_label_vector(estimator: Any, y: Any, n_rows: int) -> Any:
     y = as_numpy(y, "y")
     if len(getattr(y, "shape", (1,))) != 1:
         y = column_or_1d(y, warn=True)
-    y = y if hasattr(y, "__len__") else np.asarray(y)
+    y = y if hasattr(y, "__len__") else as_vector(y, "y")
     if len(y) != n_rows:
         raise ValueError(f"Found input variables with inconsistent numbers of samples: [{n_rows}, {len(y)}]")
     return y
