@@ -29,8 +29,8 @@ class ColumnsDataset(DecodedDataset):
     @classmethod
     def open(cls, source: Any, choice: dict[str, Any], csv: Any, cache_dir: Any) -> "ColumnsDataset":
         """Return the data set of files, a frame or a stream; `choice` has the column arguments of `choose_columns`."""
-        types = csv.get("column_types") if isinstance(csv, dict) else csv
-        if types:
+        types = None
+        if csv is not None:
             from fastperceptron.data.csv_files import csv_options
 
             types = csv_options(csv, "").column_types

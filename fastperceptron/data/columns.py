@@ -126,7 +126,7 @@ class Columns:
             value = column[odd[0]].as_py()
             holds = f"column {name!r} holds {value!r} in row {piece.first_row + odd[0]} of {piece.source}"
             if np.isnan(numbers).all() and len(numbers) > 1 and not _is_separated_number(value):
-                advice = advice_for(name) if role == "feature" else f"it is the {role} of the rows."
+                advice = advice_for(name) if role == "feature" else f"give another column as `{role}`."
                 raise TypeError(f"{holds}: it is text, but {role}s must be numeric: {advice}")
             if role != "feature":
                 raise ValueError(f"{holds}, but the {role} of a row must be a number.")

@@ -186,7 +186,7 @@ def open_reader(source: Any, csv: Any = None) -> Reader:
         return FileReader(source, csv)
     if csv is not None:
         raise ValueError("csv is for CSV files, and cannot be given for a frame or a stream: leave it out.")
-    if getattr(source, "ndim", 2) == 1 or isinstance(source, pa.Array | pa.ChunkedArray):
+    if type(source).__name__ == "Series" or isinstance(source, pa.Array | pa.ChunkedArray):
         raise TypeError(f"the {type(source).__name__} is one column or one row: make a frame of it.")
     try:
         for kind in (_of_arrow_dataset, _of_lazy_frame, _of_frame, _of_stream):

@@ -108,8 +108,8 @@ def test_quotes_mean_what_the_options_say(content: str, options: Any, rows: int,
 
 @given(content=st.text(st.sampled_from('a,"\n\r'), max_size=40), cuts=st.lists(st.integers(0, 40), max_size=4))
 def test_parts_of_any_length_are_the_same_file(content: str, cuts: list[int]) -> None:
-    def said(parts: list[bytes]) -> str:
-        check = QuoteCheck(Marks(b",", b'"', b""), 0, 1)
+    def said(parts: list[bytes], *, is_counting: bool) -> str:
+        check = QuoteCheck(Marks(b",", b'"', b""), 0, 1, is_counting=is_counting)
         try:
             for part in [*filter(None, parts), b""]:
                 check.see(part)
@@ -119,4 +119,6 @@ def test_parts_of_any_length_are_the_same_file(content: str, cuts: list[int]) ->
 
     text, places = content.encode(), [0, *sorted(cuts), 40]
     parts = [text[start:stop] for start, stop in itertools.pairwise(places)]
-    assert said(parts) == said([text])
+    expected = said([text], is_counting=True)
+    assert said(parts, is_counting=True) == expected
+    assert bool(said(parts, is_counting=False)) == bool(expected)

@@ -1,7 +1,10 @@
 """What frames and text files make of their columns: names, numbers, levels, nulls where nobody looks."""
 
 import itertools
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -170,3 +173,19 @@ def test_a_name_that_two_columns_would_have_is_refused(numbered: pd.DataFrame) -
     model = fit(fp.dataset(numbered, target=2)).model_
     with pytest.raises(ValueError, match="two columns called '1'"):
         model.predict(numbered[[0, 1, 3]].set_axis(["1", 1, "3"], axis=1))
+
+
+def test_a_column_that_nearly_has_the_name_is_named(numbered: pd.DataFrame) -> None:
+    years = numbered.set_axis([2019, 2020, 2021, 2022], axis=1)
+    for frame, hint in ((years, "did you mean 2021?"), (years.rename(columns=str), "Did you mean '2021'?")):
+        with pytest.raises(ValueError, match=re.escape(hint)):
+            fp.dataset(frame, target=2018)
+
+
+@pytest.mark.parametrize("kind", [pd.Series, pl.Series, pa.array])
+def test_one_column_or_row_is_not_rows(kind: Callable[[list[float]], Any]) -> None:
+    classifier = fp.PerceptronClassifier().fit(np.eye(2), [0, 1])
+    with pytest.raises(ValueError, match=r"Reshape your data|Expected a 2-dimensional container"):
+        classifier.predict(kind([1.0, 2.0]))
+    with pytest.raises(TypeError, match="is one column or one row: make a frame of it"):
+        fp.dataset(kind([1.0, 2.0]))
