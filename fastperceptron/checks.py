@@ -206,6 +206,23 @@ def frame_names(X: Any, name: str = "X") -> tuple[Any, ...] | None:
     return names
 
 
+def name_by_text(X: Any, known: Iterable[str] | None) -> Any:
+    """Return a frame whose columns are called 0, 1, ... with these names as text, if one is known; else X as it is.
+
+    A data set names the columns of such a frame so; by position, a frame with other columns would pass silently. It
+    raises ValueError if two columns have one name then.
+    """
+    names, known = frame_names(X), set(() if known is None else known)
+    if names is None or all(isinstance(name, str) for name in names) or not hasattr(X, "set_axis"):
+        return X
+    texts = list(map(str, names))
+    if known.isdisjoint(texts):
+        return X
+    named = X.set_axis(texts, axis=1)
+    frame_names(named)
+    return named
+
+
 def column_names(X: Any) -> tuple[str, ...] | None:
     """Return the column names of a frame, or None if there are none or not all are strings."""
     names = frame_names(X)

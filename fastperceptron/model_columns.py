@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastperceptron.checks import column_names
+from fastperceptron.checks import column_names, name_by_text
 
 
 def columns_by_name(X: Any, names: tuple[str, ...] | None) -> Any:
@@ -14,6 +14,7 @@ def columns_by_name(X: Any, names: tuple[str, ...] | None) -> Any:
 
     It raises ValueError if a name is missing, and warns if X has names but there are none to choose by.
     """
+    X = name_by_text(X, names)
     given = column_names(X)
     if given is None and names is not None and len(names) > 1 and np.ndim(X) == 1:
         index = getattr(X, "index", None)  # of a Series that is one row

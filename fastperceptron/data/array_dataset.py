@@ -53,6 +53,13 @@ class ArrayDataset(Dataset):
         return nullcontext(Table(ArrayRows(self._X), classes, codes, self._weights, counts))
 
 
+def text_names(names: Sequence[Any] | None) -> tuple[str, ...] | None:
+    """Return a frame's column names as text; None if there are none, or they are the numbers of the columns."""
+    if names is None or tuple(names) == tuple(range(len(names))):
+        return None
+    return tuple(map(str, names)) if all(isinstance(name, str | int | np.integer) for name in names) else None
+
+
 def as_weights(weights: Any, name: str = "weights", first_row: int = 0) -> Array:
     """Return weights as (n_rows,) float64, read-only; `name` and `first_row`, the number of row 0, are for errors.
 

@@ -41,14 +41,27 @@ def kernel_dtype(dtype: np.dtype) -> type[np.float32] | type[np.float64]:
 
 
 def as_vector(values: Any, name: str) -> Array:
-    """Return values of shape (n_rows,) or (n_rows, 1) as an array of shape (n_rows,); else raise ValueError."""
+    """Return values of shape (n_rows,) or (n_rows, 1) as an array of shape (n_rows,); else raise ValueError.
+
+    A list that mixes booleans, numbers, text or others becomes an array of objects: NumPy would make one kind of them.
+    """
     array = as_array(values, name)
+    if isinstance(values, list | tuple) and array.dtype.kind in "iufU":
+        objects = as_array(values, name, object)
+        if len(set(map(kind_of, set(map(type, objects.reshape(-1).tolist()))))) > 1:
+            array = objects
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
         found = "it is None" if array.ndim == 0 and array.item() is None else f"its shape is {array.shape}"
         raise ValueError(f"{name} must have one dimension, a value per row, but {found}.")
     return array
+
+
+def kind_of(value_type: type) -> str:
+    """Return the kind of values of a type, "strings", "booleans" or "numbers", or "" for anything else."""
+    kinds = {"strings": str, "booleans": bool | np.bool, "numbers": int | float | np.integer | np.floating}
+    return next((name for name, types in kinds.items() if issubclass(value_type, types)), "")
 
 
 class Rows(ABC):

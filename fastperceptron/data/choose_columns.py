@@ -10,12 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from fastperceptron.checks import Array
-from fastperceptron.data.columns import Columns, Feature, advice_for, level_name, without_nulls
-from fastperceptron.data.readers import Reader, is_number, is_text, value_type
+from fastperceptron.data.columns import Columns, Feature, advice_for
+from fastperceptron.data.levels import given_level, read_levels
+from fastperceptron.data.pieces import is_number, is_text, value_type
+from fastperceptron.data.readers import Reader
 from fastperceptron.data.text_values import are_numbers, first_that_is_no_number
-
-MAX_LEVELS = 1000  # of a column, by default; more are refused if there are not 20 rows per level
-ROWS_PER_LEVEL = 20
 
 
 def choose_columns(
@@ -46,7 +45,9 @@ def choose_columns(
     stated = {_find(reader, name, "column_types") for name, is_text in (column_types or {}).items() if is_text}
     levels = _given_levels(reader, categorical, chosen, stated)
     unfit = [name for name in chosen if name not in levels and (name in stated or not _may_be_number(reader, name))]
-    levels |= _read_levels(reader, [name for name in chosen if name in levels and levels[name] is None], max_levels)
+    levels |= read_levels(
+        reader, [name for name in chosen if name in levels and levels[name] is None], max_levels, stated
+    )
     made = [
         Feature(name, name) if level is None else Feature(f"{name}={level}", name, level)
         for name in chosen
@@ -159,7 +160,9 @@ def _find(reader: Reader, name: Any, role: str) -> str:
     if not is_whole:
         raise _unknown_column(names, name, role)
     if not -len(names) <= name < len(names):
-        raise ValueError(f"{role}: there is no column {name}, but {len(names)}, counted from 0.")
+        near = difflib.get_close_matches(str(name), names, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{role}: there is no column {name}, but {len(names)}, counted from 0.{hint}")
     found = str(names[name])
     if str(name) in names and str(name) != found:
         raise ValueError(
@@ -170,8 +173,9 @@ def _find(reader: Reader, name: Any, role: str) -> str:
 
 
 def _unknown_column(names: Sequence[Any], name: Any, role: str) -> ValueError:
-    near = difflib.get_close_matches(str(name), list(map(str, names)), 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"the columns are {_format_names(names)}."
+    labels = {str(label): label for label in names}
+    near = difflib.get_close_matches(str(name), labels, 1)
+    hint = f"did you mean {labels[near[0]]!r}?" if near else f"the columns are {_format_names(names)}."
     return ValueError(f"{role}: there is no column {name!r}; {hint}")
 
 
@@ -194,7 +198,9 @@ def _given_levels(
         if isinstance(levels, str):
             raise TypeError(f"categorical: the levels of column {name!r} must be a list, but are {levels!r}.")
     found = {
-        _find(reader, name, "categorical"): None if levels is None else tuple(map(level_name, levels))
+        _find(reader, name, "categorical"): None
+        if levels is None
+        else tuple(given_level(level, str(name)) for level in levels)
         for name, levels in given.items()
     }
     for name, levels in found.items():
@@ -221,34 +227,6 @@ def _text_columns(reader: Reader, chosen: list[str]) -> list[str]:
     return [
         name for name in chosen if name in found or (name not in stored and is_text(reader.schema.field(name).type))
     ]
-
-
-def _read_levels(reader: Reader, names: Sequence[str], max_levels: int | None) -> dict[str, tuple[str, ...]]:
-    """Return the sorted levels of columns, from a read of these columns; raise ValueError if they are too many."""
-    levels: dict[str, set[str]] = {name: set() for name in names}
-    coder = Columns((), None, None, np.dtype(np.float64), reader.text)
-    n_rows = 0
-    for piece in reader.pieces(names) if names else ():
-        n_rows += piece.batch.num_rows
-        for name in names:
-            coded = coder.levels(without_nulls(piece, name), name)
-            levels[name].update(coded.values[code] for code in np.unique(coded.codes))
-            # Checked before the levels take memory, where the number of rows is known or already large.
-            if reader.n_rows is not None or len(levels[name]) > 1000 * MAX_LEVELS:
-                _check_level_count(name, len(levels[name]), max(n_rows, reader.n_rows or 0), max_levels)
-    for name in names:
-        _check_level_count(name, len(levels[name]), n_rows, max_levels)
-    return {name: tuple(sorted(found)) for name, found in levels.items()}
-
-
-def _check_level_count(name: str, count: int, n_rows: int, max_levels: int | None) -> None:
-    is_allowed = count <= MAX_LEVELS or count * ROWS_PER_LEVEL <= n_rows if max_levels is None else count <= max_levels
-    if not is_allowed:
-        raise ValueError(
-            f"column {name!r} has {count:,} levels or more in {n_rows:,} rows, and each would become a column: an "
-            f"identifier is not a feature; leave it out (`features`), or raise `max_levels`, now "
-            f"{max_levels or MAX_LEVELS:,}."
-        )
 
 
 def label_texts_are_numbers(reader: Reader, target: str) -> bool:

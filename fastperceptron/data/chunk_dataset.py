@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import as_array, as_matrix, frame_names, whole_number
-from fastperceptron.data.array_dataset import as_weights
+from fastperceptron.data.array_dataset import as_weights, text_names
 from fastperceptron.data.arrays import as_vector, kernel_dtype
 from fastperceptron.data.dataset import Block, first_rows
 from fastperceptron.data.spool import DecodedDataset
@@ -35,8 +35,7 @@ class ChunksDataset(DecodedDataset):
             raise ValueError("the generator gave no chunks with rows: at least two rows are needed.")
         self._first, self._names = first
         self.n_features, self.dtype = self._first.X.shape[1], np.dtype(kernel_dtype(self._first.X.dtype))
-        is_text = self._names is not None and all(isinstance(name, str) for name in self._names)
-        self.feature_names = self._names if is_text else None
+        self.feature_names = text_names(self._names)
         if not callable(source):
             self._ahead, self._rest = [self._first], self._checked(numbered)
 

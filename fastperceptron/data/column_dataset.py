@@ -7,9 +7,11 @@ from typing import Any
 
 from fastperceptron.checks import Array
 from fastperceptron.data.choose_columns import choose_columns, columns_for, label_texts_are_numbers
-from fastperceptron.data.columns import Columns, without_nulls
+from fastperceptron.data.columns import Columns
 from fastperceptron.data.dataset import Block
-from fastperceptron.data.readers import Piece, Reader, open_reader, read_ahead
+from fastperceptron.data.levels import UnknownLevels
+from fastperceptron.data.pieces import Piece, without_nulls
+from fastperceptron.data.readers import Reader, open_reader, read_ahead
 from fastperceptron.data.running_labels import RunningLabels
 from fastperceptron.data.spool import DecodedDataset
 from fastperceptron.data.text_values import are_numbers, as_labels_of_text
@@ -27,8 +29,8 @@ class ColumnsDataset(DecodedDataset):
     @classmethod
     def open(cls, source: Any, choice: dict[str, Any], csv: Any, cache_dir: Any) -> "ColumnsDataset":
         """Return the data set of files, a frame or a stream; `choice` has the column arguments of `choose_columns`."""
-        types = csv.get("column_types") if isinstance(csv, dict) else csv
-        if types:
+        types = None
+        if csv is not None:
             from fastperceptron.data.csv_files import csv_options
 
             types = csv_options(csv, "").column_types
@@ -47,22 +49,25 @@ class ColumnsDataset(DecodedDataset):
     def _read(self, columns: Columns) -> Iterator[Block]:
         if columns.refusal is not None:
             raise TypeError(columns.refusal)
-        n_rows = 0
+        n_rows, unknown = 0, UnknownLevels(columns.levels, [column for _, column, _ in columns.features])
         # One thread decodes, one turns columns into rows, and the caller uses them, all at the same time.
-        with closing(read_ahead(self._decode(columns))) as blocks:
+        with closing(read_ahead(self._decode(columns, unknown))) as blocks:
             for block in blocks:
                 yield block
                 n_rows += len(block.X)
         self.n_rows = n_rows
         if n_rows == 0:
             raise ValueError(f"{self._reader.name} has no rows.")
+        unknown.warn(self._reader.name)
 
-    def _decode(self, columns: Columns) -> Iterator[Block]:
+    def _decode(self, columns: Columns, unknown: UnknownLevels) -> Iterator[Block]:
         check = _LabelTexts(columns)
         for piece in self._reader.pieces(columns.names, columns.numbers):
             if piece.batch.num_rows:
                 check.see(piece)
-                yield columns.block(piece)
+                block = columns.block(piece)
+                unknown.see(piece, block.X)
+                yield block
 
     def _blocks_for_labels(self) -> Iterator[Block]:
         """Yield all rows, with labels stored as text left so: whether they are numbers shows at the end."""
@@ -100,11 +105,11 @@ class _LabelTexts:
         if self._target is None or self._are_numeric is False:
             return
         self._first = self._first or piece.source
-        column = without_nulls(piece, self._target)
+        column = without_nulls(piece, self._target, "target")
         if piece.source == self._first:
             self._texts.update(column.unique().to_pylist())
             return
         if self._are_numeric is None:
             self._are_numeric = are_numbers(self._texts)
         if self._are_numeric:
-            self._strict.labels(piece, column)
+            self._strict.labels(piece)

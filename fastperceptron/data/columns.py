@@ -5,7 +5,8 @@ names of a model's features suffice to code other data the same way. choose_colu
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,9 @@ import pyarrow as pa
 from fastperceptron.checks import Array
 from fastperceptron.data.array_dataset import as_weights
 from fastperceptron.data.dataset import Block
-from fastperceptron.data.readers import Piece, is_text
-from fastperceptron.data.text_values import as_labels_of_text, first_that_is_no_number, level_of, numbers_of
+from fastperceptron.data.levels import LevelFinder, coded_column, coded_text
+from fastperceptron.data.pieces import Piece, is_text, values_of, without_nulls
+from fastperceptron.data.text_values import as_labels_of_text, first_that_is_no_number, numbers_of
 from fastperceptron.kernels.columns import rows_of_columns
 
 ROWS_AT_A_TIME = 8192  # rows that are turned from columns at a time: they stay in cache
@@ -53,14 +55,31 @@ class Columns:
         """The columns that are features as they are."""
         return [feature.column for feature in self.features if feature.level is None]
 
+    @cached_property
+    def levels(self) -> dict[str, dict[str, int]]:
+        """The levels of each categorical column, numbered in the order of the features."""
+        found: dict[str, dict[str, int]] = {}
+        for _, column, level in self.features:
+            if level is not None:
+                known = found.setdefault(column, {})
+                known[level] = len(known)
+        return found
+
+    @cached_property
+    def _finders(self) -> dict[str, LevelFinder]:
+        return {
+            name: LevelFinder(levels, self.decimal_point if name in self.text else ".")
+            for name, levels in self.levels.items()
+        }
+
     def block(self, piece: Piece) -> Block:
         """Return some rows of a source as rows, labels and weights."""
-        columns = {name: without_nulls(piece, name) for name in self.names}
-        coded = {
-            name: self.levels(columns[name], name) for name in {f.column for f in self.features if f.level is not None}
-        }
-        numbers = {name: self._numbers(piece, columns[name], name) for name in self.numbers}
-        sources = [numbers[f.column] if f.level is None else _is_level(coded[f.column], f.level) for f in self.features]
+        numbers = {name: self._numbers(piece, name, self.dtype) for name in self.numbers}
+        codes = {name: self._level_codes(piece, name) for name in self.levels}
+        sources = [
+            numbers[column] if level is None else codes[column] == self.levels[column][level]
+            for _, column, level in self.features
+        ]
         X = np.empty((piece.batch.num_rows, len(sources)), self.dtype)
         staged = np.empty((len(sources), min(len(X), ROWS_AT_A_TIME)), self.dtype)
         for start in range(0, len(X), ROWS_AT_A_TIME):
@@ -68,25 +87,18 @@ class Columns:
             for number, source in enumerate(sources):
                 staged[number, : len(rows)] = source[start : start + ROWS_AT_A_TIME]
             rows_of_columns(staged, rows)
-        y = None if self.target is None else self.labels(piece, columns[self.target])
+        y = None if self.target is None else self.labels(piece)
         if self.weight is None:
             return Block(X, y, None)
-        weights = self._numbers(piece, columns[self.weight], self.weight, np.dtype(np.float64))
+        weights = self._numbers(piece, self.weight, np.dtype(np.float64), "weight")
         return Block(X, y, as_weights(weights, self.weight, piece.first_row))
 
-    def levels(self, column: pa.Array, name: str) -> "Coded":
-        """Return a column without nulls by the names of its levels."""
-        if not is_text(column.type):
-            values, codes = np.unique(_values(column), return_inverse=True)
-            return Coded([level_name(value) for value in values.tolist()], codes)
-        coded = _coded(column)
-        return Coded([level_of(text) for text in coded.values], coded.codes) if name in self.text else coded
-
-    def labels(self, piece: Piece, column: pa.Array) -> Array:
+    def labels(self, piece: Piece) -> Array:
         """Return the labels of some rows: numbers, booleans, or objects of type str."""
+        column = without_nulls(piece, str(self.target), "target")
         if not is_text(column.type):
-            return _values(column)
-        coded = _coded(column)
+            return values_of(column)
+        coded = coded_text(column)
         if self.target not in self.text or not self.has_numeric_labels:
             return np.array(coded.values, object)[coded.codes]
         if odd := first_that_is_no_number(column):
@@ -96,26 +108,30 @@ class Columns:
             )
         return as_labels_of_text(coded.values, are_numeric=True)[coded.codes]
 
-    def _numbers(self, piece: Piece, column: pa.Array, name: str, dtype: np.dtype | None = None) -> Array:
+    def _level_codes(self, piece: Piece, name: str) -> Array:
+        """Return the number of each row's level, (n_rows,), or -1 where it is not known."""
+        coded, finder, numbers = coded_column(piece, name), self._finders[name], self.levels[name]
+        return np.array([-1 if (level := finder.find(value)) is None else numbers[level] for value in coded.values])[
+            coded.codes
+        ]
+
+    def _numbers(self, piece: Piece, name: str, dtype: np.dtype, role: str = "feature") -> Array:
         """Return a column as numbers; raise ValueError at the first value that is not one, TypeError if none is."""
+        column = without_nulls(piece, name, role)
         if name not in self.text:
-            return _values(column)
+            return values_of(column)
         plain = column if self.decimal_point == "." else _with_points(column, self.decimal_point)
-        numbers = numbers_of(plain, dtype or self.dtype)
+        numbers = numbers_of(plain, dtype)
         if np.isnan(numbers).any() and (odd := first_that_is_no_number(plain)):
             value = column[odd[0]].as_py()
             holds = f"column {name!r} holds {value!r} in row {piece.first_row + odd[0]} of {piece.source}"
             if np.isnan(numbers).all() and len(numbers) > 1 and not _is_separated_number(value):
-                raise TypeError(f"{holds}: it is text, but features must be numeric: {advice_for(name)}")
+                advice = advice_for(name) if role == "feature" else f"give another column as `{role}`."
+                raise TypeError(f"{holds}: it is text, but {role}s must be numeric: {advice}")
+            if role != "feature":
+                raise ValueError(f"{holds}, but the {role} of a row must be a number.")
             raise ValueError(f"{holds}, which is not a number. {_advice_for_value(value, name)}")
         return numbers
-
-
-class Coded(NamedTuple):
-    """A column by its distinct values: row k holds values[codes[k]]."""
-
-    values: list[str]
-    codes: Array
 
 
 def advice_for(name: str) -> str:
@@ -139,44 +155,8 @@ def _advice_for_value(value: str, name: str) -> str:
     )
 
 
-def without_nulls(piece: Piece, name: str) -> pa.Array:
-    """Return a column; raise ValueError at the first null."""
-    column = piece.batch.column(name)
-    n_nulls = column.null_count
-    if n_nulls and n_nulls == len(column) and piece.first_row == 0:
-        raise ValueError(f"column {name!r} of {piece.source} has no values: leave it out (`features`).")
-    if not n_nulls and pa.types.is_dictionary(column.type) and column.dictionary.null_count:
-        column = column.dictionary_decode()
-        n_nulls = column.null_count
-    if n_nulls:
-        row = piece.first_row + int(column.is_null().to_numpy(zero_copy_only=False).argmax())
-        raise ValueError(
-            f"column {name!r} holds a null in row {row} of {piece.source}: drop such rows, or fill them in first."
-        )
-    return column
-
-
-def _values(column: pa.Array) -> Array:
-    decoded = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-    return decoded.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
-
-
-def _coded(column: pa.Array) -> Coded:
-    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    return Coded([str(value) for value in coded.dictionary.to_pylist()], coded.indices.to_numpy())
-
-
 def _with_points(column: pa.Array, decimal_point: str) -> pa.Array:
     """Return text with points before fractions; points that were there separate thousands, and become "?"."""
     import pyarrow.compute as pc
 
     return pc.replace_substring(pc.replace_substring(column, ".", "?"), decimal_point, ".")
-
-
-def _is_level(source: Coded, level: str) -> Array:
-    return np.array([value == level for value in source.values], bool)[source.codes]
-
-
-def level_name(value: Any) -> str:
-    """Return a level's name: 3 and 3.0 have the same, since file formats differ in their types."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -3,22 +3,28 @@
 Options have the names of pyarrow's ReadOptions, ParseOptions and ConvertOptions, which the user's `csv` mapping joins.
 """
 
+import codecs
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pyarrow import csv
 
+from fastperceptron.checks import whole_number
+from fastperceptron.data.csv_quotes import Marks, OpenQuoteError, QuoteCheck
 from fastperceptron.data.files import SourceFile
 
 DELIMITERS = {";": "';'", "\t": r"'\t'", "|": "'|'", ",": "','"}
 READ = ("block_size", "skip_rows", "skip_rows_after_names", "column_names", "autogenerate_column_names", "encoding")
 PARSE = ("delimiter", "quote_char", "double_quote", "escape_char", "ignore_empty_lines")
 CONVERT = ("null_values", "strings_can_be_null", "quoted_strings_can_be_null", "decimal_point")
-OWN = ("has_header", "comment", "column_types")
+OWN = ("has_header", "comment", "column_types", "newlines_in_values")
+WHOLE = {"block_size": 1, "skip_rows": 0, "skip_rows_after_names": 0}  # and the least value
+TRUTHS = ("has_header", "newlines_in_values", "double_quote", "ignore_empty_lines", "autogenerate_column_names")
+LISTS = ("column_names", "null_values")
 _NUMERIC_NAME = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 
 
@@ -30,6 +36,7 @@ class CsvOptions(NamedTuple):
     convert: dict[str, Any]
     comment: str | None  # lines that begin with it are left out
     has_header: bool | None  # None: yes, if the names are not all numbers
+    newlines_in_values: bool | None  # None: yes, but they are looked at
     column_types: dict[str, bool]  # whether a column is text, of those whose type was given
 
     @property
@@ -49,9 +56,9 @@ def csv_options(given: dict[str, Any] | None, path: str) -> CsvOptions:
             near = difflib.get_close_matches(str(name), known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
             raise ValueError(f"csv has no option {name!r}; {hint}")
+    _check_values(options)
     has_header, comment = options.pop("has_header", None), options.pop("comment", None)
-    if has_header not in (None, True, False):
-        raise ValueError(f"csv: has_header must be True or False, but is {has_header!r}.")
+    newlines = options.pop("newlines_in_values", None)
     if comment is not None and not (isinstance(comment, str) and len(comment) == 1):
         raise ValueError(f"csv: comment must be one character, but is {comment!r}.")
     types = {name: _is_text_type(name, kind) for name, kind in dict(options.pop("column_types", {})).items()}
@@ -64,12 +71,25 @@ def csv_options(given: dict[str, Any] | None, path: str) -> CsvOptions:
     read, parse, convert = (
         {name: options[name] for name in names if name in options} for names in (READ, PARSE, CONVERT)
     )
-    found = CsvOptions(read, parse, convert, comment, has_header, types)
+    found = CsvOptions(read, parse, convert, comment, has_header, newlines, types)
     try:
-        _arrow_options(found, None)
-    except (TypeError, ValueError, pa.ArrowException) as error:
+        for checked in _arrow_options(found, None).values():
+            checked.validate()
+        codecs.lookup(read.get("encoding", "utf8"))
+    except (TypeError, ValueError, LookupError, OverflowError, pa.ArrowException) as error:
         raise ValueError(f"csv={given!r} is not valid: {error}") from error
     return found
+
+
+def _check_values(options: dict[str, Any]) -> None:
+    """Raise ValueError at an option that pyarrow would take for another value: 1.5 for 1, "NA" for ["N", "A"]."""
+    for name, value in options.items():
+        if name in WHOLE:
+            whole_number(value, f"csv: {name}", WHOLE[name])
+        elif name in TRUTHS and not (value is None or isinstance(value, bool)):
+            raise ValueError(f"csv: {name} must be True or False, but is {value!r}.")
+        elif name in LISTS and (isinstance(value, str) or not all(isinstance(each, str) for each in value)):
+            raise ValueError(f"csv: {name} must be a list of texts, but is {value!r}.")
 
 
 def _is_text_type(name: str, kind: Any) -> bool:
@@ -96,7 +116,7 @@ def _arrow_options(options: CsvOptions, columns: list[str] | None, kind: Any = N
     return {
         "read_options": csv.ReadOptions(**{"block_size": 1 << 20} | options.read),
         # Line breaks within quotes cost no time: 0.88 s for 200 MB, with and without.
-        "parse_options": csv.ParseOptions(newlines_in_values=True, **options.parse),
+        "parse_options": csv.ParseOptions(newlines_in_values=options.newlines_in_values is not False, **options.parse),
         "convert_options": csv.ConvertOptions(**convert),
     }
 
@@ -106,15 +126,27 @@ def open_csv(file: SourceFile, columns: list[str] | None, options: CsvOptions) -
     """Give the schema of a CSV file and its record batches, of columns of text in the given order."""
     try:
         with file.open_stream() as stream:
-            lines = stream if options.comment is None else _without_comments(stream, options)
-            with csv.open_csv(lines, **_arrow_options(options, columns)) as reader:
+            lines = _decoded_lines(stream, options)
+            lines = lines if (check := _quote_check(options)) is None else pa.TransformInputStream(lines, check)
+            decoded = options._replace(read=options.read | {"encoding": "utf8"})
+            with csv.open_csv(lines, **_arrow_options(decoded, columns)) as reader:
                 if columns is None:
-                    _check_names(reader.schema.names, options)
+                    _check_names(reader, options)
                 yield reader.schema, reader
+    except OpenQuoteError:
+        _look_for_open_quote(file, options)
+        raise
     except (pa.ArrowException, UnicodeError, OSError) as error:
         if getattr(error, "errno", None) is not None:
             raise
         raise _explain(file, columns, options, error) from error
+
+
+def _decoded_lines(stream: Any, options: CsvOptions) -> Any:
+    """Return a stream as UTF-8 text without comments."""
+    encoding = options.read.get("encoding", "utf8")
+    text = stream if encoding == "utf8" else pa.transcoding_input_stream(stream, encoding, "utf8")
+    return text if options.comment is None else _without_comments(text, options)
 
 
 def _without_comments(stream: Any, options: CsvOptions) -> Any:
@@ -137,16 +169,40 @@ def _without_comments(stream: Any, options: CsvOptions) -> Any:
     return pa.TransformInputStream(stream, keep)
 
 
-def _check_names(names: list[str], options: CsvOptions) -> None:
+def _quote_check(options: CsvOptions, *, is_counting: bool = False) -> Callable[[bytes], bytes] | None:
+    """Return what finds quotes that are not closed, or None where line breaks are not a sign of them."""
+    read, parse = options.read, options.parse
+    quote, escape = parse.get("quote_char", '"'), parse.get("escape_char", False)
+    if not quote or options.newlines_in_values is not None:
+        return None
+    marks = Marks(*(str(mark or "").encode() for mark in (parse.get("delimiter", ","), quote, escape)))
+    n_above = 0 if read.get("autogenerate_column_names") or "column_names" in read else 1
+    n_above += read.get("skip_rows_after_names", 0)
+    return QuoteCheck(marks, read.get("skip_rows", 0), n_above, is_counting=is_counting).see
+
+
+def _check_names(reader: Any, options: CsvOptions) -> None:
+    names = reader.schema.names
+    if len(names) == 1 and "delimiter" not in options.parse and " " in names[0].strip():
+        n_parts = len(names[0].split())
+        with suppress(StopIteration):
+            texts = list(map(str, reader.read_next_batch().column(0).drop_null().to_pylist()))
+            if texts and all(len(text.split()) == n_parts for text in texts[:100]):
+                raise ValueError(
+                    f"it has one column only, {names[0][:80]!r}: the delimiter seems to be ' '; give "
+                    "`csv={'delimiter': ' '}`, and write one space only between two values"
+                )
     if len(names) == 1 and (fitting := next((each for each in DELIMITERS if each in names[0]), None)):
         raise ValueError(
             f"it has one column only, {names[0][:80]!r}: the delimiter seems to be {DELIMITERS[fitting]}; "
             f"give `csv={{'delimiter': {DELIMITERS[fitting]}}}`"
         )
-    if options.has_header is None and all(map(_NUMERIC_NAME.fullmatch, names)):
+    numbers = [name for name in names if _NUMERIC_NAME.fullmatch(name)]
+    if options.has_header is None and numbers:
+        only = "only " if len(numbers) == len(names) else ""
         raise ValueError(
-            f"its first line holds only numbers, {', '.join(names[:6])}: if there is no header, give "
-            "`csv={'has_header': False}`; if these are the names of the columns, `csv={'has_header': True}`"
+            f"its first line holds {only}numbers, {', '.join(numbers[:6])}: if there is no header, give "
+            "`csv={'has_header': False}`; if these are the names of columns, `csv={'has_header': True}`"
         )
 
 
@@ -160,12 +216,24 @@ def _explain(file: SourceFile, columns: list[str] | None, options: CsvOptions, e
     if b"\0" in start:
         return ValueError("it is a binary file, not text")
     if "straddling" in message:
+        _look_for_open_quote(file, options)
         return ValueError("a row is longer than a block of 1 MB: give `csv={'block_size': 16777216}` or more bytes")
     if "UTF8" in message or isinstance(error, UnicodeError):
+        if (encoding := options.read.get("encoding")) is not None:
+            return ValueError(f"it is not text in the encoding that is given, {encoding!r}: give another one")
         found = _first_undecodable(file, columns, options) if columns else "its first line is not UTF-8 text: give "
         return ValueError(f"{found}the encoding, such as `csv={{'encoding': 'latin-1'}}`")
     broken: Exception = pa.ArrowInvalid(f"{_first_ragged_row(file, options)}{message}")
     return broken
+
+
+def _look_for_open_quote(file: SourceFile, options: CsvOptions) -> None:
+    """Raise ValueError with the row of the first quote that is not closed, if there is one."""
+    check = _quote_check(options, is_counting=True)
+    with file.open_stream() as stream:
+        lines = _decoded_lines(stream, options)
+        while check is not None and check(lines.read(1 << 20)):
+            pass
 
 
 def _first_undecodable(file: SourceFile, columns: list[str], options: CsvOptions) -> str:

@@ -149,12 +149,10 @@ def _open_orc(file: SourceFile, types: Any, _: Any) -> Iterator[OpenFile]:
 
 @contextmanager
 def _open_json(file: SourceFile, types: Any, _: Any) -> Iterator[OpenFile]:
-    import pyarrow as pa
-    from pyarrow import json
+    from fastperceptron.data.json_files import open_json
 
-    options = None if types is None else json.ParseOptions(pa.schema(types), unexpected_field_behavior="ignore")
-    with file.open_stream() as stream, json.open_json(stream, parse_options=options) as reader:
-        yield OpenFile(reader.schema, None, _cut(reader))
+    with open_json(file, types) as (schema, n_rows, batches):
+        yield OpenFile(schema, n_rows, _cut(batches))
 
 
 @contextmanager

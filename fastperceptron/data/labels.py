@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastperceptron.checks import Array, as_array
-from fastperceptron.data.arrays import as_vector, read_only
+from fastperceptron.checks import Array
+from fastperceptron.data.arrays import as_vector, kind_of, read_only
 from fastperceptron.kernels.labels import MAX_CLASSES, empty_table, encode_block, renumber
 
 BLOCK_LABELS = 1 << 16  # labels converted to 64-bit patterns at a time: 512 KB
@@ -54,9 +54,6 @@ def as_labels(y: Any, name: str = "y", first_row: int = 0) -> Array:
 def _label_vector(y: Any, name: str = "y", first_row: int = 0) -> Array:
     """Return what `as_labels` does, but floats may be NaN or infinite: finding these would be one more read."""
     labels = as_vector(y, name)
-    if labels.dtype.kind == "U" and isinstance(y, list | tuple):
-        # NumPy has turned numbers among strings into strings.
-        _labels_of_objects(as_vector(as_array(y, name, object), name), name, first_row)
     if labels.size == 0:
         raise ValueError(f"{name} is empty: at least two rows are needed.")
     is_series = labels.dtype.kind == "U" and not isinstance(y, np.ndarray | list | tuple)
@@ -69,26 +66,18 @@ def _label_vector(y: Any, name: str = "y", first_row: int = 0) -> Array:
     return labels
 
 
-def label_kind(value: Any) -> str:
-    """Return the kind of a label, "strings", "booleans" or "numbers", or "" for anything else."""
-    kinds = {"strings": str, "booleans": bool | np.bool, "numbers": int | float | np.integer | np.floating}
-    return next((name for name, types in kinds.items() if isinstance(value, types)), "")
-
-
 def _labels_of_objects(labels: Array, name: str, first_row: int) -> Array:
     """Return strings as they are, and objects that are all numbers or all booleans as an array of these."""
     values = labels.tolist()
     # The types of all values are found first, in 20 ns per value; their rows only for an error.
-    example = {type(value): value for value in values}
-    kinds = {label_kind(value) for value in example.values()}
-    if kinds == {"strings"}:
+    if set(map(kind_of, set(map(type, values)))) == {"strings"}:
         return labels
     places: dict[str, int] = {}
     for row, value in enumerate(values, first_row):
         # pandas' NA has no truth value, so it is recognised by its type.
         if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:  # noqa: PLR0124  # NaN is not itself
             raise _missing_label(value, row, name)
-        kind = label_kind(value)
+        kind = kind_of(type(value))
         if not kind:
             raise TypeError(f"{name} must hold numbers, booleans or strings, but row {row} holds {value!r}.")
         places.setdefault(kind, row)

@@ -8,22 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from fastperceptron.data.files import SourceFile
 from fastperceptron.data.formats import ColumnFormat, cut_batch, format_of_files, name_unreadable_file
+from fastperceptron.data.pieces import Piece, is_number, is_text
 
 Item = TypeVar("Item")
-
-
-class Piece(NamedTuple):
-    """Some rows of a source, as columns."""
-
-    batch: pa.RecordBatch
-    source: str  # what error messages call it: a file of several, or the frame
-    first_row: int  # the number of the first row in it, from 0
 
 
 class Reader(ABC):
@@ -193,6 +186,8 @@ def open_reader(source: Any, csv: Any = None) -> Reader:
         return FileReader(source, csv)
     if csv is not None:
         raise ValueError("csv is for CSV files, and cannot be given for a frame or a stream: leave it out.")
+    if type(source).__name__ == "Series" or isinstance(source, pa.Array | pa.ChunkedArray):
+        raise TypeError(f"the {type(source).__name__} is one column or one row: make a frame of it.")
     try:
         for kind in (_of_arrow_dataset, _of_lazy_frame, _of_frame, _of_stream):
             reader = kind(source)
@@ -284,20 +279,3 @@ def read_ahead(items: Iterator[Item]) -> Generator[Item]:
         while (item := coming.result()) is not None:
             coming = thread.submit(next, items, None)
             yield item
-
-
-def value_type(kind: pa.DataType) -> pa.DataType:
-    """Return a type, or of a dictionary the type of its values."""
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Return whether values of a type are text."""
-    types, kind = pa.types, value_type(kind)
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
-
-
-def is_number(kind: pa.DataType) -> bool:
-    """Return whether values of a type are numbers or booleans."""
-    types, kind = pa.types, value_type(kind)
-    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))

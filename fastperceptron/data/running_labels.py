@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
+from fastperceptron.data.arrays import kind_of
 from fastperceptron.data.labels import (
     as_labels,
     check_not_continuous,
@@ -13,7 +14,6 @@ from fastperceptron.data.labels import (
     distinct,
     distinct_by_sorting,
     exact_array,
-    label_kind,
     one_class_only,
 )
 from fastperceptron.kernels.labels import MAX_CLASSES
@@ -42,7 +42,7 @@ class RunningLabels:
         labels = as_labels(y, "the target", self._n_rows)
         found = distinct(labels)
         values = labels[found.first_rows]
-        kind = label_kind(values.tolist()[0])
+        kind = kind_of(type(values.tolist()[0]))
         if self._kind not in ("", kind):
             raise TypeError(f"the target mixes {self._kind} with {kind}, from row {self._n_rows} on: use one kind.")
         self._kind = kind

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastperceptron.checks import as_matrix, column_names, whole_number
-from fastperceptron.data.array_dataset import ArrayDataset
+from fastperceptron.checks import as_matrix, frame_names, whole_number
+from fastperceptron.data.array_dataset import ArrayDataset, text_names
 from fastperceptron.data.array_files import Choice, load_npy, matrix_dataset, open_array_files
 from fastperceptron.data.chunk_dataset import ChunksDataset
 from fastperceptron.data.dataset import Dataset
@@ -56,16 +56,19 @@ def dataset(
         The column of the rows' weights.
     categorical : "auto", sequence of str, or dict of str to sequence, optional
         Columns coded as one column of zeros and ones per level, named "column=level"; "auto" means all columns of text.
-        A dict names the levels; else they take one more read. A row with an unknown level has 0 in all of them. A model
-        knows its levels, so that rows to predict or score need none of this.
+        A dict names the levels; else they take one more read. A row with an unknown level has 0 in all of them, and a
+        column of which no row has a known level is warned of. A model knows its levels, so that rows to predict or
+        score need none of this. Text of CSV files is numbers if all levels of its column are.
     max_levels : int, optional
         The largest number of levels of a column whose levels are read; by default 1000, or more if there are 20 rows
         per level.
     csv : dict, optional
         How CSV files are written: options of ``pyarrow.csv`` by their names there (delimiter, quote_char, escape_char,
         encoding, decimal_point, null_values, strings_can_be_null, skip_rows, column_names, block_size, ...), and
-        has_header (False: columns are f0, f1, ...), comment (lines that begin with this character are left out) and
-        column_types ("string" or a type of numbers by column, for labels that are digits but not numbers).
+        has_header (False: columns are f0, f1, ...; True: names may be numbers), comment (lines that begin with this
+        character are left out), column_types ("string" or a type of numbers by column, for labels that are digits but
+        not numbers) and newlines_in_values (True: values within quotes may have any lines; by default lines that look
+        like rows are refused, since a quote may not be closed, which takes longer for files with many such values).
     dtype : float32 or float64, optional
         By default float64, and float32 if that is the type of the columns where they come from. Numbers in text (CSV)
         are read as float64.
@@ -149,4 +152,4 @@ def _tuple_dataset(source: tuple[Any, ...]) -> Dataset:
     X, y, weights = (*(load_npy(Path(part).expanduser()) if _is_path(part) else part for part in source), None, None)[
         :3
     ]
-    return ArrayDataset(as_matrix(X), y, weights, column_names(X))
+    return ArrayDataset(as_matrix(X), y, weights, text_names(frame_names(X)))

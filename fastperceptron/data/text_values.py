@@ -19,7 +19,7 @@ from fastperceptron.data.labels import exact_array
 
 BOOLEANS = {"true": True, "false": False}  # in any case
 HEXADECIMAL = re.compile(r"([+-]?)0[xX]([0-9a-fA-F]+)")
-WHOLE, WHOLE_FLOAT = re.compile(r"[+-]?[0-9]+"), re.compile(r"([+-]?[0-9]+)\.0+")
+WHOLE = re.compile(r"[+-]?[0-9]+")
 
 
 def as_number(text: str) -> bool | int | float | None:
@@ -78,9 +78,3 @@ def are_numbers(texts: Iterable[str]) -> bool:
 def as_labels_of_text(texts: Any, *, are_numeric: bool) -> Array:
     """Return labels as numbers if all are, else as objects of type str."""
     return exact_array([as_number(text) for text in texts], "the target") if are_numeric else np.array(texts, object)
-
-
-def level_of(text: str) -> str:
-    """Return the name of a level that is stored as text: that of the same number or boolean in a typed column."""
-    found = WHOLE_FLOAT.fullmatch(text)
-    return found[1] if found else text.capitalize() if text.lower() in BOOLEANS else text

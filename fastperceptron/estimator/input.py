@@ -23,8 +23,9 @@ from fastperceptron.checks import (
     frame_names,
     is_number,
     is_whole,
+    name_by_text,
 )
-from fastperceptron.data.arrays import read_only
+from fastperceptron.data.arrays import as_vector, read_only
 from fastperceptron.data.labels import as_labels, check_not_continuous
 from fastperceptron.training.problem import LARGEST
 
@@ -89,6 +90,10 @@ def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
             "contains a single sample; of a frame, take X[['name']] or X.iloc[[0]]."
         )
     check_columns_are_numbers(X)
+    known = [] if is_first else list(getattr(estimator, "feature_names_in_", []))
+    named = name_by_text(X, known)
+    if named is not X:
+        X = named[known] if {*named.columns} == {*known} else named  # others are refused below
     rows: Array = validate_data(estimator, X, reset=is_first, skip_check_array=is_plain, ensure_all_finite=False)
     if rows.dtype.kind not in "fiub":
         raise ValueError(f"X must hold real numbers, but its dtype is {rows.dtype}.")
@@ -138,7 +143,7 @@ def as_label_vector(estimator: Any, y: Any, n_rows: int) -> Any:
             f"read by fastperceptron.dataset(X, target={os.fsdecode(y)!r}): pass what it returns, without y."
         )
     y = as_numpy(y, "y")
-    y = y if hasattr(y, "__len__") else np.asarray(y)
+    y = y if hasattr(y, "__len__") else as_vector(y, "y")
     if len(getattr(y, "shape", (1,))) != 1:
         y = column_or_1d(y, warn=True)
     if len(y) != n_rows:

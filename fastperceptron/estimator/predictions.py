@@ -8,6 +8,7 @@ from sklearn.base import ClassifierMixin
 
 from fastperceptron.checks import Array, as_numpy
 from fastperceptron.data.dataset import Dataset
+from fastperceptron.data.labels import as_labels
 from fastperceptron.estimator import table
 from fastperceptron.estimator.coefficients import are_set, model_of
 from fastperceptron.estimator.input import as_rows
@@ -53,10 +54,11 @@ class Predictions(ClassifierMixin):  # type: ignore[misc]  # scikit-learn ships 
         """Return the share of the rows (or of their weight) whose class is predicted.
 
         It raises ValueError if labels are missing or of another kind than the classes, as text for numbers; of a
-        Dataset also if one is not among the classes.
+        Dataset also if one is not among the classes. It raises TypeError if labels mix kinds.
         """
         if not isinstance(X, Dataset):
-            return float(super().score(X, as_numpy(y, "y"), as_numpy(sample_weight, "sample_weight")))
+            y = y if y is None else as_labels(as_numpy(y, "y"))
+            return float(super().score(X, y, as_numpy(sample_weight, "sample_weight")))
         table.check_goes_alone(y, sample_weight)
         return accuracy(self.model_, table.with_features_of(self, X, np.asarray(self.classes_)))
 

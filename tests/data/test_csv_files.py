@@ -44,6 +44,15 @@ def test_tabs_are_known_by_the_ending(tmp_path: Path) -> None:
     assert read(ROWS.replace(",", "\t"), tmp_path, "t.tsv").arrays()[0].shape == (2, 2)
 
 
+def test_names_that_are_numbers_are_used_if_there_is_a_header(tmp_path: Path) -> None:
+    data = read("1,a,y\n3,4,0\n5,6,1\n", tmp_path, csv={"has_header": True})
+    assert (data.feature_names, data.arrays()[0].tolist()) == (("1", "a"), [[3, 4], [5, 6]])
+
+
+def test_one_column_may_have_a_name_of_several_words(tmp_path: Path) -> None:
+    assert read("height in cm\n1\n2\n", tmp_path, target=None).feature_names == ("height in cm",)
+
+
 TEXTS = st.sampled_from(["0", "1", "1.0", "True", "false", "0x1F", " 7", "-2.5e3"])
 
 
@@ -134,6 +143,41 @@ BAD = {
         ValueError,
         "cannot hold exactly",
     ),
+    "no header, and text": (
+        "5.1,setosa\n4.9,setosa\n",
+        {},
+        ValueError,
+        "first line holds numbers, 5.1: if there is no h",
+    ),
+    "an unknown encoding": (ROWS, {"csv": {"encoding": "klingon"}}, ValueError, "unknown encoding: klingon"),
+    "another encoding": (ROWS, {"csv": {"encoding": "utf-16"}}, ValueError, "not text in the encoding .* 'utf-16'"),
+    "skip_rows below 0": (ROWS, {"csv": {"skip_rows": -1}}, ValueError, "csv: skip_rows must be at least 0, but is -1"),
+    "half a row": (ROWS, {"csv": {"skip_rows": 1.5}}, TypeError, "csv: skip_rows must be a whole number"),
+    "a block of nothing": (ROWS, {"csv": {"block_size": 0}}, ValueError, "csv: block_size must be at least 1"),
+    "nulls as one text": (ROWS, {"csv": {"null_values": "NA"}}, ValueError, "csv: null_values must be a list of texts"),
+    "names as one text": (ROWS, {"csv": {"column_names": "aby"}}, ValueError, "column_names must be a list of texts"),
+    "a truth as text": (ROWS, {"csv": {"double_quote": "no"}}, ValueError, "csv: double_quote must be True or False"),
+    "spaces": (
+        ROWS.replace(",", " "),
+        {},
+        ValueError,
+        r"'a b y': the delimiter seems to be ' '; give `csv={'delimiter",
+    ),
+    "spaces in columns": ("a   b   y\n1   2   0\n", {}, ValueError, "write one space only between two values"),
+    "a text as weight": (
+        "a,w,y\n1,u,0\n2,v,1\n",
+        {"weight": "w"},
+        TypeError,
+        "'u' in row 0 .* weights must be numeric",
+    ),
+    "one text as weight": (
+        "a,w,y\n1,1,0\n2,v,1\n",
+        {"weight": "w"},
+        ValueError,
+        "'v' in row 1 .* weight of a row must",
+    ),
+    "no weights": ("a,w,y\n1,,0\n2,,1\n", {"weight": "w"}, ValueError, "'w' .* no values: it cannot be the weight"),
+    "no labels": ("a,y\n1,\n2,\n", {}, ValueError, "'y' .* no values: it cannot be the target"),
     "long row": ("a,k,y\n1," + "x" * 3_000_000 + ",0\n", {"features": ["a"]}, ValueError, "block_size"),
 }
 

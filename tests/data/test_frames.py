@@ -1,7 +1,10 @@
 """What frames and text files make of their columns: names, numbers, levels, nulls where nobody looks."""
 
 import itertools
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -126,3 +129,63 @@ def test_empty_chunks_and_columns_of_labels_are_taken() -> None:
 def test_what_cannot_be_is_refused(make: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make(*fp.synthetic(100, 2, rng=0).arrays())
+
+
+@pytest.fixture
+def numbered() -> pd.DataFrame:
+    """Columns called 0, 1, 2 and 3, of which 2 is the target."""
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    return pd.DataFrame({0: X[:, 0], 1: X[:, 1], 2: (X[:, 0] > X[:, 2]).astype(int), 3: X[:, 2]})
+
+
+def uses_of(classifier: fp.PerceptronClassifier) -> dict:
+    """Return all that predicts rows of a frame."""
+    return {
+        "estimator": classifier.predict,
+        "model": classifier.model_.predict,
+        "data set": lambda rows: classifier.predict(fp.dataset(rows)),
+        "tuple": lambda rows: classifier.predict(fp.dataset((rows,))),
+        "chunks": lambda rows: classifier.predict(fp.dataset(lambda: iter([(rows, None)]))),
+    }
+
+
+def test_columns_called_by_numbers_go_by_name(numbered: pd.DataFrame) -> None:
+    data = fp.dataset(numbered, target=2)
+    assert data.feature_names == ("0", "1", "3")
+    classifier = fit(data)
+    expected = classifier.model_.predict(numbered[[0, 1, 3]].to_numpy())
+    for use in uses_of(classifier).values():
+        for order in itertools.permutations([0, 1, 3]):
+            assert (use(numbered[list(order)]) == expected).all()
+
+
+def test_columns_called_by_numbers_that_are_not_all_known_are_refused(numbered: pd.DataFrame) -> None:
+    classifier = fit(fp.dataset(numbered, target=2))
+    for name, use in uses_of(classifier).items():
+        if name not in ("tuple", "chunks"):  # there 0, 1, ... are the numbers of columns without names
+            with pytest.raises(ValueError, match=r"feature names should match|lacks '\d'|no column '\d'"):
+                use(numbered[[0, 1, 3]].set_axis([0, 1, 2], axis=1))
+        with pytest.raises(ValueError, match=r"feature names should match|lacks '\d'|no column '\d'"):
+            use(numbered[[0, 1, 3]].set_axis([1, 2, 4], axis=1))
+
+
+def test_a_name_that_two_columns_would_have_is_refused(numbered: pd.DataFrame) -> None:
+    model = fit(fp.dataset(numbered, target=2)).model_
+    with pytest.raises(ValueError, match="two columns called '1'"):
+        model.predict(numbered[[0, 1, 3]].set_axis(["1", 1, "3"], axis=1))
+
+
+def test_a_column_that_nearly_has_the_name_is_named(numbered: pd.DataFrame) -> None:
+    years = numbered.set_axis([2019, 2020, 2021, 2022], axis=1)
+    for frame, hint in ((years, "did you mean 2021?"), (years.rename(columns=str), "Did you mean '2021'?")):
+        with pytest.raises(ValueError, match=re.escape(hint)):
+            fp.dataset(frame, target=2018)
+
+
+@pytest.mark.parametrize("kind", [pd.Series, pl.Series, pa.array])
+def test_one_column_or_row_is_not_rows(kind: Callable[[list[float]], Any]) -> None:
+    classifier = fp.PerceptronClassifier().fit(np.eye(2), [0, 1])
+    with pytest.raises(ValueError, match=r"Reshape your data|Expected a 2-dimensional container"):
+        classifier.predict(kind([1.0, 2.0]))
+    with pytest.raises(TypeError, match="is one column or one row: make a frame of it"):
+        fp.dataset(kind([1.0, 2.0]))

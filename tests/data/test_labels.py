@@ -1,10 +1,14 @@
 """Labels of any kind become class numbers, and come back."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
+import fastperceptron as fp
 from fastperceptron.data import labels as labels_module
 from fastperceptron.data.labels import as_labels, check_not_continuous, codes_of, encode, encode_classes
 from fastperceptron.kernels.labels import MAX_CLASSES, SLOTS, first_slot
@@ -182,3 +186,36 @@ def test_labels_that_are_class_numbers_already_are_counted_and_not_copied(dtype:
     assert encode_classes(y[::2], 2, classes=found.classes).codes.tolist() == [1, 1]
     with pytest.raises(ValueError, match="one class"):
         encode_classes(y[::2], 2)
+
+
+ROWS = np.eye(3)
+TAKERS: dict[str, Callable[[Any], object]] = {
+    "fit": lambda y: fp.PerceptronClassifier().fit(ROWS, y),
+    "partial_fit": lambda y: fp.PerceptronClassifier().partial_fit(ROWS, y, classes=[0, 1]),
+    "classes": lambda y: fp.PerceptronClassifier().partial_fit(ROWS, [0, 1, 0], classes=y),
+    "train": lambda y: fp.train(ROWS, y, steps=2),
+    "array data set": lambda y: fp.PerceptronClassifier().fit(fp.dataset((ROWS, y))),
+    "chunks": lambda y: fp.PerceptronClassifier().fit(fp.dataset(iter([(ROWS, y)]))),
+    "score": lambda y: fp.PerceptronClassifier().fit(ROWS, [0, 1, 0]).score(ROWS, y),
+    "evaluate": lambda y: fp.evaluate(fp.PerceptronClassifier().fit(ROWS, [0, 1, 0]), fp.dataset((ROWS, y))),
+}
+WRAPPINGS = {
+    "list": list,
+    "tuple": tuple,
+    "column": lambda y: [[label] for label in y],
+    "objects": lambda y: np.array(y, object),
+    "Series": lambda y: pd.Series(y, dtype=object),
+}
+MIXED = [[True, 2, 1], [0, np.True_, 1], [1.5, True, 0], ["a", 1, "b"], ["a", True, "b"]]
+MISSING = [["a", None, "b"], ["a", np.nan, "b"], [1, None, 0], [1, np.nan, 0], ["a", pd.NA, "b"], [True, None, False]]
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_labels_that_mix_kinds_or_are_missing_are_refused_wherever_they_come(taker: str, wrapping: str) -> None:
+    for labels in MIXED:
+        with pytest.raises(TypeError, match=r"mixes \w+ \(row 0\) with \w+ \(row 1\): use one kind"):
+            TAKERS[taker](WRAPPINGS[wrapping](labels))
+    for labels in MISSING:
+        with pytest.raises(ValueError, match=r"holds (None|nan|<NA>) in row 1: drop rows without a label first"):
+            TAKERS[taker](WRAPPINGS[wrapping](labels))
