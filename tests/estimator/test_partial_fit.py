@@ -1,5 +1,6 @@
 """partial_fit: chunks of any size, classes that come late or never, chunks whose weights are all 0."""
 
+import copy
 import functools
 import pickle
 import warnings
@@ -8,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numba.core import config
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 import fastperceptron as fp
+from oracle import losses_at
 from tables import bits, classes_around_centres
 
 made = functools.partial(classes_around_centres, n_rows=120 if config.DISABLE_JIT else 1000)
@@ -97,14 +100,115 @@ def test_a_chunk_that_is_refused_leaves_the_classifier_as_it_was() -> None:
     assert bits(classifier.partial_fit(X, y, sample_weight=np.zeros(len(y)))) == before
 
 
-def test_fit_and_partial_fit_each_start_from_zero() -> None:
+def objective(classifier: fp.PerceptronClassifier, X: np.ndarray, y: np.ndarray) -> float:
+    """Return what a fit of all rows minimises, independently of the package; for C=1."""
+    total, deviations = 0.0, X.std(axis=0)
+    positives = [1] if len(classifier.classes_) == 2 else classifier.classes_
+    for weights, bias, positive in zip(classifier.coef_, classifier.intercept_, positives, strict=True):
+        total += losses_at(classifier.loss, X @ weights + bias, y == positive)[0].sum()
+        total += np.sum((weights * deviations) ** 2) / 2
+    return total
+
+
+@pytest.mark.compiled  # tens of thousands of rows
+@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+@pytest.mark.parametrize("order", ["as they come", "by feature"])
+@pytest.mark.parametrize(
+    ("n_before", "n_after", "n_features", "n_classes"),
+    [(200, 100, 3, 2), (30_000, 30_000, 8, 2), (3000, 3000, 5, 3), (100, 20_000, 4, 2), (50_000, 500, 20, 2)],
+)
+@pytest.mark.parametrize("chunk", [1000, 37])
+def test_fit_then_partial_fit_ends_near_the_optimum_of_all_rows(
+    n_before: int, n_after: int, n_features: int, n_classes: int, order: str, loss: str, chunk: int
+) -> None:
+    rng, n_rows = np.random.default_rng(0), n_before + n_after
+    X = rng.normal(size=(n_rows, n_features)) @ rng.normal(size=(n_features, n_features))
+    scores = X @ rng.normal(size=(n_features, n_classes)) / n_features
+    X, y = 1e3 * (X + 3), np.argmax(scores + rng.gumbel(size=scores.shape), axis=1)
+    if order == "by feature":
+        places = np.argsort(X[:, 0])
+        X, y = X[places], y[places]
+    classifier = fp.PerceptronClassifier(loss=loss).fit(X[:n_before], y[:n_before])
+    alone = objective(classifier, X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        for start in range(n_before, n_rows, chunk):
+            classifier.partial_fit(X[start : start + chunk], y[start : start + chunk])
+    least = objective(fp.PerceptronClassifier(loss=loss, tol=1e-3).fit(X, y), X, y)
+    # Chance costs half a unit per parameter.
+    assert objective(classifier, X, y) - least < max(0.05 * (n_features + 1) * n_classes / 2, 0.01 * (alone - least))
+
+
+def test_a_fitted_classifier_that_was_copied_goes_on_alike() -> None:
+    X, y = made(3)
+    fitted = fp.PerceptronClassifier(loss="log_loss").fit(X[::2], y[::2])
+    copies = [pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted), copy.copy(fitted)]
+    expected = bits(fitted.partial_fit(X[1::2], y[1::2]))
+    assert [bits(other.partial_fit(X[1::2], y[1::2])) for other in copies] == [expected] * 3
+    assert bits(fitted.fit(X, y)) == bits(fp.PerceptronClassifier(loss="log_loss").fit(X, y))
+    assert not hasattr(clone(fitted), "coef_")
+
+
+def without_a_known_hessian() -> dict[str, fp.PerceptronClassifier]:
     X, y = made()
-    fresh, learnt = fp.PerceptronClassifier().fit(X, y), fp.PerceptronClassifier().partial_fit(X, y, [0, 1])
-    classifier = fp.PerceptronClassifier().fit(X[::2], y[::2])
-    with pytest.warns(UserWarning, match="partial_fit starts from zero"):
+    by_hand = fp.PerceptronClassifier()
+    by_hand.coef_, by_hand.intercept_, by_hand.classes_ = np.ones((1, 4)), np.zeros(1), np.array([0, 1])
+    return {"sgd": fp.PerceptronClassifier(solver="sgd", tol=1.0).fit(X, y), "by hand": by_hand}
+
+
+@pytest.mark.parametrize("name", ["sgd", "by hand"])
+def test_coefficients_without_known_rows_are_a_start_and_a_warning_says_so(name: str) -> None:
+    X, y = made()
+    classifier = without_a_known_hessian()[name].set_params(loss="log_loss")
+    with pytest.warns(UserWarning, match="cannot count the rows behind them"):
         classifier.partial_fit(X, y)
-    assert bits(classifier) == bits(learnt)
-    assert bits(classifier.fit(X, y)) == bits(fresh)
+    fresh = fp.PerceptronClassifier(loss="log_loss").partial_fit(X, y, [0, 1])
+    np.testing.assert_allclose(classifier.coef_, fresh.coef_, rtol=0.02, atol=0.02)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier.partial_fit(X, y)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("is_fitted", [False, True])
+@pytest.mark.parametrize("chunk", [1, 3, 11])
+def test_looking_changes_nothing(chunk: int, is_fitted: bool, n_classes: int) -> None:
+    X, y = made(n_classes)
+    looked, unlooked = fp.PerceptronClassifier(), fp.PerceptronClassifier()
+    if is_fitted:
+        looked.fit(X, y)
+        unlooked.fit(X, y)
+    for start in range(0, 99, chunk):
+        for classifier in (looked, unlooked):
+            classifier.partial_fit(X[start : start + chunk], y[start : start + chunk], range(n_classes))
+        assert {"coef_", "intercept_"}.isdisjoint(vars(unlooked))
+        looked.predict(X[:5])
+        looked = pickle.loads(pickle.dumps(looked))
+        assert looked.model_ == looked.model_
+        assert looked.loss_curve_.size > 0
+        assert looked.n_iter_ == 1
+    assert bits(looked) == bits(unlooked)
+
+
+def test_single_rows_count_before_a_step_is_taken() -> None:
+    X, y = made()
+    classifier = fp.PerceptronClassifier(loss="log_loss").partial_fit(X[:1], y[:1], [0, 1])
+    seen = [classifier.coef_.copy()]
+    for row in range(1, 8):
+        classifier.partial_fit(X[row : row + 1], y[row : row + 1])
+        seen.append(classifier.coef_.copy())
+        together = fp.PerceptronClassifier(loss="log_loss").partial_fit(X[: row + 1], y[: row + 1], [0, 1])
+        np.testing.assert_allclose(classifier.coef_, together.coef_)
+    assert len({each.tobytes() for each in seen}) == len(seen)
+
+
+def test_a_data_set_that_knows_its_classes_needs_no_others() -> None:
+    X, y = made(3)
+    expected = bits(fp.PerceptronClassifier().partial_fit(X, y, range(3)))
+    assert bits(fp.PerceptronClassifier().partial_fit(fp.dataset((X, y)))) == expected
+    texts = np.array(["a", "b", "c"])[y]
+    classifier = fp.PerceptronClassifier().partial_fit(fp.dataset((X, texts)))
+    assert classifier.classes_.tolist() == ["a", "b", "c"]
 
 
 @pytest.mark.compiled  # 200 chunks of a thousand rows

@@ -42,6 +42,8 @@ class AllRows:
         The objective has penalty . point^2 / 2.
     is_constant : ndarray of padded size, bool
         The columns that a read found constant, where there is an intercept: they have no weight.
+    moments : (ndarray, ndarray) of shape (n_features,)
+        The columns' deviations, exact after a read with moments; and their exact means, empty before.
     n_reads : int
     """
 
@@ -57,6 +59,7 @@ class AllRows:
         self._map, self._observer = map_in_order, observer
         self._set_penalty(coordinates.deviations)
         self.is_constant = np.zeros(self.penalty.size, bool)
+        self.moments = coordinates.deviations, np.empty(0)
         self.n_reads = 0
 
     def choose(self, loss: str, exactness: float) -> None:
@@ -102,6 +105,7 @@ class AllRows:
         deviations_of(sums, squares, total, n_rows, self._coordinates.centre, deviations)
         check_range(self._problem, np.where((squares == 0) & (sums != 0), np.inf, deviations))
         self._set_penalty(deviations)
+        self.moments = deviations, self._coordinates.centre[:n] + sums / total
         self.is_constant[:n] = (deviations == 0) & self._options.fit_intercept
 
     def _set_penalty(self, deviations: Array) -> None:

@@ -33,9 +33,13 @@ class OwnHessian:
     is_own: ClassVar[bool] = True
     is_scaled: ClassVar[bool] = False
 
+    def of_all_rows(self, diagonal: Array) -> Array:
+        """Return the Hessian of all rows, given its exact diagonal; without that (empty) the sample is all rows."""
+        return corrected_hessian(self.state.hessian, diagonal) if diagonal.size else self.state.hessian
+
     def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
         """Return the initial inverse, given the Hessian's exact diagonal."""
-        return inverse_hessian(corrected_hessian(self.state.hessian, diagonal), penalty)
+        return inverse_hessian(self.of_all_rows(diagonal), penalty)
 
     def is_bent(self, diagonal: Array, penalty: Array) -> bool:
         """Return whether the Hessian is not positive definite, as far as it is known."""
@@ -52,9 +56,14 @@ class SharedHessian:
     is_own: ClassVar[bool] = False
     is_scaled: ClassVar[bool] = True
 
+    def of_all_rows(self, diagonal: Array) -> Array:
+        """Return it scaled by the sum of curvatures, which is the bias's element of the exact diagonal."""
+        scaled: Array = self.state.hessian * (diagonal[self.bias] / self.state.curvature)
+        return scaled
+
     def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
-        """Return the inverse, scaled by the sum of curvatures, which is the bias's element of the exact diagonal."""
-        return inverse_hessian(self.state.hessian * (diagonal[self.bias] / self.state.curvature), penalty)
+        """Return the inverse of the scaled Hessian."""
+        return inverse_hessian(self.of_all_rows(diagonal), penalty)
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,10 @@ class DiagonalOnly:
     sample_search: LBFGS | None = None  # over the sample: its pairs are a low-rank picture of the Hessian
     is_own: ClassVar[bool] = False
     is_scaled: ClassVar[bool] = True
+
+    def of_all_rows(self, diagonal: Array) -> Array:
+        """Return the exact diagonal, as a matrix of one row."""
+        return diagonal[None, :]
 
     def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
         """Return the inverse of the exact diagonal, corrected by the pairs of the sample."""

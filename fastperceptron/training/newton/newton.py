@@ -20,6 +20,7 @@ from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.newton.all_rows import AllRows, Reading
+from fastperceptron.training.newton.memory import memory_of
 from fastperceptron.training.newton.neuron import End, Neuron, OwnHessian
 from fastperceptron.training.newton.sample_size import GROWTH, hessian_rows, is_growth_due
 from fastperceptron.training.newton.start import Searched, Start, stages
@@ -264,6 +265,9 @@ class Newton:
             all(end.is_converged for end in ends),
             float(np.max([end.distance for end in ends])),
             max((end.separation for end in ends), key=("", QUASI_COMPLETE, PERFECT).index),
+            memory_of(
+                problem, self._start.sample, self._all_rows, neurons, [end.value for end in map(searched, neurons)]
+            ),
         )
 
     def _end_of(self, neuron: Neuron) -> End:
