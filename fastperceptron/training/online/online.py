@@ -222,7 +222,7 @@ class OnlineNewton:
 
 def _learnt(neuron: Neuron, block: Block, kept: KeptRows, task: Task, is_due: bool) -> Neuron:
     """Return a neuron after a block of rows, which the kept rows already include."""
-    if kept.is_all:
+    if kept.is_all and not kept.is_sorted:
         losses = neuron.losses + neuron.loss(block, task)
         found = optimum_of_all(neuron, kept, task, is_fresh=is_due)
         return neuron.at(found, task.penalty)._replace(losses=losses)
