@@ -30,6 +30,11 @@ class ArrayDataset(Dataset):
             if part is not None and len(part) != len(X):
                 raise ValueError(f"X has {len(X)} rows, but there are {len(part)} {name}: each row needs one.")
 
+    @property
+    def classes(self) -> Array | None:  # type: ignore[override]
+        """The classes of the labels, sorted; None without labels."""
+        return None if self._y is None else encode_classes(self._y, len(self._X)).classes
+
     def blocks(self) -> Iterator[Block]:
         """Yield all rows once, in order."""
         step = max(1, VALUES_PER_BLOCK // self.n_features)

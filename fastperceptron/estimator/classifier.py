@@ -8,9 +8,12 @@ training/problem.py if a solver uses it, else a rule in input.py.
 """
 
 import copy
+import math
 import warnings
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
+
+import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.dataset import Dataset
@@ -27,7 +30,14 @@ except ModuleNotFoundError as error:
 
 from fastperceptron.estimator import table
 from fastperceptron.estimator.callbacks import FIT_DEPTH, CallbackSupportMixin, report_to_callbacks, with_callbacks
-from fastperceptron.estimator.coefficients import Coefficients, are_set, coefficients_of, unchanged_by_failure
+from fastperceptron.estimator.coefficients import (
+    Learnt,
+    are_as_learnt,
+    are_set,
+    coefficients_of,
+    forget_learnt,
+    unchanged_by_failure,
+)
 from fastperceptron.estimator.input import as_rows, check_parameters, classes_to_expect
 from fastperceptron.estimator.predictions import Predictions
 from fastperceptron.estimator.progress import show_progress
@@ -119,6 +129,8 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
     1.0
     """
 
+    coef_, intercept_, n_iter_, loss_curve_ = Learnt("weights"), Learnt("bias"), Learnt("n_iter"), Learnt("loss_curve")
+
     # Options of one call, not metadata: nothing routes them, and set_fit_request does not take them.
     __metadata_request__fit: ClassVar = {"progress": UNUSED, "checkpoint": UNUSED}
 
@@ -200,7 +212,8 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
                 rows = problem.rows
                 display.begin("read 1", rows.n_rows, rows.dtype.itemsize * rows.n_features)
                 solution = SOLVERS[self.solver](self, problem, start, Observer(display.rows_read, read_done, kept))
-            self._online: Any = None  # the engine of partial_fit, with the weights and biases that it found
+            self._online: Any = None  # the engine of partial_fit
+            self._memory = solution.memory
             self._target_name = table.name_of_labels(X, y)
             self._keep(solution, classes)
         if not solution.is_converged or solution.separation:
@@ -210,8 +223,18 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None) -> Self:
         """Learn from more rows by online Newton, whatever `solver` is; all rows seen so far count alike.
 
-        The first call starts from zero, and warns if there was a `fit`; so does a call after `coef_` or `intercept_`
-        were changed.
+        After a `fit` it goes on from the fitted weights. The rows of the fit count by a quadratic function about these,
+        made of the fit's Hessian (where the Hessians of all classes together have more than 2**20 elements, of their
+        diagonals): the result is close to that of a `fit` on all rows. If `coef_` or `intercept_` were changed since,
+        it goes on from what they hold, as if that had been found from the rows so far.
+
+        Without a Hessian, that is after a fit by "sgd" or of classes without weight, or if the coefficients were set
+        without a fit, they are only where the search starts, and a warning says so: no rows are known behind them, so
+        that the result is that of the rows given since.
+
+        Chunks of fewer than two rows per column are put together, so that one row costs O(n_features**2). The
+        attributes always tell of all rows; to ask for them after each of such chunks costs a step each time.
+        `loss_curve_` has the mean loss of each step's rows before they were learnt from.
 
         Parameters
         ----------
@@ -235,29 +258,30 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         -----
         sklearn.exceptions.ConvergenceWarning
             If rows came sorted by class, and this is expected to cost more than 0.1% of the least loss.
+        UserWarning
+            If it cannot count the rows behind the present coefficients.
         """
         from fastperceptron.training.online.online import OnlineNewton
 
         check_parameters(self, RULES)
-        now = coefficients_of(self) if are_set(self) else None
-        if classes is None and isinstance(X, Dataset) and now is None:
+        is_first = self.__dict__.get("_online") is None and not are_set(self)
+        if classes is None and isinstance(X, Dataset) and is_first:
             classes = X.classes
         known = classes_to_expect(self, classes)
         with unchanged_by_failure(self):
-            online = self._online_state(now)
-            if isinstance(X, Dataset):  # it has several blocks, of which the last may be refused
-                online = copy.deepcopy(online)
-            for problem in self._problems(X, y, sample_weight, known):
+            online = None if is_first else self._online_state()
+            for problem in self._problems(X, y, sample_weight, known, is_first=is_first):
                 if online is None:
                     online = OnlineNewton(problem.rows.n_features, known.size, options_of(self, NewtonOptions))
                 if problem.row_weights is None or problem.row_weights.any():
                     online.update(problem)
             if online is None:
                 raise ValueError("the data set has no rows.")
-            if now is None:
+            if is_first:
                 self._target_name = table.name_of_labels(X, y)
-            self._keep(online.solution, known)
-            self._online = online, self.coef_.copy(), self.intercept_.copy()
+            forget_learnt(self)
+            self._online, self._memory, self._classes_learnt = online, None, known.copy()
+            self.classes_, self.optimality_gap_ = known.copy(), math.nan
         if online.doubt > NEGLIGIBLE_DOUBT:
             warnings.warn(
                 "the rows of partial_fit came sorted by class: the loss may be more than 0.1% above its minimum. "
@@ -267,18 +291,33 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
             )
         return self
 
-    def _online_state(self, now: Coefficients | None) -> Any:
-        """Return the engine of partial_fit, if the present coefficients are those that it found; else warn."""
-        online, *found = getattr(self, "_online", None) or (None, None, None)
-        if now is None or (online is not None and now.are_those_of(*found)):
-            return online
-        cause = "does not use the rows that fit was given" if online is None else "cannot use changed coefficients"
-        warnings.warn(f"partial_fit starts from zero: it {cause}.", stacklevel=3)
-        return None
+    def _online_state(self) -> Any:
+        """Return a copy of the engine of partial_fit that goes on from the present coefficients."""
+        from fastperceptron.training.online.online import OnlineNewton
 
-    def _problems(self, X: Any, y: Any, sample_weight: Any, classes: Array) -> Iterator[Problem]:
+        online, memory = copy.copy(self.__dict__.get("_online")), self.__dict__.get("_memory")
+        if online is not None and are_as_learnt(self) and np.array_equal(self.classes_, self._classes_learnt):
+            return online
+        now = coefficients_of(self)
+        if online is not None and are_as_learnt(self):  # classes of other names
+            return online
+        (n_neurons, n_features), n_classes = now.weights.shape, len(now.classes)
+        if online is None:
+            if memory is not None and (len(memory.hessians), memory.means.size) != (n_neurons, n_features):
+                memory = None
+            if memory is None:
+                warnings.warn(
+                    "partial_fit starts at the present coefficients, but cannot count the rows behind them: their "
+                    "Hessian is not known, as after a fit by solver='sgd' or where coef_ was set by hand. It learns "
+                    "from the rows that partial_fit is given alone.",
+                    stacklevel=3,
+                )
+            online = OnlineNewton(n_features, n_classes, options_of(self, NewtonOptions), memory)
+        online.go_on_from(now.weights, now.bias)
+        return online
+
+    def _problems(self, X: Any, y: Any, sample_weight: Any, classes: Array, *, is_first: bool) -> Iterator[Problem]:
         """Yield the problem of each block of checked rows."""
-        is_first = not are_set(self)
         if not isinstance(X, Dataset):
             yield table.chunk_problem(self, as_rows(self, X, is_first=is_first), y, sample_weight, classes)
             return

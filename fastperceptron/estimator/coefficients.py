@@ -4,6 +4,7 @@ Nothing is kept beside them: a prior correction (``intercept_ -= log(50)``), the
 weights from a file are what predictions, warm starts, `partial_fit` and saved models go by.
 """
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -26,9 +27,50 @@ class Coefficients(NamedTuple):
     classes: Array  # (n_classes,)
     names: Any  # of the features: a sequence of n_features str, or None
 
-    def are_those_of(self, weights: Array, bias: Array) -> bool:
-        """Return whether these weights and biases are the same."""
-        return np.array_equal(self.weights, weights) and np.array_equal(self.bias, bias)
+
+class Learnt:
+    """An attribute that is what partial_fit learnt, computed when it is asked for, unless the instance holds it.
+
+    It is a part of the solution of the engine, `_online`.
+    """
+
+    def __init__(self, part: str) -> None:
+        self.part = part
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Take note of the attribute's name."""
+        self.name = name
+
+    def __get__(self, estimator: Any, owner: type) -> Any:
+        """Return the value, and set it: a user may change it."""
+        if estimator is None:
+            return self
+        online = vars(estimator).get("_online")
+        if online is None:
+            raise AttributeError(f"{owner.__name__!r} object has no attribute {self.name!r}")
+        value = copy.copy(getattr(online.solution, self.part))
+        setattr(estimator, self.name, value)
+        return value
+
+
+def forget_learnt(estimator: Any) -> None:
+    """Remove what an estimator holds of the attributes that partial_fit learns."""
+    for name in _learnt_of(estimator):
+        estimator.__dict__.pop(name, None)
+
+
+def are_as_learnt(estimator: Any) -> bool:
+    """Return whether the coefficients are still those that partial_fit learnt: a user may have changed them."""
+    held = {
+        name: each.part for name, each in _learnt_of(estimator).items() if name in NAMES and name in vars(estimator)
+    }
+    return all(
+        np.array_equal(getattr(estimator, name), getattr(estimator._online.solution, held[name])) for name in held
+    )
+
+
+def _learnt_of(estimator: Any) -> dict[str, Learnt]:
+    return {name: each for kind in type(estimator).__mro__ for name, each in vars(kind).items() if type(each) is Learnt}
 
 
 def are_set(estimator: Any) -> bool:

@@ -2,9 +2,10 @@
 
 newton/      solver="newton": newton.py the loop, sample_size.py how many rows are sampled and whether their Hessian is
              worth its price, sample.py which rows, start.py what the sample is used for, all_rows.py the objective over
-             all rows, neuron.py what is known of one class, certificate.py when to stop
-online/      partial_fit: online.py the loop over blocks, kept_rows.py the rows it keeps, neuron.py what is known of
-             one class, running_columns.py means and deviations so far
+             all rows, neuron.py what is known of one class, certificate.py when to stop, memory.py what is left of
+             the rows for partial_fit
+online/      partial_fit: online.py the loop over blocks and the rows that wait, kept_rows.py the rows it keeps,
+             neuron.py what is known of one class, running_columns.py means and deviations so far
 sgd/         solver="sgd": sgd.py the epochs, buffers.py their rows, shuffled and standardised
 tutorial/    fastperceptron.train: train.py the checks, descent.py the steps, row_order.py which row comes when
 minimise/    minima of functions of a few values: objective.py the function and how far its quadratic model holds

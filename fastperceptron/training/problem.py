@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -101,6 +101,25 @@ def overflow() -> OutOfRangeError:
     return OutOfRangeError("the values of X overflow: scale its columns, or pass float64.")
 
 
+class Memory(NamedTuple):
+    """What partial_fit has to know of the rows of a fit. Weights and columns are in units near 1, see units.py."""
+
+    centre: Array  # (padded size,) float64: of the coordinates, as are scale and deviations
+    scale: Array  # (padded size,) float64
+    deviations: Array  # (n_features,) float64
+    means: Array  # (n_features,) float64
+    # Per neuron the Hessian of the sum of the losses at the solution, without the penalty, float64: of shape
+    # (padded size, padded size), whose upper triangle counts, or (1, padded size), its diagonal alone.
+    hessians: tuple[Array, ...]
+    curvatures: tuple[float, ...]  # per neuron: the sum over rows of weight * d2loss/dz2
+    losses: tuple[float, ...]  # per neuron: the sum over rows of weight * loss, without the penalty
+    total_weight: float  # the sum of the rows' own weights
+    n_rows: int
+    row_unit: float = 1.0  # the rows' weights were divided by it
+    loss_unit: float = 1.0  # the class weights were divided by it
+    exponents: Array | None = None  # (n_features,) int: the columns were divided by these powers of two
+
+
 @dataclass(frozen=True, eq=False)
 class Solution:
     """The weights that a solver found."""
@@ -115,6 +134,7 @@ class Solution:
     # "perfectly" or "quasi-completely" where separable classes have no finite optimum; `is_converged` is False for the
     # first, and says of the second that the objective is within `tol` of its infimum.
     separation: str = ""
+    memory: Memory | None = None  # None where the solver knows no Hessian
 
 
 @dataclass(frozen=True)

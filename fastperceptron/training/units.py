@@ -58,22 +58,34 @@ def solve_in_units(
     start = None if start is None else start[is_sought]
     solution = _solve(solve, dataclasses.replace(problem, sought=sought), options, start)
     weights[is_sought], bias[is_sought] = solution.weights, solution.bias
-    return dataclasses.replace(solution, weights=weights, bias=bias)
+    return dataclasses.replace(solution, weights=weights, bias=bias, memory=None)
 
 
 def _solve(solve: Solve[Options], problem: Problem, options: Options, start: Array | None) -> Solution:
-    problem, options = in_units_of_weights(problem, options)
+    given, (problem, options) = problem, in_units_of_weights(problem, options)
     try:
-        return solve(problem, options, start)
+        return _with_units(solve(problem, options, start), given, problem)
     except OutOfRangeError:
         rows: Any = ScaledRows(problem.rows)  # read like those of a problem
         if start is not None:
             start = np.column_stack([start[:, :-1] / rows.units, start[:, -1]])
         solution = solve(dataclasses.replace(problem, rows=rows), options, start)
+        solution = _with_units(solution, given, problem, rows.exponents)
         with np.errstate(over="ignore"):
             weights = solution.weights * rows.units
-        _check_weights(weights)
+        check_weights(weights)
         return dataclasses.replace(solution, weights=weights)
+
+
+def _with_units(solution: Solution, given: Problem, solved: Problem, exponents: Array | None = None) -> Solution:
+    """Return the solution of a problem in units, whose memory says what those are."""
+    if solution.memory is None:
+        return solution
+    unit, divided = 1.0, solved.row_weights
+    if given.row_weights is not None:
+        unit = float(given.row_weights[:1][0]) if divided is None else math.ldexp(1.0, getattr(divided, "exponent", 0))
+    memory = solution.memory._replace(row_unit=unit, loss_unit=solved.loss_unit, exponents=exponents)
+    return dataclasses.replace(solution, memory=memory)
 
 
 def in_units_of_weights(problem: Problem, options: Options) -> tuple[Problem, Options]:
@@ -118,10 +130,15 @@ def _parts(weights: Any) -> Iterator[Array]:
 
 def _near_one(weights: Array, largest: float) -> tuple[Any, int]:
     """Return weights divided by a power of two, so that their mean is in [1, 2), and its exponent."""
+    exponent = exponent_of_mean(weights, largest)
+    return (weights if exponent == 0 else ScaledWeights(weights, exponent)), exponent
+
+
+def exponent_of_mean(weights: Any, largest: float) -> int:
+    """Return the power of two that the mean of weights is 1 to 2 times as large as; `largest` is the largest one."""
     top = math.frexp(largest)[1]
     mean = math.fsum(float(sum_in_order(np.ldexp(part, -top))) for part in _parts(weights)) / weights.size
-    exponent = top + math.frexp(mean)[1] - 1
-    return (weights if exponent == 0 else ScaledWeights(weights, exponent)), exponent
+    return top + math.frexp(mean)[1] - 1
 
 
 def _least(weights: Any) -> float:
@@ -153,7 +170,8 @@ def check_range(problem: Problem, deviations: Array) -> None:
         problem.raise_not_finite()
 
 
-def _check_weights(weights: Array) -> None:
+def check_weights(weights: Array) -> None:
+    """Raise ValueError where a weight for raw rows is not finite."""
     if not np.isfinite(weights).all():
         column = int(np.argwhere(~np.isfinite(weights))[0, 1])
         raise ValueError(
@@ -165,10 +183,10 @@ class ScaledWeights:
     """Weights divided by a power of two when they are asked for: there may be as many as rows on disk."""
 
     def __init__(self, weights: Array, exponent: int) -> None:
-        self._weights, self._exponent, self.size = weights, exponent, weights.size
+        self._weights, self.exponent, self.size = weights, exponent, weights.size
 
     def __getitem__(self, places: slice | Array) -> Array:
-        return read_only(np.ldexp(self._weights[places], -self._exponent))
+        return read_only(np.ldexp(self._weights[places], -self.exponent))
 
 
 class ScaledRows(Rows):
@@ -181,17 +199,17 @@ class ScaledRows(Rows):
         self._rows, largest = rows, np.zeros(rows.n_features)
         for _, block in rows.blocks():
             np.maximum(largest, np.abs(block).max(axis=0), out=largest)
-        self._exponents = np.frexp(largest)[1]
+        self.exponents = np.frexp(largest)[1]
 
     @property
     def units(self) -> Array:
         """What weights for these rows are multiplied with to be weights for the original ones."""
         with np.errstate(over="ignore"):
-            units: Array = np.ldexp(1.0, -self._exponents)
+            units: Array = np.ldexp(1.0, -self.exponents)
         return units
 
     def _scaled(self, rows: Array) -> Array:
-        return read_only(np.ldexp(rows, -self._exponents))
+        return read_only(np.ldexp(rows, -self.exponents))
 
     def rows_at(self, places: range | Array) -> Array:
         """Return the rows with these numbers."""

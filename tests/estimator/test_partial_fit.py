@@ -1,5 +1,6 @@
 """partial_fit: chunks of any size, classes that come late or never, chunks whose weights are all 0."""
 
+import copy
 import functools
 import pickle
 import warnings
@@ -8,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numba.core import config
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 import fastperceptron as fp
+from oracle import losses_at
 from tables import bits, classes_around_centres
 
 made = functools.partial(classes_around_centres, n_rows=120 if config.DISABLE_JIT else 1000)
@@ -97,33 +100,160 @@ def test_a_chunk_that_is_refused_leaves_the_classifier_as_it_was() -> None:
     assert bits(classifier.partial_fit(X, y, sample_weight=np.zeros(len(y)))) == before
 
 
-def test_fit_and_partial_fit_each_start_from_zero() -> None:
+def objective(classifier: fp.PerceptronClassifier, X: np.ndarray, y: np.ndarray) -> float:
+    """Return what a fit of all rows minimises, independently of the package; for C=1."""
+    total, deviations = 0.0, X.std(axis=0)
+    positives = [1] if len(classifier.classes_) == 2 else classifier.classes_
+    for weights, bias, positive in zip(classifier.coef_, classifier.intercept_, positives, strict=True):
+        total += losses_at(classifier.loss, X @ weights + bias, y == positive)[0].sum()
+        total += np.sum((weights * deviations) ** 2) / 2
+    return total
+
+
+@pytest.mark.compiled  # tens of thousands of rows
+@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+@pytest.mark.parametrize("order", ["as they come", "by feature"])
+@pytest.mark.parametrize(
+    ("n_before", "n_after", "n_features", "n_classes"),
+    [(200, 100, 3, 2), (30_000, 30_000, 8, 2), (3000, 3000, 5, 3), (100, 20_000, 4, 2), (50_000, 500, 20, 2)],
+)
+@pytest.mark.parametrize("chunk", [1000, 37])
+def test_fit_then_partial_fit_ends_near_the_optimum_of_all_rows(
+    n_before: int, n_after: int, n_features: int, n_classes: int, order: str, loss: str, chunk: int
+) -> None:
+    rng, n_rows = np.random.default_rng(0), n_before + n_after
+    X = rng.normal(size=(n_rows, n_features)) @ rng.normal(size=(n_features, n_features))
+    scores = X @ rng.normal(size=(n_features, n_classes)) / n_features
+    X, y = 1e3 * (X + 3), np.argmax(scores + rng.gumbel(size=scores.shape), axis=1)
+    if order == "by feature":
+        places = np.argsort(X[:, 0])
+        X, y = X[places], y[places]
+    classifier = fp.PerceptronClassifier(loss=loss).fit(X[:n_before], y[:n_before])
+    alone = objective(classifier, X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        for start in range(n_before, n_rows, chunk):
+            classifier.partial_fit(X[start : start + chunk], y[start : start + chunk])
+    least = objective(fp.PerceptronClassifier(loss=loss, tol=1e-3).fit(X, y), X, y)
+    # Chance costs half a unit per parameter.
+    assert objective(classifier, X, y) - least < max(0.05 * (n_features + 1) * n_classes / 2, 0.01 * (alone - least))
+
+
+def test_a_fitted_classifier_that_was_copied_goes_on_alike() -> None:
+    X, y = made(3)
+    fitted = fp.PerceptronClassifier(loss="log_loss").fit(X[::2], y[::2])
+    copies = [pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted), copy.copy(fitted)]
+    expected = bits(fitted.partial_fit(X[1::2], y[1::2]))
+    assert [bits(other.partial_fit(X[1::2], y[1::2])) for other in copies] == [expected] * 3
+    assert bits(fitted.fit(X, y)) == bits(fp.PerceptronClassifier(loss="log_loss").fit(X, y))
+    assert not hasattr(clone(fitted), "coef_")
+
+
+def without_a_known_hessian() -> dict[str, fp.PerceptronClassifier]:
     X, y = made()
-    fresh, learnt = fp.PerceptronClassifier().fit(X, y), fp.PerceptronClassifier().partial_fit(X, y, [0, 1])
-    classifier = fp.PerceptronClassifier().fit(X[::2], y[::2])
-    with pytest.warns(UserWarning, match="partial_fit starts from zero"):
+    by_hand = fp.PerceptronClassifier()
+    by_hand.coef_, by_hand.intercept_, by_hand.classes_ = np.ones((1, 4)), np.zeros(1), np.array([0, 1])
+    return {"sgd": fp.PerceptronClassifier(solver="sgd", tol=1.0).fit(X, y), "by hand": by_hand}
+
+
+@pytest.mark.parametrize("name", ["sgd", "by hand"])
+def test_coefficients_without_known_rows_are_a_start_and_a_warning_says_so(name: str) -> None:
+    X, y = made()
+    classifier = without_a_known_hessian()[name].set_params(loss="log_loss")
+    with pytest.warns(UserWarning, match="cannot count the rows behind them"):
         classifier.partial_fit(X, y)
-    assert bits(classifier) == bits(learnt)
-    assert bits(classifier.fit(X, y)) == bits(fresh)
+    fresh = fp.PerceptronClassifier(loss="log_loss").partial_fit(X, y, [0, 1])
+    np.testing.assert_allclose(classifier.coef_, fresh.coef_, rtol=0.02, atol=0.02)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier.partial_fit(X, y)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("is_fitted", [False, True])
+@pytest.mark.parametrize("chunk", [1, 3, 11])
+def test_looking_changes_nothing(chunk: int, is_fitted: bool, n_classes: int) -> None:
+    X, y = made(n_classes)
+    looked, unlooked = fp.PerceptronClassifier(), fp.PerceptronClassifier()
+    if is_fitted:
+        looked.fit(X, y)
+        unlooked.fit(X, y)
+    for start in range(0, 99, chunk):
+        for classifier in (looked, unlooked):
+            classifier.partial_fit(X[start : start + chunk], y[start : start + chunk], range(n_classes))
+        assert {"coef_", "intercept_"}.isdisjoint(vars(unlooked))
+        looked.predict(X[:5])
+        looked = pickle.loads(pickle.dumps(looked))
+        assert looked.model_ == looked.model_
+        assert looked.loss_curve_.size > 0
+        assert looked.n_iter_ == 1
+    assert bits(looked) == bits(unlooked)
+
+
+def test_single_rows_count_before_a_step_is_taken() -> None:
+    X, y = made()
+    classifier = fp.PerceptronClassifier(loss="log_loss").partial_fit(X[:1], y[:1], [0, 1])
+    seen = [classifier.coef_.copy()]
+    for row in range(1, 8):
+        classifier.partial_fit(X[row : row + 1], y[row : row + 1])
+        seen.append(classifier.coef_.copy())
+        together = fp.PerceptronClassifier(loss="log_loss").partial_fit(X[: row + 1], y[: row + 1], [0, 1])
+        np.testing.assert_allclose(classifier.coef_, together.coef_)
+    assert len({each.tobytes() for each in seen}) == len(seen)
+
+
+def test_a_data_set_that_knows_its_classes_needs_no_others() -> None:
+    X, y = made(3)
+    expected = bits(fp.PerceptronClassifier().partial_fit(X, y, range(3)))
+    assert bits(fp.PerceptronClassifier().partial_fit(fp.dataset((X, y)))) == expected
+    texts = np.array(["a", "b", "c"])[y]
+    classifier = fp.PerceptronClassifier().partial_fit(fp.dataset((X, texts)))
+    assert classifier.classes_.tolist() == ["a", "b", "c"]
 
 
 @pytest.mark.compiled  # 200 chunks of a thousand rows
+@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("shift", [0.0, 7.0])
+@pytest.mark.parametrize("shift", [0.0, 7.0])  # half of the rows, and 2% of them, are of class 1
 @pytest.mark.parametrize("n_chunks", [20, 200])
-def test_rows_sorted_by_class_are_warned_of_and_no_others(n_chunks: int, shift: float, sign: int) -> None:
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(200_000, 10))
-    y = (X @ rng.normal(size=10) + rng.logistic(size=len(X)) > shift).astype(int)
+def test_rows_sorted_by_class_end_near_the_least_loss_or_a_warning_says_so(
+    n_chunks: int, shift: float, sign: int, loss: str
+) -> None:
+    X, y = drawn(shift)
+    least = mean_loss(fp.PerceptronClassifier(loss=loss).fit(X, y), X, y)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        classifier = taught(loss, X, y, np.argsort(sign * y, kind="stable"), n_chunks)
+    excess = mean_loss(classifier, X, y) / least - 1
+    is_rare_first = shift > 0 and sign < 0
+    assert excess < 0.001 or (is_rare_first and excess < 0.005 and caught)
 
-    def teach(order: np.ndarray) -> None:
-        classifier = fp.PerceptronClassifier(loss="log_loss")
-        for chunk in np.array_split(order, n_chunks):
-            classifier.partial_fit(X[chunk], y[chunk], [0, 1])
 
-    with pytest.warns(ConvergenceWarning, match="came sorted by class"):
-        teach(np.argsort(sign * y, kind="stable"))
+@pytest.mark.compiled
+@pytest.mark.parametrize("n_chunks", [20, 200])
+def test_sorted_rows_are_warned_of_where_too_few_can_be_kept_and_others_never(n_chunks: int) -> None:
+    X, y = drawn(0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        teach(np.arange(len(y)))
-        teach(np.argsort(X[:, 0]))
+        taught("log_loss", X, y, np.arange(len(y)), n_chunks)
+        taught("log_loss", X, y, np.argsort(X[:, 0]), n_chunks)
+    X, y = drawn(0.0, n_rows=40_000, n_features=120)
+    with pytest.warns(ConvergenceWarning, match="came sorted by class"):
+        taught("log_loss", X, y, np.argsort(y, kind="stable"), n_chunks)
+
+
+def drawn(shift: float, n_rows: int = 200_000, n_features: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows, n_features))
+    return X, (X @ rng.normal(size=n_features) + rng.logistic(size=n_rows) > shift).astype(int)
+
+
+def mean_loss(classifier: fp.PerceptronClassifier, X: np.ndarray, y: np.ndarray) -> float:
+    return losses_at(classifier.loss, X @ classifier.coef_[0] + classifier.intercept_[0], y)[0].mean()
+
+
+def taught(loss: str, X: np.ndarray, y: np.ndarray, order: np.ndarray, n_chunks: int) -> fp.PerceptronClassifier:
+    classifier = fp.PerceptronClassifier(loss=loss)
+    for chunk in np.array_split(order, n_chunks):
+        classifier.partial_fit(X[chunk], y[chunk], [0, 1])
+    return classifier

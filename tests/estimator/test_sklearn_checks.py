@@ -21,8 +21,8 @@ def expected_failures(classifier: Any) -> dict[str, str]:
     return SGD_FAILURES if classifier.solver == "sgd" else {}
 
 
-# One check calls fit and then partial_fit, which warns.
-@pytest.mark.filterwarnings("ignore:partial_fit starts from zero:UserWarning")
+# One check calls fit and then partial_fit, which warns after a fit by sgd.
+@pytest.mark.filterwarnings("ignore:partial_fit starts at the present coefficients:UserWarning")
 # On the checks' few rows an epoch of sgd is one step, and 100 may not be enough.
 @pytest.mark.filterwarnings("ignore:solver='sgd' stopped:sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(

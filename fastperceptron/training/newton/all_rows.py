@@ -48,6 +48,8 @@ class AllRows:
         The columns that a read found constant, where there is an intercept: they have no weight.
     deviations : ndarray of shape (n_features,)
         Of the columns: the sample's, exact once a read took them.
+    means : ndarray of shape (n_features,)
+        Of the columns, exact; empty before a read took them.
     n_reads : int
     """
 
@@ -64,6 +66,7 @@ class AllRows:
         self._set_penalty(coordinates.deviations)
         self.deviations = coordinates.deviations
         self.is_constant = np.zeros(self.penalty.size, bool)
+        self.means = np.empty(0)
         self.n_reads = 0
 
     def choose(self, loss: str, exactness: float) -> None:
@@ -145,6 +148,7 @@ class AllRows:
         check_range(self._problem, np.where((squares == 0) & (sums != 0), np.inf, deviations))
         self._set_penalty(deviations)
         self.deviations = deviations
+        self.means = self._coordinates.centre[:n] + sums / total
         self.is_constant[:n] = (deviations == 0) & self._options.fit_intercept
 
     def _set_penalty(self, deviations: Array) -> None:

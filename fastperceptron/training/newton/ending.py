@@ -7,6 +7,8 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.training.newton.all_rows import AllRows
+from fastperceptron.training.newton.memory import memory_of
 from fastperceptron.training.newton.neuron import Neuron
 from fastperceptron.training.newton.start import Searched, Start
 from fastperceptron.training.newton.ways import Way
@@ -47,12 +49,13 @@ def solution_of(
     problem: Problem,
     options: NewtonOptions,
     start: Start,
-    penalty: Array,
+    all_rows: AllRows,
     n_reads: int,
     curve: Array,
 ) -> Solution:
     """Return the solution for raw rows."""
-    ends = [_end_of(neuron, problem, options, start, penalty) for neuron in neurons]
+    ends = [_end_of(neuron, problem, options, start, all_rows.penalty) for neuron in neurons]
+    values = [searched(neuron).value for neuron in neurons]
     is_known = all(end.is_known for end in ends)
     weights, bias = start.sample.coordinates.to_raw(np.array([neuron.point for neuron in neurons]))
     return Solution(
@@ -64,6 +67,7 @@ def solution_of(
         all(end.is_converged for end in ends),
         float(np.max([end.distance for end in ends])),
         max((end.separation for end in ends), key=("", QUASI_COMPLETE, PERFECT).index),
+        memory_of(problem, start.sample, all_rows, neurons, values),
     )
 
 

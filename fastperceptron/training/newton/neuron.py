@@ -35,13 +35,17 @@ class OwnHessian:
     is_own: ClassVar[bool] = True
     is_scaled: ClassVar[bool] = False
 
+    def of_all_rows(self, diagonal: Array) -> Array:
+        """Return the Hessian of all rows, given its exact diagonal; without that (empty) the sample is all rows."""
+        return with_unseen_columns(self.hessian, diagonal) if diagonal.size else self.hessian
+
     def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
         """Return the initial inverse, given the Hessian's exact diagonal."""
-        return inverse_hessian(with_unseen_columns(self.hessian, diagonal), penalty)
+        return inverse_hessian(self.of_all_rows(diagonal), penalty)
 
     def is_bent(self, diagonal: Array, penalty: Array) -> bool:
         """Return whether the Hessian is not positive definite, as far as it is known."""
-        return bool((diagonal < 0).any()) or is_bent(with_unseen_columns(self.hessian, diagonal), penalty)
+        return bool((diagonal < 0).any()) or is_bent(self.of_all_rows(diagonal), penalty)
 
     def mismatch(self, diagonal: Array) -> float:
         """Return the largest error of a column's curvature, as a logarithm, about their median."""
@@ -66,6 +70,10 @@ class DiagonalOnly:
     def mismatch(self, diagonal: Array) -> float:  # noqa: ARG002 (as of OwnHessian)
         """Return 0: nothing is known of it."""
         return 0.0
+
+    def of_all_rows(self, diagonal: Array) -> Array:
+        """Return the exact diagonal, as a matrix of one row."""
+        return diagonal[None, :]
 
     def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
         """Return the inverse of the exact diagonal, corrected by the pairs of the sample."""

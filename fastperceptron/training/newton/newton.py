@@ -239,4 +239,4 @@ class Newton:
         return solution
 
     def _solution(self, neurons: list[Neuron], n_reads: int, curve: Array) -> Solution:
-        return solution_of(neurons, self._problem, self._options, self._start, self._all_rows.penalty, n_reads, curve)
+        return solution_of(neurons, self._problem, self._options, self._start, self._all_rows, n_reads, curve)

@@ -10,6 +10,7 @@ References
 Duffield, Lund and Thorup (2007), Priority sampling for estimation of arbitrary subset sums.
 """
 
+import math
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -21,6 +22,11 @@ from fastperceptron.training.coordinates import Move
 
 SEED = np.uint64(0x3E30)
 FEWEST_ROWS, ROWS_PER_PARAMETER = 4096, 40
+# Rows that come sorted by class teach nothing before another class comes, and later only as kept rows: so more of them
+# are kept. With 16 times as many, 20 streams were within 0.07% of the least loss; with as many as of others, within 5%.
+MORE_OF_SORTED = 16
+# They are sorted if the class changes less often than by chance, by this factor.
+RARELY = 10
 # Elements that are kept at most: 16 MB.
 MAXIMUM_KEPT = 1 << 21
 TINY = 1e-300
@@ -49,7 +55,8 @@ class KeptRows(NamedTuple):
     dropped: float  # the highest priority that was dropped; 0 while all rows are kept
     n_seen: int  # the number of rows so far
     class_totals: Array  # (n_classes,) float64: the exact sums of the weights of all rows so far
-    size: int  # the most rows to keep
+    size: int  # the most rows to keep, unless they come sorted by class
+    is_sorted: bool = False  # decided once these are too many
 
     @classmethod
     def empty(cls, padded_size: int, n_classes: int, size: int) -> Self:
@@ -61,6 +68,12 @@ class KeptRows(NamedTuple):
     def is_all(self) -> bool:
         """Whether all rows are kept."""
         return self.dropped == 0.0
+
+    @property
+    def _most(self) -> int:
+        """The most rows to keep."""
+        allowed = MAXIMUM_KEPT // self.panel.shape[1]
+        return max(self.size, min(MORE_OF_SORTED * self.size, allowed)) if self.is_sorted else self.size
 
     @property
     def expansion(self) -> float:
@@ -95,7 +108,11 @@ class KeptRows(NamedTuple):
         old = self.panel, self.codes, self.own_weights, self.importances, self.priorities
         new = panel, codes, weights, importances, priorities
         joined = [np.concatenate([kept, more[chosen]]) for kept, more in zip(old, new, strict=True)]
-        return known._of_highest(joined) if joined[0].shape[0] > self.size else known._with(joined)
+        codes = joined[1]
+        if self.is_all and self.codes.size <= self.size < codes.size:
+            known = known._replace(is_sorted=_are_sorted(codes))
+        most = known._most
+        return known._of_highest(joined, most) if joined[0].shape[0] > most else known._with(joined)
 
     def _with(self, parts: list[Array]) -> Self:
         panel, codes, own_weights, importances, priorities = parts
@@ -103,11 +120,19 @@ class KeptRows(NamedTuple):
             panel=panel, codes=codes, own_weights=own_weights, importances=importances, priorities=priorities
         )
 
-    def _of_highest(self, parts: list[Array]) -> Self:
+    def _of_highest(self, parts: list[Array], most: int) -> Self:
         order = np.argsort(-parts[-1], kind="stable")
-        kept, next_one = np.sort(order[: self.size]), order[self.size]
+        kept, next_one = np.sort(order[:most]), order[most]
         return self._with([part[kept] for part in parts])._replace(dropped=float(parts[-1][next_one]))
 
     def moved(self, move: Move) -> Self:
         """Return the rows in other coordinates."""
         return self._replace(panel=move.of_rows(self.panel))
+
+
+def _are_sorted(codes: Array) -> bool:
+    """Return whether rows of these classes, in the order in which they came, are sorted by class."""
+    shares = np.unique(codes, return_counts=True)[1] / codes.size
+    expected = codes.size * (1.0 - math.fsum(shares * shares))
+    n_changes = int(np.count_nonzero(codes[1:] != codes[:-1]))
+    return shares.size == 1 or RARELY * n_changes < expected

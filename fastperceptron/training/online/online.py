@@ -4,9 +4,10 @@ It has coordinates that fit the rows so far (running_columns.py), some of the ro
 the others as a quadratic function (neuron.py). While all rows are kept (some 4000), the result is their optimum.
 """
 
+import itertools
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -20,7 +21,17 @@ from fastperceptron.training.minimise.objective import Quadratic
 from fastperceptron.training.online.kept_rows import KeptRows, kept_size
 from fastperceptron.training.online.neuron import Block, Neuron, Task, corrected, is_one_sided, learn, optimum_of_all
 from fastperceptron.training.online.running_columns import RunningColumns
-from fastperceptron.training.problem import NewtonOptions, Problem, Solution
+from fastperceptron.training.problem import (
+    LARGEST,
+    SMALLEST,
+    Memory,
+    NewtonOptions,
+    OutOfRangeError,
+    Problem,
+    Solution,
+    overflow,
+)
+from fastperceptron.training.units import check_weights, exponent_of_mean
 
 # Elements of a standardised block: 2 MB, in the second-level cache; and its rows at most.
 ELEMENTS_OF_BLOCK, MOST_ROWS_OF_BLOCK = 1 << 18, 1 << 14
@@ -33,38 +44,98 @@ MOST_FEATURES = 1500
 CONSULTED_EVERY = 1.25
 
 
+class Units(NamedTuple):
+    """What weights are divided by, so that they are near 1; see units.py."""
+
+    row: float = 1.0
+    loss: float = 1.0  # class weights are divided by it
+
+    @classmethod
+    def near(cls, problem: Problem) -> Self:
+        """Return powers of two near the mean of the row weights, and below the largest class weight."""
+        own, factors = problem.row_weights, problem.class_weights
+        row = 0 if own is None else exponent_of_mean(own[own > 0], float(own.max()))
+        loss = 0 if factors is None else math.frexp(float(factors.max()))[1] - 1
+        return cls(math.ldexp(1.0, row), math.ldexp(1.0, loss))
+
+    def penalty(self, options: NewtonOptions) -> float:
+        """Return the factor of |w|^2 / 2 in the objective in these units."""
+        return 0.0 if math.isinf(options.C) else 1.0 / min(max(options.C * self.row * self.loss, SMALLEST), LARGEST)
+
+
 class Knowledge(NamedTuple):
     """What is known after some rows. It is immutable, so that a chunk refused halfway leaves no trace."""
 
     columns: RunningColumns
     kept: KeptRows
     neurons: tuple[Neuron, ...]
+    units: Units | None  # None before the first row
+    earlier_weight: float = 0.0  # of the rows that the neurons' memory is of, none of which is kept
     consulted_at: int = 0  # the number of rows so far when all neurons last consulted the kept rows
+
+
+class Chunk(NamedTuple):
+    """Rows as they came, without those of weight 0."""
+
+    X: Array  # (n_rows, n_features)
+    codes: Array  # (n_rows,): class numbers
+    own: Array  # (n_rows,) float64: weights in units
+    in_loss: Array  # (n_rows,) float64: these times the class weights in units
 
 
 class OnlineNewton:
     """Neurons that learn from chunks of rows of any size.
 
     The result is close to the optimum of all rows so far. It is the same for any layout of the rows, but depends
-    slightly on how they were cut into chunks.
+    slightly on how they were cut into chunks. A few rows wait for more, so that one costs O(n_features^2): a step
+    solves equations in O(n_features^3). Whoever asks for the solution is told it as if they had not waited; what comes
+    later does not depend on being asked.
 
     Parameters
     ----------
     n_features, n_classes : int
     options : NewtonOptions
+    memory : Memory, optional
+        What a fit left; `go_on_from` sets its weights.
     """
 
-    def __init__(self, n_features: int, n_classes: int, options: NewtonOptions) -> None:
+    def __init__(self, n_features: int, n_classes: int, options: NewtonOptions, memory: Memory | None = None) -> None:
         self._options, self._n_features = options, n_features
         size = padded_size(n_features)
-        height = size if n_features <= MOST_FEATURES else 1
-        zeros, positives = np.zeros(size), [1] if n_classes == 2 else range(n_classes)
-        self._known = Knowledge(
-            RunningColumns.of_none(n_features, options.fit_intercept),
-            KeptRows.empty(size, n_classes, kept_size(n_features + 1)),
-            tuple(Neuron(positive, Quadratic(zeros, zeros, np.zeros((height, size)))) for positive in positives),
-        )
-        self._curve, self._n_updates = np.zeros(16), 0
+        self._enough_rows = FEWEST_ROWS_PER_PARAMETER * size
+        columns, units = RunningColumns.of_none(n_features, options.fit_intercept), None
+        positives = [1] if n_classes == 2 else range(n_classes)
+        zeros, nothing = np.zeros(size), _in_full(np.zeros((1, size)))
+        neurons = [Neuron(positive, Quadratic(zeros, zeros, nothing)) for positive in positives]
+        if memory is not None:
+            columns = RunningColumns.of_fit(memory, options.fit_intercept)
+            units = Units(memory.row_unit, memory.loss_unit)
+            parts = zip(neurons, memory.hessians, memory.curvatures, memory.losses, strict=True)
+            neurons = [
+                neuron._replace(quadratic=Quadratic(zeros, zeros, _in_full(hessian), curvature), losses=losses)
+                for neuron, hessian, curvature, losses in parts
+            ]
+        kept = KeptRows.empty(size, n_classes, kept_size(n_features + 1))
+        self._known = Knowledge(columns, kept, tuple(neurons), units, columns.total)
+        self._waiting: tuple[Chunk, ...] = ()
+        self._curve: list[float] = []
+        self._solution: Solution | None = None
+
+    def go_on_from(self, weights: Array, bias: Array) -> None:
+        """Take weights, (n_neurons, n_features), and biases for the optimum of all rows so far.
+
+        Their quadratic function is kept, about these weights, but none of the rows. If there were none, this is only
+        where the search starts.
+        """
+        known, _ = self._after_waiting()
+        penalty, n = self._penalty(known), self._n_features
+        points = [known.columns.to_standard(*neuron) for neuron in zip(weights, bias, strict=True)]
+        for point in points:
+            point[n] *= self._options.fit_intercept  # without an intercept no step would change it
+        neurons = tuple(neuron.about(point, penalty) for neuron, point in zip(known.neurons, points, strict=True))
+        kept = KeptRows.empty(padded_size(n), known.kept.class_totals.size, kept_size(n + 1))
+        self._known = Knowledge(known.columns, kept, neurons, known.units, known.columns.total)
+        self._waiting, self._curve, self._solution = (), [], None
 
     def update(self, problem: Problem) -> None:
         """Learn from a chunk of rows, not all of weight 0.
@@ -74,46 +145,59 @@ class OnlineNewton:
         ValueError
             If a row holds NaN or infinity, or values overflow; what was learnt before is then unchanged.
         """
-        known, loss, weight = self._known, 0.0, 0.0
-        for X, codes, own in _blocks(problem):
-            columns, move = known.columns.after(X, own)
-            if not columns.is_finite:
-                problem.raise_not_finite()
+        units = self._known.units or Units.near(problem)
+        chunks: Iterable[Chunk] = _chunks_of(problem, units)
+        known, waiting, curve = self._known._replace(units=units), self._waiting, self._curve
+        try:
+            if problem.rows.n_rows < self._enough_rows:
+                few = [_copied(chunk) for chunk in chunks]
+                for chunk in few:
+                    _check_finite(known.columns.after(chunk.X, chunk.own)[0])
+                waiting, chunks = (*waiting, *few), ()
+            if chunks or sum(chunk.own.size for chunk in waiting) >= self._enough_rows:
+                known, loss = self._after(known, itertools.chain(_joined(waiting), chunks))
+                waiting, curve = (), [*curve, loss]
+        except OutOfRangeError:
+            problem.raise_not_finite()
+        self._known, self._waiting, self._curve = known, waiting, curve
+        self._solution = None
+
+    def _after_waiting(self) -> tuple[Knowledge, list[float]]:
+        """Return what would be known, and the losses of each step, if the rows that wait did not."""
+        if not self._waiting:
+            return self._known, self._curve
+        known, loss = self._after(self._known, _joined(self._waiting))
+        return known, [*self._curve, loss]
+
+    def _after(self, known: Knowledge, chunks: Iterable[Chunk]) -> tuple[Knowledge, float]:
+        """Return what is known after more rows, and their mean loss before they were learnt from."""
+        loss, weight = 0.0, 0.0
+        for chunk in chunks:
+            columns, move = known.columns.after(chunk.X, chunk.own)
+            _check_finite(columns)
             if move is not None:
                 known = _moved(known, move, self._n_features)
-            block = Block(_standardised(X, columns), codes, _in_loss(problem, codes, own))
-            known, block_loss = self._after(known._replace(columns=columns), block)
-            loss, weight = loss + block_loss, weight + float(sum_in_order(own))
+            block = Block(_standardised(chunk.X, columns), chunk.codes, chunk.in_loss)
+            known, block_loss = self._after_block(known._replace(columns=columns), block)
+            loss, weight = loss + block_loss, weight + float(sum_in_order(chunk.own))
         if not all(np.isfinite(neuron.point).all() for neuron in known.neurons):
-            problem.raise_not_finite()
-        self._known = known
-        self._record(loss / weight)
+            raise overflow()
+        return known, loss / weight * (known.units or Units()).loss
 
-    def _after(self, known: Knowledge, block: Block) -> tuple[Knowledge, float]:
+    def _after_block(self, known: Knowledge, block: Block) -> tuple[Knowledge, float]:
         """Return what is known after a block of rows, and the sum of their losses before it was learnt from."""
-        kept, options, coordinates = known.kept.after(*block), self._options, known.columns.coordinates
-        penalty = coordinates.penalty(options.penalty, coordinates.deviations if options.standardize else None)
-        task = Task(options.loss, penalty, self._n_features + 1, float(sum_in_order(kept.class_totals)))
+        kept = known.kept.after(*block)
+        total = known.earlier_weight + float(sum_in_order(kept.class_totals))
+        task = Task(self._options.loss, self._penalty(known), self._n_features + 1, total)
         is_due = kept.n_seen >= CONSULTED_EVERY * known.consulted_at
-        neurons = tuple(self._after_block(neuron, block, kept, task, is_due) for neuron in known.neurons)
+        neurons = tuple(_learnt(neuron, block, kept, task, is_due) for neuron in known.neurons)
         loss = sum(after.losses - before.losses for after, before in zip(neurons, known.neurons, strict=True))
-        return Knowledge(known.columns, kept, neurons, kept.n_seen if is_due else known.consulted_at), loss
+        consulted_at = kept.n_seen if is_due else known.consulted_at
+        return known._replace(kept=kept, neurons=neurons, consulted_at=consulted_at), loss
 
-    def _after_block(self, neuron: Neuron, block: Block, kept: KeptRows, task: Task, is_due: bool) -> Neuron:
-        """Return a neuron after a block of rows, which the kept rows already include."""
-        if kept.is_all:
-            losses = neuron.losses + neuron.loss(block, task)
-            found = optimum_of_all(neuron, kept, task, is_fresh=is_due)
-            return neuron.at(found, task.penalty)._replace(losses=losses)
-        neuron, is_surprised = learn(neuron, block, task)
-        is_sorted = is_one_sided(block, kept, neuron.positive)
-        return corrected(neuron, kept, task, is_sorted=is_sorted) if is_surprised or is_due or is_sorted else neuron
-
-    def _record(self, loss: float) -> None:
-        if self._n_updates == self._curve.size:
-            self._curve = np.concatenate([self._curve, np.zeros_like(self._curve)])
-        self._curve[self._n_updates] = loss
-        self._n_updates += 1
+    def _penalty(self, known: Knowledge) -> Array:
+        strength = (known.units or Units()).penalty(self._options)
+        return known.columns.penalty(strength, self._options.standardize)
 
     @property
     def doubt(self) -> float:
@@ -124,18 +208,43 @@ class OnlineNewton:
     def solution(self) -> Solution:
         """The neurons after the rows so far.
 
-        `loss_curve` has the mean loss of each chunk before it was learnt from; `n_iter` is 1, as scikit-learn counts
-        for partial_fit.
+        `loss_curve` has the mean loss of the rows of each step before they were learnt from; `n_iter` is 1, as
+        scikit-learn counts for partial_fit.
         """
-        points = np.array([neuron.point for neuron in self._known.neurons])
-        weights, bias = self._known.columns.coordinates.to_raw(points)
-        curve = read_only(self._curve[: self._n_updates])
-        return Solution(weights, bias, min(self._n_updates, 1), curve, math.nan, True, math.nan)
+        if self._solution is None:
+            known, curve = self._after_waiting()
+            weights, bias = known.columns.to_raw(np.array([neuron.point for neuron in known.neurons]))
+            check_weights(weights)
+            losses = read_only(np.array(curve))
+            self._solution = Solution(weights, bias, min(len(curve), 1), losses, math.nan, True, math.nan)
+        return self._solution
 
 
-def _blocks(problem: Problem) -> Iterator[tuple[Array, Array, Array]]:
+def _learnt(neuron: Neuron, block: Block, kept: KeptRows, task: Task, is_due: bool) -> Neuron:
+    """Return a neuron after a block of rows, which the kept rows already include."""
+    if kept.is_all and not kept.is_sorted:
+        losses = neuron.losses + neuron.loss(block, task)
+        found = optimum_of_all(neuron, kept, task, is_fresh=is_due)
+        return neuron.at(found, task.penalty)._replace(losses=losses)
+    neuron, is_surprised = learn(neuron, block, task)
+    is_sorted = is_one_sided(block, kept, neuron.positive)
+    return corrected(neuron, kept, task, is_sorted=is_sorted) if is_surprised or is_due or is_sorted else neuron
+
+
+def _in_full(hessian: Array) -> Array:
+    """Return a Hessian of which maybe only the diagonal is known as a matrix, unless that is too large."""
+    is_matrix = hessian.shape[0] > 1 or hessian.shape[1] > padded_size(MOST_FEATURES)
+    return hessian if is_matrix else np.diag(hessian[0])
+
+
+def _chunks_of(problem: Problem, units: Units) -> Iterator[Chunk]:
     """Yield rows, class numbers and weights, block by block; rows of weight 0 are left out."""
     rows, own = problem.rows, problem.row_weights
+    if own is not None:
+        with np.errstate(over="ignore"):
+            own = own / units.row
+        if not np.isfinite(own).all():
+            raise ValueError("sample_weight overflows beside that of the first rows, which is far smaller.")
     is_whole = own is None or bool(own.all())
     if not is_whole:
         rows.check_finite()
@@ -146,18 +255,36 @@ def _blocks(problem: Problem) -> Iterator[tuple[Array, Array, Array]]:
     for block in range(n_blocks):
         start, stop = places.size * block // n_blocks, places.size * (block + 1) // n_blocks
         here = places[start:stop]
-        X = rows.read(start, stop) if is_whole else read_only(rows.rows_at(here))
-        yield X, read_only(problem.codes[here]), np.ones(here.size) if own is None else own[here]
+        X, codes = rows.read(start, stop) if is_whole else read_only(rows.rows_at(here)), read_only(problem.codes[here])
+        weights = np.ones(here.size) if own is None else own[here]
+        yield Chunk(X, codes, weights, _in_loss(problem, codes, weights, units))
 
 
-def _in_loss(problem: Problem, codes: Array, own: Array) -> Array:
-    return own if problem.class_weights is None else own * problem.class_weights[codes]
+def _copied(chunk: Chunk) -> Chunk:
+    return Chunk(read_only(chunk.X.astype(np.float64)), *chunk[1:])
+
+
+def _joined(chunks: tuple[Chunk, ...]) -> list[Chunk]:
+    """Return the rows of chunks as one; of none, none."""
+    if not chunks:
+        return []
+    X, codes, own, in_loss = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
+    return [Chunk(read_only(X), read_only(codes), own, in_loss)]
+
+
+def _check_finite(columns: RunningColumns) -> None:
+    if not columns.is_finite:
+        raise overflow()
+
+
+def _in_loss(problem: Problem, codes: Array, own: Array, units: Units) -> Array:
+    return own if problem.class_weights is None else own * (problem.class_weights / units.loss)[codes]
 
 
 def _standardised(X: Array, columns: RunningColumns) -> Array:
     coordinates, n = columns.coordinates, columns.coordinates.n_features
     panel = np.zeros((X.shape[0], coordinates.scale.size))
-    standardise(X, coordinates.centre, coordinates.scale[:n], float(columns.has_intercept), panel)
+    standardise(columns.in_units(X), coordinates.centre, coordinates.scale[:n], float(columns.has_intercept), panel)
     return panel
 
 

@@ -97,8 +97,8 @@ def test_rows_that_are_refused_leave_no_trace(value: float) -> None:
         engine.update(problem_of(spoilt, y))
     with pytest.raises(ValueError, match=r"row 39000, column 3"):
         engine.update(problem_of(spoilt, y, (np.arange(len(y)) != 39_000).astype(float)))
-    with pytest.raises(ValueError, match="overflow"):
-        engine.update(problem_of(X.astype(np.float64) * 1e200, y))
+    with pytest.raises(ValueError, match="overflows beside that of the first rows"):
+        taught(X[:1], y[:1], options, 1, np.array([1e-300])).update(problem_of(X, y, np.full(len(y), 1e300)))
     assert bits(engine) == before
     engine.update(problem_of(X, y))
     twin.update(problem_of(X, y))

@@ -1,0 +1,42 @@
+"""What a fit leaves for partial_fit: its Hessians, and the columns' moments. All of it was computed for the fit."""
+
+import numpy as np
+
+from fastperceptron.kernels.column_statistics import column_means
+from fastperceptron.kernels.linear_algebra import inner_product
+from fastperceptron.training.minimise.inverse_hessian import diagonal_of
+from fastperceptron.training.newton.all_rows import AllRows
+from fastperceptron.training.newton.neuron import Neuron
+from fastperceptron.training.newton.sample import Sample
+from fastperceptron.training.problem import Memory, Problem
+
+# Elements of all neurons' Hessians from which only their diagonals are kept: 8 MB, which a pickle would hold.
+MOST_ELEMENTS = 1 << 20
+
+
+def memory_of(
+    problem: Problem, sample: Sample, all_rows: AllRows, neurons: list[Neuron], values: list[float]
+) -> Memory:
+    """Return the memory of a fit that ended at objectives of these values."""
+    coordinates, means, n = sample.coordinates, all_rows.means, problem.rows.n_features
+    if means.size == 0:  # nothing was read but the sample, which is all rows
+        averages = np.zeros(all_rows.penalty.size)
+        column_means(sample.panel, sample.weights, averages)
+        means = coordinates.centre[:n] + averages[:n] * coordinates.scale[:n]
+    hessians = [neuron.hessian.of_all_rows(neuron.diagonal) for neuron in neurons]
+    # The bias's element is the sum of curvatures; without an intercept it is 0, and others are about that.
+    curvatures = [float(diagonal_of(hessian)[n] or diagonal_of(hessian).max()) for hessian in hessians]
+    if sum(hessian.size for hessian in hessians) > MOST_ELEMENTS:
+        hessians = [diagonal_of(hessian)[None].copy() for hessian in hessians]
+    penalties = [float(inner_product(all_rows.penalty * neuron.point, neuron.point)) / 2 for neuron in neurons]
+    return Memory(
+        coordinates.centre,
+        coordinates.scale,
+        all_rows.deviations,
+        means,
+        tuple(hessians),
+        tuple(curvatures),
+        tuple(value - penalty for value, penalty in zip(values, penalties, strict=True)),
+        problem.total_weight,
+        problem.rows.n_rows,
+    )
