@@ -87,7 +87,6 @@ class CorrectedSample(Search):
             self.exactness = 0.0
             self._state = self._sample.at(self.point, self.exactness)
         self._set_inverse()
-        self._choose_trial()
 
     @property
     def hessian(self) -> Array:
@@ -97,14 +96,19 @@ class CorrectedSample(Search):
 
     def _set_inverse(self) -> None:
         """Take the model's inverse Hessian at the accepted point; secants that make it indefinite are dropped."""
-        hessian = self._state.hessian + self._unseen
-        self._inverse: Inverse = exact_inverse(hessian + self._secants, self._drawn.penalty) or inverse_hessian(
-            hessian, self._drawn.penalty
-        )
+        hessian, penalty = self.hessian, self._drawn.penalty
+        self._inverse: Inverse = exact_inverse(hessian + self._secants, penalty) or inverse_hessian(hessian, penalty)
         self._set_step(-self._inverse(self.gradient))
+        self._trial: Array | None = None
 
-    def _choose_trial(self) -> None:
-        """Minimise the model, as far as it is allowed to fall."""
+    @property
+    def trial(self) -> Array:  # type: ignore[override]  # computed when it is first asked for
+        """The next point to evaluate: the model's minimum, as far as the model is allowed to fall."""
+        if self._trial is None:
+            self._trial = self._minimum_of_model()
+        return self._trial
+
+    def _minimum_of_model(self) -> Array:
         correction = self.gradient - self._state.gradient
         model = self._sample.plus(Quadratic(self.point, correction, self._unseen + self._secants))
         start = model.at(self.point, 0.0, has_hessian=False)
@@ -119,7 +123,8 @@ class CorrectedSample(Search):
                 search.observe(trial.point, np.inf, trial.gradient)
             else:
                 search.observe(trial.point, trial.value, trial.gradient)
-        self.trial, self._decrease = search.point, start.value - search.value
+        self._decrease = start.value - search.value
+        return search.point
 
     def _learn(self, step: Array, change: Array, is_accepted: bool) -> None:
         """Correct the model's Hessian by what the read shows along the step, by a symmetric rank-one update."""
@@ -145,7 +150,6 @@ class CorrectedSample(Search):
     def _reject(self, value: float, slope: float) -> None:  # noqa: ARG002 (what L-BFGS goes by)
         self._most_decrease = SHRINKAGE * self._decrease
         self._set_inverse()
-        self._choose_trial()
 
 
 def raked_weights(sample: Objective, point: Array, exactness: float, diagonal: Array) -> tuple[Array, Array]:

@@ -175,10 +175,9 @@ class Newton:
         for neuron, reading in zip(neurons, self._read(neurons, trials, has_moments), strict=True):
             is_accepted = neuron.search.observe(reading.point, reading.value, reading.gradient)
             neuron.has_gained |= is_accepted
-            neuron.is_done = self._is_at_goal(neuron, tol)
-            if is_accepted and isinstance(neuron.search, CorrectedSample) and not neuron.is_done:
+            if is_accepted and isinstance(neuron.search, CorrectedSample):
                 self._renew(neuron, neuron.search, reading)
-                neuron.is_done = self._is_at_goal(neuron, tol)
+            neuron.is_done = self._is_at_goal(neuron, tol)
             neuron.pace.note(neuron.search.gap, is_accepted)
         self._turn([neuron for neuron in neurons if not neuron.is_done], tol)
 

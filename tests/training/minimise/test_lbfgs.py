@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from fastperceptron.training.minimise.lbfgs import LBFGS, MAXIMUM_PAIRS, MAXIMUM_REJECTIONS, VALUE_ROUNDING
+from fastperceptron.training.minimise.lbfgs import LBFGS, MAXIMUM_PAIRS
+from fastperceptron.training.minimise.search import MAXIMUM_REJECTIONS, VALUE_ROUNDING
 
 SIZE = 8
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
