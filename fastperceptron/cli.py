@@ -103,7 +103,7 @@ def train(
     tol: Annotated[
         float, typer.Option(help="Stop when the weights are this close to the optimum, in standard errors.")
     ] = 0.01,
-    max_iter: Annotated[int, typer.Option(help="Maximum number of reads of the data (epochs of sgd).")] = 100,
+    max_iter: Annotated[int, typer.Option(help="Maximum number of reads of the data (epochs of sgd).")] = 1000,
     batch_size: Annotated[int | None, typer.Option(help="Rows per step of sgd; 256 by default.")] = None,
     eta0: Annotated[float | None, typer.Option(help="Learning rate of sgd; 0.2 by default.")] = None,
     n_jobs: Annotated[

@@ -75,7 +75,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         than what another sample of rows would change. "sgd" stops when five epochs lower the objective by less than
         this share of its own standard error.
     max_iter : int
-        The maximum number of reads of the data, or of epochs of "sgd".
+        The maximum number of reads of all rows by "newton", each of which may also sum a Hessian, or of epochs of "sgd".
     learning_rate : {"constant", "invscaling"}
         For "sgd": the learning rate of step t is `eta0`, or ``eta0 / t**power_t``.
     eta0, power_t : float
@@ -144,7 +144,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         standardize: bool = True,
         class_weight: Any = None,
         tol: float = 0.01,
-        max_iter: int = 100,
+        max_iter: int = 1000,
         learning_rate: str = "constant",
         eta0: float = 0.2,
         power_t: float = 0.25,

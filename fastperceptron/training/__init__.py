@@ -2,15 +2,16 @@
 
 newton/      solver="newton": newton.py the loop, sample_size.py how many rows are sampled and whether their Hessian is
              worth its price, sample.py which rows, start.py what the sample is used for, all_rows.py the objective over
-             all rows, neuron.py what is known of one class, certificate.py when to stop, memory.py what is left of
-             the rows for partial_fit
+             all rows, neuron.py what is known of one class, certificate.py when to stop, ending.py what is known then;
+             ways.py how to go on where steps gain little, turns.py what is done then, leverage_sample.py the sample
+             that is drawn for it; memory.py what is left of the rows for partial_fit
 online/      partial_fit: online.py the loop over blocks and the rows that wait, kept_rows.py the rows it keeps,
              neuron.py what is known of one class, running_columns.py means and deviations so far
 sgd/         solver="sgd": sgd.py the epochs, buffers.py their rows, shuffled and standardised
 tutorial/    fastperceptron.train: train.py the checks, descent.py the steps, row_order.py which row comes when
 minimise/    minima of functions of a few values: objective.py the function and how far its quadratic model holds
-             (kernels/reach.py), damped_newton.py and lbfgs.py the methods, inverse_hessian.py their linear solves. It
-             knows nothing of rows on disk, nor of the trainers.
+             (kernels/reach.py), damped_newton.py, lbfgs.py and corrected_sample.py the methods, search.py what the last
+             two share, inverse_hessian.py their linear solves. It knows nothing of rows on disk, nor of the trainers.
 reads.py     a read of all rows: cuts it into tasks of tiles (whose size is in kernels/objective.py), adds their sums
 hessian.py   the Hessian over all rows, by tasks of some rows and columns (kernels/outer_products.py)
 units.py     weights, C and columns in units near 1  separation.py  classes without a finite optimum
@@ -20,7 +21,7 @@ checkpoint.py  how a killed fit continues, and for which rows (hashed by kernels
 
 Trainers do not import each other; all import downwards (lint-imports checks it). The laws: a result has the same bits
 for any number of threads, layout, source and interruption (reads.py, checkpoint.py; tests/test_law.py); no point is
-accepted before its loss is known (lbfgs.py, damped_newton.py), but for a last step that is sure to gain; no
+accepted before its loss is known (search.py, damped_newton.py), but for a last step that is sure to gain; no
 gap is reported that is not known (certificate.py).
 
 To add a loss: a module in kernels/ and its name in kernels/losses.py. A solver: a room here, its name in
@@ -34,5 +35,6 @@ plus the *penalty*; a *state* is its value, gradient and Hessian (this without t
 for second derivatives, 0 for the part of them that is never negative. The *gap* is the excess over the minimum,
 estimated by half the Newton decrement g' H^-1 g; the *goal* is the gap at which to stop, which the *certificate*
 derives from `tol`. An *inverse* (Hessian) turns gradients into steps; L-BFGS improves it by *pairs* (step, change of
-gradient).
+gradient). A *way* is how a neuron goes on, and its *pace* how often reads halve the gap there. Sampled rows are *raked*:
+weighed until their Hessian's diagonal is that of all rows; a *secant* is what a read shows of the Hessian besides.
 """

@@ -146,7 +146,7 @@ class ObjectiveOptions:
     fit_intercept: bool = option(True, BOOLEAN)
     standardize: bool = option(True, BOOLEAN)
     tol: float = option(0.01, POSITIVE)
-    max_iter: int = option(100, COUNT)
+    max_iter: int = option(1000, COUNT)
 
     @property
     def penalty(self) -> float:
