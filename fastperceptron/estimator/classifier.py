@@ -75,7 +75,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         than what another sample of rows would change. "sgd" stops when five epochs lower the objective by less than
         this share of its own standard error.
     max_iter : int
-        The maximum number of reads of all rows by "newton", each of which may also sum a Hessian, or of epochs of "sgd".
+        The maximum number of reads of all rows by "newton" (one for a Hessian counts, too), or of epochs of "sgd".
     learning_rate : {"constant", "invscaling"}
         For "sgd": the learning rate of step t is `eta0`, or ``eta0 / t**power_t``.
     eta0, power_t : float

@@ -35,6 +35,6 @@ plus the *penalty*; a *state* is its value, gradient and Hessian (this without t
 for second derivatives, 0 for the part of them that is never negative. The *gap* is the excess over the minimum,
 estimated by half the Newton decrement g' H^-1 g; the *goal* is the gap at which to stop, which the *certificate*
 derives from `tol`. An *inverse* (Hessian) turns gradients into steps; L-BFGS improves it by *pairs* (step, change of
-gradient). A *way* is how a neuron goes on, and its *pace* how often reads halve the gap there. Sampled rows are *raked*:
+gradient). A *way* is how a neuron goes on, its *pace* how often reads halve the gap there. Sampled rows are *raked*:
 weighed until their Hessian's diagonal is that of all rows; a *secant* is what a read shows of the Hessian besides.
 """

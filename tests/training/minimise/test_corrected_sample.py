@@ -97,3 +97,12 @@ def test_a_column_that_the_sample_lacks_keeps_its_curvature() -> None:
     np.testing.assert_allclose(now[[0, 1, 2, 4]], diagonal[[0, 1, 2, 4]], rtol=0.01)
     search, _ = minimise(everything)
     assert search.gap < 1e-6
+
+
+def test_a_model_without_a_minimum_is_followed_for_some_steps_only() -> None:
+    sample = Objective(rows(0), "log_loss", PENALTY).every(8)
+    start, gradient = np.zeros(SIZE), np.zeros(SIZE)
+    diagonal = Objective(rows(0), "log_loss", PENALTY, is_diagonal=True).at(start, 0.0).hessian[0]
+    gradient[4] = 2.0 * N_ROWS  # steeper than the costs of all rows together
+    search = CorrectedSample(sample, 0.0, start, 1e4, gradient, diagonal, start)
+    assert np.abs(search.trial).max() <= 10 * np.abs(search.step).max()
