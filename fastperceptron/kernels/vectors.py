@@ -83,6 +83,12 @@ class RowReader:
         return load_masked(self._builder, pointer, INDEX(0), self._is_feature, self._bias_chunk)
 
 
+def use_widest(function):
+    """Let LLVM vectorise the loops of a function in the widest vectors that the CPU has."""
+    # llvmlite's own method knows only attributes without a value.
+    set.add(function.attributes, '"prefer-vector-width"="512"')
+
+
 def constant(element, value, lanes=LANES):
     """Return the vector of equal constants."""
     return ir.Constant(ir.VectorType(element, lanes), [element(value)] * lanes)
