@@ -14,7 +14,7 @@ from fastperceptron.kernels.centred_rows import add_rows, add_squares, set_dots,
 from fastperceptron.kernels.jit import inlined, jit
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.narrow_rows import set_columns, set_ones
-from fastperceptron.kernels.rows import padded_size, sum_of_products
+from fastperceptron.kernels.rows import padded_size, sum_of_products, use_widest_vectors
 from fastperceptron.kernels.vectors import LANES
 
 SUB_TILE = 256
@@ -254,6 +254,7 @@ def objective_kernel(loss, is_narrow):
 
     @jit
     def add_tiles(X, labels, neurons, centre, sums, moments, scratch, exactness):
+        use_widest_vectors()
         tile_size = rows_per_tile(X.shape[1])
         for start in range(0, X.shape[0], SUB_TILE):
             tile = start // tile_size

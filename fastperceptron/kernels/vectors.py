@@ -27,8 +27,8 @@ class RowReader:
         view = context.make_array(array_type)(context, builder, array)
         self._builder, self._data = builder, view.data
         self._element = context.get_value_type(array_type.dtype)
-        self._n_features = cgutils.unpack_tuple(builder, view.shape)[1]
-        remainder = builder.trunc(builder.srem(self._n_features, INDEX(LANES)), INT32)
+        self.n_features = cgutils.unpack_tuple(builder, view.shape)[1]
+        remainder = builder.trunc(builder.srem(self.n_features, INDEX(LANES)), INT32)
         remainder = splat(builder, remainder)
         self._is_feature = builder.icmp_signed("<", LANE_NUMBERS, remainder)
         is_bias = builder.icmp_signed("==", LANE_NUMBERS, remainder)
@@ -36,29 +36,28 @@ class RowReader:
 
     def start(self, row):
         """Return the pointer to the first element of a row."""
-        return self._builder.gep(self._data, [self._builder.mul(row, self._n_features)])
+        return self._builder.gep(self._data, [self._builder.mul(row, self.n_features)])
 
     def lines_of_chunk(self, strip_rows):
         """Return the numbers of the cache lines that hold a chunk of a strip's rows."""
         return range(strip_rows * LANES * _alignment(self._element) // CACHE_LINE)
 
-    def prefetch_lines(self, row, strip, strip_rows, chunk_offset, lines):
-        """Prefetch, from `row` on, the lines with these numbers among those that hold a chunk of a strip's rows.
+    def prefetch_lines(self, row, strip_rows, chunk_offset, lines):
+        """Prefetch the lines with these numbers among those that hold a chunk of the strip of rows from `row` on.
 
-        Called for every strip and chunk of a group, it prefetches as many rows as the group has. No address faults.
+        A strip has the lines of its first chunk, its second and so on in the order of their addresses. No address
+        faults.
         """
-        builder, element_size = self._builder, _alignment(self._element)
+        builder = self._builder
         first_byte = builder.bitcast(self.start(row), ir.IntType(8).as_pointer())
-        chunks_before = builder.mul(strip, builder.sdiv(self._n_features, INDEX(LANES)))
-        chunk = builder.add(chunks_before, builder.sdiv(chunk_offset, INDEX(LANES)))
-        start = builder.mul(chunk, INDEX(strip_rows * LANES * element_size))
+        start = builder.mul(chunk_offset, INDEX(strip_rows * _alignment(self._element)))
         for line in lines:
             self._ask(builder.gep(first_byte, [builder.add(start, INDEX(line * CACHE_LINE))]))
 
     def prefetch(self, row):
         """Prefetch the first PREFETCHED_LINES cache lines of a row; the hardware prefetches the rest."""
         builder = self._builder
-        size = builder.mul(self._n_features, INDEX(_alignment(self._element)))
+        size = builder.mul(self.n_features, INDEX(_alignment(self._element)))
         first_byte = builder.bitcast(self.start(row), ir.IntType(8).as_pointer())
         line_count = builder.sdiv(builder.add(size, INDEX(CACHE_LINE - 1)), INDEX(CACHE_LINE))
         is_short = builder.icmp_signed("<", line_count, INDEX(PREFETCHED_LINES))
@@ -73,7 +72,7 @@ class RowReader:
     def each_chunk(self, body):
         """Call body(offset, load) for the full chunks, in a loop, and for the last one; load(start) gives a vector."""
         builder = self._builder
-        count = builder.sdiv(self._n_features, INDEX(LANES))
+        count = builder.sdiv(self.n_features, INDEX(LANES))
         with cgutils.for_range(builder, count) as loop:
             offset = builder.mul(loop.index, INDEX(LANES))
             body(offset, lambda start: load(builder, start, offset))
@@ -82,6 +81,12 @@ class RowReader:
 
     def _load_last(self, pointer):
         return load_masked(self._builder, pointer, INDEX(0), self._is_feature, self._bias_chunk)
+
+
+def use_widest(function):
+    """Let LLVM vectorise the loops of a function in the widest vectors that the CPU has."""
+    # llvmlite's own method knows only attributes without a value.
+    set.add(function.attributes, '"prefer-vector-width"="512"')
 
 
 def constant(element, value, lanes=LANES):
@@ -162,18 +167,30 @@ class Sum:
         return self._builder.load(self._place)
 
 
-def totals_of_four(builder, sums):
-    """Return the vector of the totals of four sums: to the bit what `total` gives, at half the instructions."""
-    halves = [_halves_added(builder, total.lanes, total.lanes, range(4), range(4, 8)) for total in sums]
-    pairs = [
-        _halves_added(builder, first, second, (0, 1, 4, 5), (2, 3, 6, 7)) for first, second in (halves[:2], halves[2:])
-    ]
-    return _halves_added(builder, pairs[0], pairs[1], (0, 2, 4, 6), (1, 3, 5, 7))
+def totals_of_eight(builder, sums):
+    """Return the vector of the totals of eight sums: to the bit what `total` gives, at a third of the instructions."""
+    lanes = [total.lanes for total in sums]
+    # Of two sums, the lower half of one and the upper half of the other are added to what is left, and so on.
+    halves, quarters = (
+        ((0, 1, 2, 3, 12, 13, 14, 15), (4, 5, 6, 7, 8, 9, 10, 11)),
+        ((0, 1, 10, 11, 4, 5, 14, 15), (2, 3, 8, 9, 6, 7, 12, 13)),
+    )
+    fours = [_joined(builder, lanes[k], lanes[k + 4], *halves) for k in range(4)]
+    twos = [_joined(builder, fours[k], fours[k + 1], *quarters) for k in (0, 2)]
+    return _joined(builder, *twos, (0, 2, 8, 10, 4, 6, 12, 14), (1, 3, 9, 11, 5, 7, 13, 15))
 
 
-def _halves_added(builder, a, b, lower, upper):
-    masks = (ir.Constant(ir.VectorType(INT32, 4), list(lanes)) for lanes in (lower, upper))
+def _joined(builder, a, b, lanes, others):
+    masks = (ir.Constant(ir.VectorType(INT32, LANES), list(each)) for each in (lanes, others))
     return builder.fadd(*(builder.shuffle_vector(a, b, mask) for mask in masks))
+
+
+def sum_of_sums(builder, sums):
+    """Return the vector of the sum of two or four sums, added in pairs."""
+    added = [total.lanes for total in sums]
+    while len(added) > 1:
+        added = [builder.fadd(a, b) for a, b in zip(added[::2], added[1::2], strict=True)]
+    return added[0]
 
 
 def _alignment(element):
