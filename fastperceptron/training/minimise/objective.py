@@ -14,7 +14,7 @@ from fastperceptron.checks import Array
 from fastperceptron.kernels.hessian import curvatures_kernel, newton_kernel, scratch_shapes
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.online import add_model, diagonal_kernel
-from fastperceptron.kernels.reach import reach_kernel
+from fastperceptron.kernels.reach import SCRATCH_SHAPE, reach_kernel
 from fastperceptron.training.threads import MapInOrder
 
 # Multiply-adds of a Hessian from which threads share it: below, handing out parts cost more than it saved (6700 rows of
@@ -171,8 +171,9 @@ class Objective:
 
     def reach(self, point: Array, step: Array, exactness: float = 0.0) -> "Reach":
         """Return what bounds the objective at the end of a step; exactness is that of the Hessian it is from."""
-        sums, (panel, *labels) = np.zeros(5), self.rows
-        reach_kernel(self.loss)(panel, tuple(labels), point, step, exactness, sums)
+        sums, rows = np.zeros(5), self.rows
+        labels = rows.targets, rows.weights
+        reach_kernel(self.loss)(rows.panel, labels, point, step, exactness, sums, np.empty(SCRATCH_SHAPE))
         others = float(inner_product(self.penalty * step, step)) / 2
         quadratic, lower, upper, cubic, cost = sums.tolist()
         change = cubic / quadratic if quadratic > 0 else 0.0
