@@ -17,6 +17,7 @@ HESSIAN_BLOCK = 64
 HESSIAN_ROWS = 4 * HESSIAN_BLOCK
 
 
+@functools.cache
 def scratch_shapes(size):
     """Return the shapes of the two float64 scratch arrays: values of rows, and strips (see kernels/strips.py)."""
     return (4, HESSIAN_ROWS), packed_shape(min(size, TILE), 8)

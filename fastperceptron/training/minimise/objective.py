@@ -160,11 +160,10 @@ class Objective:
         return np.zeros((1 if self.is_diagonal and has_hessian else size, size if has_hessian else 0))
 
     def _add_rows(self, rows: NeuronRows, point: Array, exactness: float, hessian: Array) -> tuple[Array, Array]:
-        sums, labels = np.zeros(point.size + 3), (rows.targets, rows.weights)
-        values, scaled = (np.empty(shape) for shape in scratch_shapes(point.size))
+        sums, labels, shapes = np.zeros(point.size + 3), (rows.targets, rows.weights), scratch_shapes(point.size)
         is_diagonal = hessian.shape[0] == 1
         whole = hessian[:, :0] if is_diagonal else hessian
-        self._kernel(rows.panel, labels, point, exactness, sums, whole, (values, scaled))
+        self._kernel(rows.panel, labels, point, exactness, sums, whole, (np.empty(shapes[0]), np.empty(shapes[1])))
         if is_diagonal:
             diagonal_kernel(self.loss)(rows.panel, labels, point, exactness, hessian[0])
         return sums, hessian
