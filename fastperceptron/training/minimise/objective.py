@@ -117,6 +117,7 @@ class Objective:
         self.rows, self.loss, self.penalty, self.is_diagonal = rows, loss, penalty, is_diagonal
         self._quadratic, self._map = quadratic, map_in_order
         self._kernel = newton_kernel(loss)
+        self._last_reach: tuple[Array, Array, float, Reach] | None = None
 
     @property
     def work(self) -> int:
@@ -169,7 +170,14 @@ class Objective:
         return sums, hessian
 
     def reach(self, point: Array, step: Array, exactness: float = 0.0) -> "Reach":
-        """Return what bounds the objective at the end of a step; exactness is that of the Hessian it is from."""
+        """Return what bounds the objective at the end of a step; exactness is that of the Hessian it is from.
+
+        The test of a search's end and what is told of the end ask for the same one: it is kept for the same arrays.
+        """
+        if self._last_reach is not None:
+            last_point, last_step, last_exactness, reach = self._last_reach
+            if last_point is point and last_step is step and last_exactness == exactness:
+                return reach
         sums, rows = np.zeros(5), self.rows
         labels = rows.targets, rows.weights
         reach_kernel(self.loss)(rows.panel, labels, point, step, exactness, sums, np.empty(SCRATCH_SHAPE))
@@ -177,7 +185,9 @@ class Objective:
         quadratic, lower, upper, cubic, cost = sums.tolist()
         change = cubic / quadratic if quadratic > 0 else 0.0
         value = cost + float(inner_product(self.penalty * point, point)) / 2
-        return Reach(quadratic + others, lower + others, upper + others, change, value)
+        reach = Reach(quadratic + others, lower + others, upper + others, change, value)
+        self._last_reach = point, step, exactness, reach
+        return reach
 
     def safe_step(self, point: Array, step: Array, gap: float) -> Array:
         """Return a step, halved until the objective at its end is sure to be lower, whatever was not evaluated there.
