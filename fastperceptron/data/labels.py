@@ -167,7 +167,7 @@ def _distinct_numbers(labels: Array) -> Distinct:
             break
     n_classes = int(table.n_classes[0])
     first_rows = table.first_rows[:n_classes]
-    return Distinct(first_rows, codes if are_few else codes[:0], table.counts.sum(axis=0)[:n_classes])
+    return Distinct(first_rows, codes if are_few else codes[:0], table.counts[:, :n_classes].sum(axis=0))
 
 
 def _distinct_objects(labels: Array) -> Distinct:
@@ -234,7 +234,7 @@ def _renumber(codes: Array, numbers: Array, n_classes: int) -> Array:
     dtype = code_dtype(n_classes)
     if codes.dtype != np.uint8 or dtype is not np.uint8:
         return numbers[codes].astype(dtype)
-    if not np.array_equal(numbers, np.arange(numbers.size)):
+    if numbers.tolist() != list(range(numbers.size)):
         renumber(codes, numbers.astype(np.uint8))
     return codes
 

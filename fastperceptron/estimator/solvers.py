@@ -28,7 +28,7 @@ Options = TypeVar("Options", bound=ObjectiveOptions)
 
 def options_of(classifier: Any, kind: type[Options], **others: Any) -> Options:
     """Return the options of a solver: the classifier's parameters with a rule, by name, and others."""
-    return kind(**{name: getattr(classifier, name) for name in _rules_of(kind)}, **others)
+    return kind(**{name: getattr(classifier, name) for name in _RULES_OF[kind]}, **others)
 
 
 def _rules_of(kind: type[ObjectiveOptions]) -> dict[str, Rule]:
@@ -54,7 +54,10 @@ SOLVERS: dict[str, Callable[[Any, Problem, Array | None, Observer], Solution]] =
     "sgd": _solve_by_sgd,
 }
 # The rules for the parameters that solvers use.
-RULES = {"solver": one_of(SOLVERS), **_rules_of(NewtonOptions), **_rules_of(SgdOptions)}
+_RULES_OF: dict[type[ObjectiveOptions], dict[str, Rule]] = {
+    kind: _rules_of(kind) for kind in (NewtonOptions, SgdOptions)
+}
+RULES = {"solver": one_of(SOLVERS), **_RULES_OF[NewtonOptions], **_RULES_OF[SgdOptions]}
 
 
 def describe_shortfall(classifier: Any, solution: Solution) -> str:

@@ -6,10 +6,10 @@
 import functools
 
 from fastperceptron.kernels.arithmetic import sum_in_order
-from fastperceptron.kernels.jit import inlined, jit
+from fastperceptron.kernels.jit import jit
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.outer_products import TILE, add_upper_triangle, packed_shape
-from fastperceptron.kernels.rows import sum_of_products
+from fastperceptron.kernels.rows import add_in_row_order, sum_of_products
 
 # Rows that stay in the second-level cache between their dot products and their part of the gradient.
 HESSIAN_BLOCK = 64
@@ -17,6 +17,7 @@ HESSIAN_BLOCK = 64
 HESSIAN_ROWS = 4 * HESSIAN_BLOCK
 
 
+@functools.cache
 def scratch_shapes(size):
     """Return the shapes of the two float64 scratch arrays: values of rows, and strips (see kernels/strips.py)."""
     return (4, HESSIAN_ROWS), packed_shape(min(size, TILE), 8)
@@ -51,7 +52,7 @@ def newton_kernel(loss):
             sums[weights.size] += sum_in_order(costs[: rows.shape[0]])
             sums[weights.size + 1] += sum_in_order(curvatures[: rows.shape[0]])
             sums[weights.size + 2] += sum_in_order(squares[: rows.shape[0]])
-            add_gradient(rows, slopes, sums[: weights.size])
+            add_in_row_order(rows, slopes, sums)
             if hessian.size > 0 and (stop % HESSIAN_ROWS == 0 or stop == panel.shape[0]):
                 first = start // HESSIAN_ROWS * HESSIAN_ROWS
                 add_upper_triangle(panel[first:stop], all_curvatures, None, 0, packed, hessian)
@@ -70,12 +71,3 @@ def curvatures_kernel(loss):
             out[i] = curvature(sum_of_products(panel[i], weights), targets[i], exactness)
 
     return set_curvatures
-
-
-@inlined
-def add_gradient(rows, slopes, gradient):
-    """Add the rows scaled by their slopes."""
-    for k in range(rows.shape[0]):
-        row, slope = rows[k], slopes[k]
-        for j in range(gradient.size):
-            gradient[j] += slope * row[j]

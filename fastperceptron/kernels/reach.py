@@ -13,37 +13,52 @@ from fastperceptron.kernels.jit import inlined, jit
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.rows import sum_of_products
 
-# Changes of z beyond which all bounds are useless, and below which they are c a^2 / 2 to nine digits.
+# Changes of z beyond which all bounds are useless, and below which they are c a^2 / 2 to seven digits.
 LARGEST_CHANGE, SMALL_CHANGE = 50.0, 1e-3
 QUADRATIC, LOWER, UPPER, CUBIC, COST = range(5)  # places in `sums`
+# Rows whose values are computed together, in vectors, before they are added in row order: one row after another took
+# 53 ns a row of 20 columns, more than the Hessian.
+REACH_BLOCK = 64
+SCRATCH_SHAPE = (8, REACH_BLOCK)
 
 
 @functools.cache
 def reach_kernel(loss):
-    """Return the kernel add_reach(panel, labels, point, step, exactness, sums), which adds to `sums`, see above.
+    """Return the kernel add_reach(panel, labels, point, step, exactness, sums, scratch), which adds to `sums`.
 
     labels : (targets, row weights), float64
     exactness : that of the Hessian which the step is from; the quadratic model of another one is not comparable
     sums : the sums of c a^2 / 2, of the lower and the upper bound, of c a^3 / 2, and of the costs
+    scratch : SCRATCH_SHAPE, float64
     """
     curvature, cost, rate = LOSSES[loss].curvature, LOSSES[loss].cost, 1.0 if LOSSES[loss].IS_CONVEX else 2.0
 
     @jit
-    def add_reach(panel, labels, point, step, exactness, sums):
+    def add_reach(panel, labels, point, step, exactness, sums, scratch):
+        values, changes, z, curvatures = scratch[:5], scratch[5], scratch[6], scratch[7]
         targets, weights = labels
-        for k in range(panel.shape[0]):
-            row = panel[k]
-            change = min(abs(sum_of_products(row, step)), LARGEST_CHANGE)
-            lower, upper = bounds(min(rate * change, LARGEST_CHANGE))
-            z = sum_of_products(row, point)
-            c = weights[k] * curvature(z, targets[k], 0.0)
-            sums[COST] += weights[k] * cost(z, targets[k])
-            half = 0.5 * c * change * change
-            quadratic = 0.5 * weights[k] * curvature(z, targets[k], exactness) * change * change
-            sums[QUADRATIC] += quadratic
-            sums[LOWER] += quadratic + (c * lower / (rate * rate) - half)
-            sums[UPPER] += quadratic + (c * upper / (rate * rate) - half)
-            sums[CUBIC] += half * change
+        for start in range(0, panel.shape[0], REACH_BLOCK):
+            stop = min(start + REACH_BLOCK, panel.shape[0])
+            rows, y, omega = panel[start:stop], targets[start:stop], weights[start:stop]
+            for k in range(rows.shape[0]):
+                changes[k] = min(abs(sum_of_products(rows[k], step)), LARGEST_CHANGE)
+                z[k] = sum_of_products(rows[k], point)
+            for k in range(rows.shape[0]):
+                curvatures[k] = omega[k] * curvature(z[k], y[k], 0.0)
+                values[COST, k] = omega[k] * cost(z[k], y[k])
+            for k in range(rows.shape[0]):
+                values[QUADRATIC, k] = 0.5 * omega[k] * curvature(z[k], y[k], exactness) * changes[k] * changes[k]
+            for k in range(rows.shape[0]):
+                lower, upper = bounds(min(rate * changes[k], LARGEST_CHANGE))
+                values[LOWER, k] = curvatures[k] * lower / (rate * rate)
+                values[UPPER, k] = curvatures[k] * upper / (rate * rate)
+            for k in range(rows.shape[0]):
+                half, quadratic = 0.5 * curvatures[k] * changes[k] * changes[k], values[QUADRATIC, k]
+                sums[QUADRATIC] += quadratic
+                sums[LOWER] += quadratic + (values[LOWER, k] - half)
+                sums[UPPER] += quadratic + (values[UPPER, k] - half)
+                sums[CUBIC] += half * changes[k]
+                sums[COST] += values[COST, k]
 
     return add_reach
 
@@ -51,8 +66,8 @@ def reach_kernel(loss):
 @inlined
 def bounds(change):
     """Return e^-a - 1 + a and e^a - 1 - a of a change of z."""
-    half = 0.5 * change * change
-    if change < SMALL_CHANGE:
-        return half * (1.0 - change / 3.0), half * (1.0 + change / 3.0)
-    e = exp_nonpositive(-change)[0]
-    return e - 1.0 + change, 1.0 / e - 1.0 - change
+    half, e = 0.5 * change * change, exp_nonpositive(-change)[0]
+    is_small = change < SMALL_CHANGE
+    lower = half * (1.0 - change / 3.0) if is_small else e - 1.0 + change
+    upper = half * (1.0 + change / 3.0) if is_small else 1.0 / e - 1.0 - change
+    return lower, upper

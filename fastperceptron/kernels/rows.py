@@ -183,6 +183,47 @@ def sum_of_products(typing_context, a, b):
     return a.dtype(a, b), generate
 
 
+def _add_in_row_order_in_python(rows, scales, total):
+    for k in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            total[j] += scales[k] * rows[k, j]
+
+
+@intrinsic(_add_in_row_order_in_python)
+def add_in_row_order(typing_context, rows, scales, total):
+    """Add scales[k] * rows[k] to the first elements of `total`, row by row; rows have a multiple of LANES elements.
+
+    The product is rounded before it is added. Sums of up to four chunks stay in registers while the rows run: in
+    memory, each waited for the store before it (4.9 instead of 2.4 ns a row of 24 float64).
+    """
+
+    def generate(context, builder, signature, arguments):
+        view = context.make_array(rows)(context, builder, arguments[0])
+        n_rows, size = cgutils.unpack_tuple(builder, view.shape)
+        first_scale, _ = elements_of(context, builder, scales, arguments[1])
+        first_total, _ = elements_of(context, builder, total, arguments[2])
+        start = cgutils.alloca_once_value(builder, vectors.INDEX(0))
+        for count in (4, 3, 2, 1):
+            width = vectors.INDEX(count * vectors.LANES)
+            left = builder.sub(size, builder.load(start))
+            with cgutils.for_range(builder, builder.sdiv(left, width)):
+                first = builder.load(start)
+                places = [builder.add(first, vectors.INDEX(k * vectors.LANES)) for k in range(count)]
+                kept = [cgutils.alloca_once_value(builder, vectors.load(builder, first_total, at)) for at in places]
+                with cgutils.for_range(builder, n_rows) as loop:
+                    factor = vectors.splat(builder, builder.load(builder.gep(first_scale, [loop.index])))
+                    row = builder.gep(view.data, [builder.mul(loop.index, size)])
+                    for at, each in zip(places, kept, strict=True):
+                        product = builder.fmul(factor, vectors.load(builder, row, at))
+                        builder.store(builder.fadd(builder.load(each), product), each)
+                for at, each in zip(places, kept, strict=True):
+                    vectors.store(builder, builder.load(each), first_total, at)
+                builder.store(builder.add(first, width), start)
+        return context.get_dummy_value()
+
+    return types.none(rows, scales, total), generate
+
+
 def _prefetch_in_python(X, i):
     pass
 

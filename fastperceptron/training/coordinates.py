@@ -72,11 +72,12 @@ def coordinates_of(rows: Array, weights: Array, has_intercept: bool) -> Coordina
     size = padded_size(n_features)
     means, centre, scale = np.zeros(n_features), np.zeros(size), np.ones(size)
     column_means(rows, weights, means)
-    means = means.astype(rows.dtype).astype(np.float64)
-    sums, squares, deviations = np.zeros(n_features), np.zeros(n_features), np.zeros(n_features)
+    if rows.dtype != np.float64:
+        means = means.astype(rows.dtype).astype(np.float64)
+    sums, squares, deviations = np.zeros((3, n_features))
     column_moments(rows, weights, means, sums, squares)
     deviations_of(sums, squares, sum_in_order(weights), weights.size, means, deviations)
-    for column in np.flatnonzero(squares == 0):
+    for column in (squares == 0).nonzero()[0].tolist():
         if (rows[:, column] != means[column])[weights > 0].any():
             deviations[column] = np.inf
     if has_intercept:

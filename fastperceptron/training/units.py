@@ -93,6 +93,8 @@ def in_units_of_weights(problem: Problem, options: Options) -> tuple[Problem, Op
 
     Equal weights of all rows, or all classes, are left out.
     """
+    if problem.is_plain:
+        return problem, options
     row_weights, class_weights, C, unit = problem.row_weights, problem.class_weights, options.C, 1.0
     is_narrow, least = True, 1.0
     if row_weights is not None:

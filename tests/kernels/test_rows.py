@@ -23,6 +23,7 @@ call_look_ahead, call_prefetch = kernel_of(rows.look_ahead, "X, i, k, weights"),
 call_add_scaled = kernel_of(rows.add_scaled, "total, X, i, scale")
 call_add_scaled_four = kernel_of(rows.add_scaled_four, "total, X, four, scales")
 call_sum_of_products = kernel_of(rows.sum_of_products, "a, b")
+call_add_in_row_order = kernel_of(rows.add_in_row_order, "panel, scales, total")
 
 
 def example(n_features: int, dtype: type, weights_dtype: type = np.float64):
@@ -95,3 +96,16 @@ def test_sum_of_products_and_prefetch() -> None:
     a, b = np.arange(16.0), np.arange(16.0)[::-1].copy()
     assert call_sum_of_products(a, b) == float(a @ b)
     assert call_prefetch(np.ones((2, 3)), 1) is None
+
+
+@pytest.mark.parametrize("n_chunks", range(1, 11))
+def test_scaled_rows_are_added_in_row_order_with_rounded_products(n_chunks: int) -> None:
+    rng = np.random.default_rng(n_chunks)
+    for n_rows in (0, 1, 7):
+        panel, scales = rng.normal(size=(n_rows, 8 * n_chunks)), rng.normal(size=n_rows + 2)
+        total = rng.normal(size=8 * n_chunks + 3)
+        expected = total.copy()
+        for row, scale in zip(panel, scales, strict=False):
+            expected[: row.size] += scale * row
+        call_add_in_row_order(panel, scales, total)
+        assert total.tobytes() == expected.tobytes()

@@ -90,7 +90,7 @@ def minimise(
             break
         budget = max_evaluations - n_evaluations
         budget = min(budget, 1) if fallback is not None else budget
-        better, used = _search_line(objective, state, step, exactness, budget)
+        better, used = _search_line(objective, state, step, slope, exactness, budget)
         n_evaluations += used
         if better is None and fallback is not None and n_evaluations < max_evaluations:
             better, n_evaluations, values = objective.at(fallback, exactness), n_evaluations + 1, []
@@ -112,10 +112,12 @@ def _invertible(objective: Objective, state: State) -> tuple[State, Inverse]:
 
 
 def _search_line(
-    objective: Objective, state: State, step: Array, exactness: float, budget: int
+    objective: Objective, state: State, step: Array, slope: float, exactness: float, budget: int
 ) -> tuple[State | None, int]:
-    """Return the state after the first of step, step / 2, step / 4, ... that decreases enough, and the evaluations."""
-    slope = float(inner_product(step, state.gradient))
+    """Return the state after the first of step, step / 2, step / 4, ... that decreases enough, and the evaluations.
+
+    `slope` is that of the objective along the step.
+    """
     length = 1.0
     for used in range(1, min(MAXIMUM_HALVINGS, budget) + 1):
         trial = objective.at(state.point + length * step, exactness)

@@ -78,7 +78,7 @@ def inverse_diagonal(diagonal: Array, penalty: Array) -> Inverse:
 
 def _factor_of(hessian: Array, penalty: Array) -> Array | None:
     """Return the lower Cholesky factor of the penalised Hessian, or None where it is not positive definite."""
-    matrix, factor = hessian.copy(), np.zeros_like(hessian)
+    matrix, factor = hessian.copy(), np.zeros(hessian.shape)
     matrix.reshape(-1)[:: penalty.size + 1] += penalty
     return factor if factorise(matrix, factor) else None
 

@@ -14,7 +14,7 @@ from fastperceptron.checks import Array
 from fastperceptron.kernels.hessian import curvatures_kernel, newton_kernel, scratch_shapes
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.online import add_model, diagonal_kernel
-from fastperceptron.kernels.reach import reach_kernel
+from fastperceptron.kernels.reach import SCRATCH_SHAPE, reach_kernel
 from fastperceptron.training.threads import MapInOrder
 
 # Multiply-adds of a Hessian from which threads share it: below, handing out parts cost more than it saved (6700 rows of
@@ -119,6 +119,7 @@ class Objective:
         self.rows, self.loss, self.penalty, self.is_diagonal = rows, loss, penalty, is_diagonal
         self._quadratic, self._map = quadratic, map_in_order
         self._kernel = newton_kernel(loss)
+        self._last_reach: tuple[Array, Array, float, Reach] | None = None
 
     @property
     def work(self) -> int:
@@ -162,24 +163,33 @@ class Objective:
         return np.zeros((1 if self.is_diagonal and has_hessian else size, size if has_hessian else 0))
 
     def _add_rows(self, rows: NeuronRows, point: Array, exactness: float, hessian: Array) -> tuple[Array, Array]:
-        sums, labels = np.zeros(point.size + 3), (rows.targets, rows.weights)
-        values, scaled = (np.empty(shape) for shape in scratch_shapes(point.size))
+        sums, labels, shapes = np.zeros(point.size + 3), (rows.targets, rows.weights), scratch_shapes(point.size)
         is_diagonal = hessian.shape[0] == 1
         whole = hessian[:, :0] if is_diagonal else hessian
-        self._kernel(rows.panel, labels, point, exactness, sums, whole, (values, scaled))
+        self._kernel(rows.panel, labels, point, exactness, sums, whole, (np.empty(shapes[0]), np.empty(shapes[1])))
         if is_diagonal:
             diagonal_kernel(self.loss)(rows.panel, labels, point, exactness, hessian[0])
         return sums, hessian
 
     def reach(self, point: Array, step: Array, exactness: float = 0.0) -> "Reach":
-        """Return what bounds the objective at the end of a step; exactness is that of the Hessian it is from."""
-        sums, (panel, *labels) = np.zeros(5), self.rows
-        reach_kernel(self.loss)(panel, tuple(labels), point, step, exactness, sums)
+        """Return what bounds the objective at the end of a step; exactness is that of the Hessian it is from.
+
+        The test of a search's end and what is told of the end ask for the same one: it is kept for the same arrays.
+        """
+        if self._last_reach is not None:
+            last_point, last_step, last_exactness, reach = self._last_reach
+            if last_point is point and last_step is step and last_exactness == exactness:
+                return reach
+        sums, rows = np.zeros(5), self.rows
+        labels = rows.targets, rows.weights
+        reach_kernel(self.loss)(rows.panel, labels, point, step, exactness, sums, np.empty(SCRATCH_SHAPE))
         others = float(inner_product(self.penalty * step, step)) / 2
         quadratic, lower, upper, cubic, cost = sums.tolist()
         change = cubic / quadratic if quadratic > 0 else 0.0
         value = cost + float(inner_product(self.penalty * point, point)) / 2
-        return Reach(quadratic + others, lower + others, upper + others, change, value)
+        reach = Reach(quadratic + others, lower + others, upper + others, change, value)
+        self._last_reach = point, step, exactness, reach
+        return reach
 
     def safe_step(self, point: Array, step: Array, gap: float) -> Array:
         """Return a step, halved until the objective at its end is sure to be lower, whatever was not evaluated there.

@@ -10,7 +10,6 @@ curvature has the unit of a weight, and a row stands for sum(weight^2) / sum(wei
 """
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from fastperceptron.kernels.losses import LOSSES
@@ -23,8 +22,7 @@ ROUGH = 0.1
 NEGLIGIBLE_LOSS_PER_ROW = 1e-13
 
 
-@dataclass(frozen=True)
-class Certificate:
+class Certificate(NamedTuple):
     """What a neuron's excess loss is compared with. Losses are sums over rows.
 
     Half the Newton decrement does not measure the excess where the squared error has saturated: almost no row has a

@@ -65,7 +65,7 @@ def solution_of(
         problem.reported(curve),
         problem.reported(sum(end.gap for end in ends)) if is_known else math.nan,
         all(end.is_converged for end in ends),
-        float(np.max([end.distance for end in ends])),
+        float(np.array([end.distance for end in ends]).max()),
         max((end.separation for end in ends), key=("", QUASI_COMPLETE, PERFECT).index),
         memory_of(problem, start.sample, all_rows, neurons, values),
     )

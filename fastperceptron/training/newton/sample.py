@@ -5,6 +5,7 @@ Which rows are in it depends on the number of rows, the classes and the weights 
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -39,6 +40,11 @@ class Sample:
     def n_rows(self) -> int:
         """The number of rows."""
         return int(self.codes.size)
+
+    @cached_property
+    def weight_sums(self) -> tuple[float, float]:
+        """The sums of the weights and of their squares."""
+        return float(sum_in_order(self.weights)), float(sum_in_order(self.weights * self.weights))
 
     def rough_logit(self, positive: int) -> float:
         """Return the log odds of a class, rounded to a power of two: the bits of a logarithm vary between machines."""

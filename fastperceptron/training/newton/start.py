@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.losses import CONVEX_LOSS, LOSSES
 from fastperceptron.training.minimise.damped_newton import Found, minimise
 from fastperceptron.training.minimise.inverse_hessian import inverse_diagonal, inverse_hessian, is_bent
@@ -17,7 +16,7 @@ from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.minimise.objective import Objective, Reach, State, rows_of
 from fastperceptron.training.newton.certificate import ROUGH, Certificate, RowTotals, certificate_of, rough_goal
 from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron, OwnHessian
-from fastperceptron.training.newton.sample import draw_sample
+from fastperceptron.training.newton.sample import Sample, draw_sample
 from fastperceptron.training.newton.sample_size import gradient_rows, hessian_rows
 from fastperceptron.training.problem import NewtonOptions, Problem
 from fastperceptron.training.separation import is_partly_separated, is_separated
@@ -56,6 +55,14 @@ class Searched(NamedTuple):
     is_of_all: bool = False  # whether the Hessian is of all rows, where the sample is not
 
 
+class _Last(NamedTuple):
+    """The last objective over the sample, and what it was made from."""
+
+    sample: Sample
+    positive: int
+    objective: Objective
+
+
 class Start:
     """A sample of the rows, and what a fit takes from it.
 
@@ -71,6 +78,7 @@ class Start:
         self.sample = draw_sample(problem, size, options.fit_intercept)
         check_range(problem, self.sample.coordinates.deviations)
         self._unit = self._totals.unit  # the weight of a typical row
+        self._last: _Last | None = None
 
     @property
     def is_all(self) -> bool:
@@ -127,10 +135,20 @@ class Start:
                 neuron.hessian = DiagonalOnly(search)
 
     def objective(self, neuron: Neuron, loss: str, penalty: Array) -> Objective:
-        """Return the penalised loss of a neuron over the sample."""
-        sample = self.sample
-        rows = rows_of(sample.panel, sample.codes, sample.weights, neuron.positive)
-        return Objective(rows, loss, penalty, map_in_order=self._map)
+        """Return the penalised loss of a neuron over the sample: the same object as the last time, if nothing changed.
+
+        A search, the test of its end and what is told of it need the same one, which costs a read of the class numbers.
+        """
+        sample, last, positive = self.sample, self._last, neuron.positive
+        if last is None or last.sample is not sample or last.positive != positive:
+            rows = rows_of(sample.panel, sample.codes, sample.weights, positive)
+        elif last.objective.loss == loss and last.objective.penalty is penalty:
+            return last.objective
+        else:
+            rows = last.objective.rows
+        objective = Objective(rows, loss, penalty, map_in_order=self._map)
+        self._last = _Last(sample, positive, objective)
+        return objective
 
     def reach(self, neuron: Neuron, search: Searched, loss: str, penalty: Array) -> Reach:
         """Return how far the quadratic model holds for a search's step, as the sample says.
@@ -193,10 +211,9 @@ class Start:
     @property
     def _totals(self) -> RowTotals:
         """What all rows weigh in the loss, from the sample."""
-        weights = self.sample.weights
         if self._problem.is_plain:
             return RowTotals(float(self._problem.rows.n_rows), 1.0, is_plain=True)
-        total, squares = (float(sum_in_order(each)) for each in (weights, weights * weights))
+        total, squares = self.sample.weight_sums
         return RowTotals(total, squares / total / self._expansion, is_plain=False)
 
     @property

@@ -1,0 +1,29 @@
+"""The objective over the sample is that of the neuron, the loss and the sample that are asked for."""
+
+import itertools
+
+import numpy as np
+
+from fastperceptron.data.arrays import ArrayRows, read_only
+from fastperceptron.training.newton.neuron import Neuron
+from fastperceptron.training.newton.sample import draw_sample
+from fastperceptron.training.newton.start import Start
+from fastperceptron.training.problem import NewtonOptions, Problem
+
+
+def test_the_objective_over_the_sample_does_not_depend_on_what_was_asked_before() -> None:
+    rng = np.random.default_rng(0)
+    codes = read_only(rng.integers(0, 3, 60).astype(np.uint8))
+    problem = Problem(ArrayRows(rng.normal(size=(60, 3))), codes, 3)
+    start = Start(problem, NewtonOptions(), map)
+    neurons = [Neuron(positive, start.first_point(positive, None)) for positive in range(3)]
+    samples = [start.sample, draw_sample(problem, 30, has_intercept=True)]
+    asked = [*itertools.product(samples, neurons, ("log_loss", "squared_error"), (np.zeros(8), np.ones(8)))]
+    for first, second in itertools.product(asked, repeat=2):
+        for sample, neuron, loss, penalty in (first, second):
+            start.sample = sample
+            objective = start.objective(neuron, loss, penalty)
+            assert objective.rows.panel is sample.panel
+            assert np.array_equal(objective.rows.targets, sample.codes == neuron.positive)
+            assert (objective.loss, id(objective.penalty)) == (loss, id(penalty))
+            assert start.objective(neuron, loss, penalty) is objective
