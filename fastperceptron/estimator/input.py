@@ -25,7 +25,7 @@ from fastperceptron.checks import (
     is_whole,
     name_by_text,
 )
-from fastperceptron.data.arrays import as_vector, read_only
+from fastperceptron.data.arrays import read_only
 from fastperceptron.data.labels import as_labels, check_not_continuous
 from fastperceptron.training.problem import LARGEST
 
@@ -143,7 +143,7 @@ def as_label_vector(estimator: Any, y: Any, n_rows: int) -> Any:
             f"read by fastperceptron.dataset(X, target={os.fsdecode(y)!r}): pass what it returns, without y."
         )
     y = as_numpy(y, "y")
-    y = y if hasattr(y, "__len__") else as_vector(y, "y")
+    y = y if hasattr(y, "__len__") else np.asarray(y)
     if len(getattr(y, "shape", (1,))) != 1:
         y = column_or_1d(y, warn=True)
     if len(y) != n_rows:
