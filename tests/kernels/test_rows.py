@@ -95,3 +95,10 @@ def test_sum_of_products_and_prefetch() -> None:
     a, b = np.arange(16.0), np.arange(16.0)[::-1].copy()
     assert call_sum_of_products(a, b) == float(a @ b)
     assert call_prefetch(np.ones((2, 3)), 1) is None
+
+
+@pytest.mark.compiled
+def test_llvm_is_told_to_use_the_widest_vectors() -> None:
+    kernel = kernel_of(rows.use_widest_vectors, "")
+    kernel()
+    assert '"prefer-vector-width"="512"' in next(iter(kernel.inspect_llvm().values()))
