@@ -19,10 +19,10 @@ from fastperceptron.kernels.vectors import LANES
 
 SUB_TILE = 256
 TILE_ELEMENTS = 1 << 16
-# Rows of fewer values are transposed. ns per row with it and without, log loss: float32 3.6 and 5.1 with 2 values, 4.0
-# and 5.1 with 3, 6 and 4 with 4; float64 6.1 and 7.8 with 2, 6.2 and 7.5 with 3. Only where moments are summed, too,
-# is it no gain for 3 of float64.
-NARROW = 4
+# Rows of fewer values are transposed. ns per row with it and without, log loss: float32 1.5 and 2.6 with 1 value, 2.2
+# and 2.7 with 2, 2.7 and 2.7 with 3; float64 3.3 and 4.1 with 1, 4.4 and 4.1 with 2, 5.6 and 4.9 with 3. Where moments
+# are summed, too, rows of 2 float32 take 4.0 and 3.8, of 2 float64 7.4 and 6.2.
+NARROW = 3
 # Groups between the one that is worked on and the one that is prefetched; 1 and 4 are as fast within 5%.
 AHEAD = 2
 # Rows of `scratch` before the sums of a sub-tile.

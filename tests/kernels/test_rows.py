@@ -109,3 +109,10 @@ def test_scaled_rows_are_added_in_row_order_with_rounded_products(n_chunks: int)
             expected[: row.size] += scale * row
         call_add_in_row_order(panel, scales, total)
         assert total.tobytes() == expected.tobytes()
+
+
+@pytest.mark.compiled
+def test_llvm_is_told_to_use_the_widest_vectors() -> None:
+    kernel = kernel_of(rows.use_widest_vectors, "")
+    kernel()
+    assert '"prefer-vector-width"="512"' in next(iter(kernel.inspect_llvm().values()))
