@@ -1,6 +1,7 @@
 """Row operations: right for every width, each row's bits its own, and the sums' order fixed as the law says."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,7 +113,8 @@ def test_scaled_rows_are_added_in_row_order_with_rounded_products(n_chunks: int)
 
 
 @pytest.mark.compiled
-def test_llvm_is_told_to_use_the_widest_vectors() -> None:
+def test_llvm_is_told_to_use_the_widest_vectors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FASTPERCEPTRON_CACHE_DIR", str(tmp_path))  # code from a cache cannot be looked into
     kernel = kernel_of(rows.use_widest_vectors, "")
     kernel()
     assert '"prefer-vector-width"="512"' in next(iter(kernel.inspect_llvm().values()))
