@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -67,7 +66,7 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "polars' LazyFrame": lambda: pl.LazyFrame({"a": [1.0], "b": [2.0], "c": [3.0]}),
     "pyarrow's dataset": lambda: pads.dataset(pa.table({"a": [1.0]})),
     "pyarrow's reader": lambda: pa.table({"a": [1.0]}).to_reader(),
-    "DuckDB's relation": lambda: duckdb.sql("select 1.0 as a, 2.0 as b, 3.0 as c"),
+    "DuckDB's relation": lambda: pytest.importorskip("duckdb").sql("select 1.0 as a, 2.0 as b, 3.0 as c"),
     "a generator": lambda: (row for row in X),
     "an iterator": lambda: iter(X.tolist()),
     "a function": lambda: lambda: iter([X]),
