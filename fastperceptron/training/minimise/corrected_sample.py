@@ -36,9 +36,11 @@ MOST_GAPS = 3.0
 HELPFUL = 0.5
 # What is left of the allowed decrease when a trial is rejected.
 SHRINKAGE = 0.25
-# A secant whose curvature along its step is below this share of its length is rounding; one that is negative counts
-# while this share of the sample's Hessian makes up for it.
-SMALLEST_COSINE, SHARE_OF_HESSIAN = 0.3, 0.7
+# A secant that is nearly orthogonal to its step (by the cosine, in the Hessian's norm) is noise, which a rank-one update
+# magnifies: with all of them, a gap on diamonds was told 200 times too small.
+SMALLEST_COSINE = 0.3
+# A secant of negative curvature counts while this share of the sample's Hessian makes up for it.
+SHARE_OF_HESSIAN = 0.7
 
 
 class CorrectedSample(Search):
@@ -124,6 +126,9 @@ class CorrectedSample(Search):
             else:
                 search.observe(trial.point, trial.value, trial.gradient)
         self._decrease = start.value - search.value
+        if search.point is self.point:
+            # Rounding hides that the model falls: a part of the step to the minimum of its quadratic expansion.
+            return self.point + SHRINKAGE**self.n_rejections * self.step
         return search.point
 
     def _learn(self, step: Array, change: Array, is_accepted: bool) -> None:
@@ -133,8 +138,7 @@ class CorrectedSample(Search):
         add_product(self._unseen + self._secants, step, known)
         lacking = change - known
         curvature = float(inner_product(lacking, step))
-        # The cosine between step and gradient, in the Hessian's norm: a small one makes a large correction of noise.
-        size = inner_product(lacking, self._inverse(lacking)) * (inner_product(step, known) + 1e-300)
+        size = inner_product(lacking, self._inverse(lacking)) * abs(inner_product(step, known))
         if curvature * curvature > SMALLEST_COSINE**2 * size:
             secants = self._secants + np.outer(lacking, lacking) / curvature
             rest = SHARE_OF_HESSIAN * self._state.hessian + self._unseen
@@ -165,7 +169,7 @@ def raked_weights(sample: Objective, point: Array, exactness: float, diagonal: A
     is_seen = (sums > 0) & (diagonal > 0)
     units = np.divide(1.0, diagonal, out=np.zeros(point.size), where=is_seen)
     for _ in range(RAKINGS):
-        shares = np.divide(1.0, sums, out=np.zeros(point.size), where=is_seen & (sums > 0))
+        shares = np.divide(1.0, sums, out=units.copy(), where=is_seen & (sums > 0))
         sums = np.zeros(point.size)
         rake(panel, curvatures, (shares, units), weights, squares, sums)
     return weights, np.where(is_seen, 0.0, np.maximum(diagonal, 0.0))
