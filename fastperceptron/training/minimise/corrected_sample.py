@@ -36,8 +36,8 @@ MOST_GAPS = 3.0
 HELPFUL = 0.5
 # What is left of the allowed decrease when a trial is rejected.
 SHRINKAGE = 0.25
-# A secant that is nearly orthogonal to its step (by the cosine, in the Hessian's norm) is noise, which a rank-one update
-# magnifies: with all of them, a gap on diamonds was told 200 times too small.
+# A secant that is nearly orthogonal to its step (the cosine is that in the Hessian's norm) is noise, which a rank-one
+# update magnifies: with all of them, a gap on diamonds was told 200 times too small.
 SMALLEST_COSINE = 0.3
 # A secant of negative curvature counts while this share of the sample's Hessian makes up for it.
 SHARE_OF_HESSIAN = 0.7
