@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from numba.core import config
 
 from fastperceptron.training.minimise.corrected_sample import CorrectedSample, raked_weights
 from fastperceptron.training.minimise.objective import NeuronRows, Objective, State
 
-pytestmark = pytest.mark.compiled
-N_ROWS, SIZE = 4000, 8
+N_ROWS, SIZE = 400 if config.DISABLE_JIT else 4000, 8
 PENALTY = np.array([1.0, 1, 1, 1, 0, 0, 0, 0])
 
 
@@ -17,7 +17,7 @@ def rows(seed: int, separable: bool = False) -> NeuronRows:
     rng = np.random.default_rng(seed)
     panel = np.zeros((N_ROWS, SIZE))
     panel[:, :3] = rng.normal(size=(N_ROWS, 3))
-    panel[:, 3] = rng.random(N_ROWS) < 0.01
+    panel[:, 3] = np.arange(N_ROWS) % 100 < 1
     panel[:, 4] = 1
     z = panel[:, :5] @ (2 * rng.normal(size=5))
     targets = z > 0 if separable else z + rng.logistic(size=N_ROWS) > 0
@@ -51,6 +51,7 @@ def minimise(
     return search, everything.at(search.point, exactness)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
 @given(seed=st.integers(0, 200))
 def test_it_ends_at_the_minimum_over_all_rows_and_knows_its_gap(loss: str, seed: int) -> None:
@@ -61,6 +62,7 @@ def test_it_ends_at_the_minimum_over_all_rows_and_knows_its_gap(loss: str, seed:
     assert float(state.gradient @ step) / 2 <= 3 * search.gap + 1e-9
 
 
+@pytest.mark.compiled
 def test_few_reads_are_enough() -> None:
     n_reads = []
     for seed in range(10):
@@ -94,7 +96,7 @@ def test_a_column_that_the_sample_lacks_keeps_its_curvature() -> None:
     assert (unseen > 0).tolist() == [False, False, False, True, False, False, False, False]
     assert unseen[3] == diagonal[3]
     now = sample.weighted(weights).at(np.zeros(SIZE), 0.0).hessian.diagonal()
-    np.testing.assert_allclose(now[[0, 1, 2, 4]], diagonal[[0, 1, 2, 4]], rtol=0.01)
+    np.testing.assert_allclose(now[[0, 1, 2, 4]], diagonal[[0, 1, 2, 4]], rtol=0.2 if config.DISABLE_JIT else 0.01)
     search, _ = minimise(everything)
     assert search.gap < 1e-6
 

@@ -8,6 +8,7 @@ import pytest
 from numba.core import config
 
 from fastperceptron.training.newton import start
+from fastperceptron.training.newton.ways import Prices, Way
 from oracle import StandardisedObjective
 from tables import drawn_labels
 
@@ -52,6 +53,18 @@ def test_from_a_sample(workshop: Any, few_are_sampled: None, loss: str, n_featur
     X, y = tiny(n_features)
     solution = check(workshop, X, y, loss)
     assert 1 <= len(solution.loss_curve) <= solution.n_iter  # a Hessian taken anew is a read at a known point
+
+
+@pytest.mark.parametrize("way", [Way.SAMPLE, Way.HESSIAN])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_from_a_sample_and_on_in_another_way(
+    workshop: Any, few_are_sampled: None, monkeypatch: pytest.MonkeyPatch, loss: str, way: Way
+) -> None:
+    def choose(self: Prices, pace: Any, needed: float, is_hessian_new: bool) -> Way:
+        return way if (is_hessian_new if way is Way.HESSIAN else pace.way is not way) else Way.STEPS
+
+    monkeypatch.setattr(Prices, "cheapest", choose)
+    check(workshop, *tiny(2), loss)
 
 
 @pytest.mark.parametrize("n_features", [2, 9])
