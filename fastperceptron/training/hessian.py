@@ -100,7 +100,7 @@ def _sum_over_rows(
 
 
 class _RowsOfTask:
-    """Rows of a problem, read by the first task that needs them: where they are converted, that costs as much as 5%."""
+    """Rows of a problem, read by the first task that needs them, since they may have to be converted."""
 
     def __init__(self, rows: Rows, curvatures: Array, start: int, stop: int) -> None:
         self._rows, self._start, self._stop = rows, start, stop
