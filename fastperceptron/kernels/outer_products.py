@@ -22,7 +22,7 @@ TILE = 256
 # at most 0.6 * 2^-24 * RUN, plus the rounding of scale * x.
 RUN = 16
 # Rows of the matrix in registers, where vectors have 512 bits and where not: times a cache line, 8 of 32 registers and
-# 8 of 16. On 8 rows, AVX2 is half as fast in float64; on 4, AVX-512 is 12 to 27% slower: a product waits for the one before.
+# 8 of 16. On 8 rows, AVX2 is half as fast in float64; on 4, AVX-512 is 12 to 27% slower: products wait for others.
 HEIGHT_OF_512_BITS, HEIGHT = 8, 4
 
 

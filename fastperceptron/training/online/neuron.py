@@ -186,8 +186,7 @@ def corrected(neuron: Neuron, kept: KeptRows, task: Task, *, is_sorted: bool = F
     """Return the neuron, or one made from the kept rows if that is better on them than chance explains.
 
     Where rows came sorted by class, little but the kept rows is known of the first classes: to be better than chance
-    does on average is enough. If a block is
-    one-sided (`is_sorted`), the neuron notes that average.
+    does on average is enough. If a block is one-sided (`is_sorted`), the neuron notes that average.
 
     That one has the minimum of the convex loss. The squared error's own fits the few kept rows between the classes too
     closely: with 1% of rows in one class it cost 0.007 per row on all rows, this one 0.00003.
