@@ -15,6 +15,8 @@ import fastperceptron as fp
 from fastperceptron.estimator import solvers
 from tables import bits, classes_around_centres
 
+pytestmark = pytest.mark.compiled  # many fits: interpreted they take minutes
+
 NAMES = list("abcd")
 TABLES: dict[str, Callable[[pd.DataFrame, Any], tuple[Any, ...]]] = {
     "pandas": lambda frame, y: (frame, y),

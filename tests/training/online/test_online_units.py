@@ -9,6 +9,8 @@ from hypothesis import given, strategies as st
 import fastperceptron as fp
 from tables import classes_around_centres, classes_of_mixed_scales, drawn_labels
 
+pytestmark = pytest.mark.compiled  # many fits: interpreted they take minutes
+
 
 def learnt(
     X: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None, n_chunks: int = 4, **parameters: object
