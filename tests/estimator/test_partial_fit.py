@@ -165,7 +165,7 @@ def test_coefficients_without_known_rows_are_a_start_and_a_warning_says_so(name:
     fresh = fp.PerceptronClassifier(loss="log_loss").partial_fit(X, y, [0, 1])
     np.testing.assert_allclose(classifier.coef_, fresh.coef_, rtol=0.02, atol=0.02)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         classifier.partial_fit(X, y)
 
 
@@ -257,3 +257,26 @@ def taught(loss: str, X: np.ndarray, y: np.ndarray, order: np.ndarray, n_chunks:
     for chunk in np.array_split(order, n_chunks):
         classifier.partial_fit(X[chunk], y[chunk], [0, 1])
     return classifier
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+def test_a_fit_and_a_few_rows_end_near_the_optimum_of_all(loss: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(160, 2))
+    y = (X[:, 0] + rng.logistic(size=160) > 0).astype(int)
+    split = fp.PerceptronClassifier(loss=loss).fit(X[:80], y[:80])
+    for chunk in (slice(80, 90), slice(90, 160)):
+        split.partial_fit(X[chunk], y[chunk])
+    whole = fp.PerceptronClassifier(loss=loss).fit(X, y)
+    np.testing.assert_allclose(split.coef_, whole.coef_, atol=0.2 * np.abs(whole.coef_).max())
+
+
+def test_a_few_rows_sorted_by_class_end_near_the_optimum() -> None:
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(200, 2))
+    y = (X[:, 0] + rng.logistic(size=200) > 0).astype(int)
+    order, streamed = np.argsort(y, kind="stable"), fp.PerceptronClassifier(loss="log_loss")
+    for chunk in np.array_split(order, 8):
+        streamed.partial_fit(X[chunk], y[chunk], [0, 1])
+    whole = fp.PerceptronClassifier(loss="log_loss").fit(X, y)
+    np.testing.assert_allclose(streamed.coef_, whole.coef_, atol=0.2 * np.abs(whole.coef_).max())
