@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 import fastperceptron as fp
+from fastperceptron.training.online import kept_rows
 from oracle import losses_at
 from tables import bits, classes_around_centres
 
@@ -280,3 +281,24 @@ def test_a_few_rows_sorted_by_class_end_near_the_optimum() -> None:
         streamed.partial_fit(X[chunk], y[chunk], [0, 1])
     whole = fp.PerceptronClassifier(loss="log_loss").fit(X, y)
     np.testing.assert_allclose(streamed.coef_, whole.coef_, atol=0.2 * np.abs(whole.coef_).max())
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+@pytest.mark.parametrize("is_sorted", [False, True])
+def test_more_rows_than_are_kept_end_near_the_optimum(
+    loss: str, is_sorted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_rows, "FEWEST_ROWS", 60)
+    monkeypatch.setattr(kept_rows, "ROWS_PER_PARAMETER", 20)
+    monkeypatch.setattr(kept_rows, "MORE_OF_SORTED", 2)
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(320, 2))
+    y = (X[:, 0] + rng.logistic(size=320) > 0).astype(int)
+    order = np.argsort(y, kind="stable") if is_sorted else np.arange(320)
+    streamed, whole = (fp.PerceptronClassifier(loss=loss) for _ in range(2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # so few kept rows of sorted ones are in doubt
+        for chunk in np.array_split(order, 8):
+            streamed.partial_fit(X[chunk], y[chunk], [0, 1])
+    whole.fit(X, y)
+    np.testing.assert_allclose(streamed.coef_, whole.coef_, atol=0.5 * np.abs(whole.coef_).max())
