@@ -7,18 +7,14 @@ To add a parameter, edit two files: the docstring and `__init__` here, and the p
 training/problem.py if a solver uses it, else a rule in input.py.
 """
 
-import copy
 import math
 import warnings
-from collections.abc import Iterator
 from typing import Any, ClassVar, Self
-
-import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.training.observer import Observer
-from fastperceptron.training.problem import NewtonOptions, Problem, Solution
+from fastperceptron.training.problem import NewtonOptions, Solution
 
 try:
     from sklearn.base import BaseEstimator
@@ -30,15 +26,9 @@ except ModuleNotFoundError as error:
 
 from fastperceptron.estimator import table
 from fastperceptron.estimator.callbacks import FIT_DEPTH, CallbackSupportMixin, report_to_callbacks, with_callbacks
-from fastperceptron.estimator.coefficients import (
-    Learnt,
-    are_as_learnt,
-    are_set,
-    coefficients_of,
-    forget_learnt,
-    unchanged_by_failure,
-)
-from fastperceptron.estimator.input import as_rows, check_parameters, classes_to_expect
+from fastperceptron.estimator.coefficients import Learnt, are_set, forget_learnt, unchanged_by_failure
+from fastperceptron.estimator.going_on import engine_to_go_on_with
+from fastperceptron.estimator.input import check_parameters, classes_to_expect
 from fastperceptron.estimator.predictions import Predictions
 from fastperceptron.estimator.progress import show_progress
 from fastperceptron.estimator.solvers import RULES, SOLVERS, describe_shortfall, options_of
@@ -269,8 +259,8 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
             classes = X.classes
         known = classes_to_expect(self, classes)
         with unchanged_by_failure(self):
-            online = None if is_first else self._online_state()
-            for problem in self._problems(X, y, sample_weight, known, is_first=is_first):
+            online = None if is_first else engine_to_go_on_with(self)
+            for problem in table.chunk_problems(self, X, y, sample_weight, known, is_first=is_first):
                 if online is None:
                     online = OnlineNewton(problem.rows.n_features, known.size, options_of(self, NewtonOptions))
                 if problem.row_weights is None or problem.row_weights.any():
@@ -290,42 +280,6 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
                 stacklevel=2,
             )
         return self
-
-    def _online_state(self) -> Any:
-        """Return a copy of the engine of partial_fit that goes on from the present coefficients."""
-        from fastperceptron.training.online.online import OnlineNewton
-
-        online, memory = copy.copy(self.__dict__.get("_online")), self.__dict__.get("_memory")
-        if online is not None and are_as_learnt(self) and np.array_equal(self.classes_, self._classes_learnt):
-            return online
-        now = coefficients_of(self)
-        if online is not None and are_as_learnt(self):  # classes of other names
-            return online
-        (n_neurons, n_features), n_classes = now.weights.shape, len(now.classes)
-        if online is None:
-            if memory is not None and (len(memory.hessians), memory.means.size) != (n_neurons, n_features):
-                memory = None
-            if memory is None:
-                warnings.warn(
-                    "partial_fit starts at the present coefficients, but cannot count the rows behind them: their "
-                    "Hessian is not known, as after a fit by solver='sgd' or where coef_ was set by hand. It learns "
-                    "from the rows that partial_fit is given alone.",
-                    stacklevel=3,
-                )
-            online = OnlineNewton(n_features, n_classes, options_of(self, NewtonOptions), memory)
-        online.go_on_from(now.weights, now.bias)
-        return online
-
-    def _problems(self, X: Any, y: Any, sample_weight: Any, classes: Array, *, is_first: bool) -> Iterator[Problem]:
-        """Yield the problem of each block of checked rows."""
-        if not isinstance(X, Dataset):
-            yield table.chunk_problem(self, as_rows(self, X, is_first=is_first), y, sample_weight, classes)
-            return
-        table.check_goes_alone(y, sample_weight)
-        if is_first:
-            table.note_features(self, X)
-        for block in table.with_features_of(self, X, classes).blocks():
-            yield table.chunk_problem(self, block.X, block.y, block.weights, classes)
 
     def _keep(self, solution: Solution, classes: Array) -> None:
         # Copies, which a user may change.

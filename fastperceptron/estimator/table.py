@@ -46,7 +46,21 @@ def open_problem(
         yield Problem(table.rows, table.codes, table.classes.size, table.row_weights, factors, absent), table.classes
 
 
-def chunk_problem(estimator: Any, rows: Array, y: Any, sample_weight: Any, classes: Array) -> Problem:
+def chunk_problems(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, classes: Array, *, is_first: bool
+) -> Iterator[Problem]:
+    """Yield the problem of each block of checked rows of `partial_fit`; the first call sets the features."""
+    if not isinstance(X, Dataset):
+        yield _chunk_problem(estimator, as_rows(estimator, X, is_first=is_first), y, sample_weight, classes)
+        return
+    check_goes_alone(y, sample_weight)
+    if is_first:
+        note_features(estimator, X)
+    for block in with_features_of(estimator, X, classes).blocks():
+        yield _chunk_problem(estimator, block.X, block.y, block.weights, classes)
+
+
+def _chunk_problem(estimator: Any, rows: Array, y: Any, sample_weight: Any, classes: Array) -> Problem:
     """Return the problem of some rows, whose labels are among the classes and whose weights may all be 0."""
     codes = encode_classes(as_label_vector(estimator, y, len(rows)), len(rows), classes).codes
     weights = as_row_weights(sample_weight, len(rows), may_all_be_zero=True)
