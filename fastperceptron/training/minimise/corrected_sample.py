@@ -56,6 +56,11 @@ class CorrectedSample(Search):
         See `Search`; they are of all rows.
     diagonal, diagonal_point : ndarray of shape (size,)
         Of the Hessian over all rows, without the penalty, and the point where that was read.
+
+    Attributes
+    ----------
+    hessian : ndarray of shape (size, size)
+        Of the sample at the last point that it was taken at, without the penalty; its upper triangle counts.
     """
 
     def __init__(
@@ -88,13 +93,8 @@ class CorrectedSample(Search):
         if self.exactness > 0 and is_bent(self._state.hessian + self._unseen, self._drawn.penalty):
             self.exactness = 0.0
             self._state = self._sample.at(self.point, self.exactness)
+        self.hessian = self._state.hessian + self._unseen
         self._set_inverse()
-
-    @property
-    def hessian(self) -> Array:
-        """The sample's Hessian at the last point that it was taken at, (size, size), whose upper triangle counts."""
-        hessian: Array = self._state.hessian + self._unseen
-        return hessian
 
     def _set_inverse(self) -> None:
         """Take the model's inverse Hessian at the accepted point; secants that make it indefinite are dropped."""
@@ -104,7 +104,7 @@ class CorrectedSample(Search):
         self._trial: Array | None = None
 
     @property
-    def trial(self) -> Array:  # type: ignore[override]  # computed when it is first asked for
+    def trial(self) -> Array:
         """The next point to evaluate: the model's minimum, as far as the model is allowed to fall."""
         if self._trial is None:
             self._trial = self._minimum_of_model()

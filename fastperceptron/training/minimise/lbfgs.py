@@ -13,7 +13,7 @@ from fastperceptron.training.minimise.inverse_hessian import Inverse
 from fastperceptron.training.minimise.search import Search
 
 MAXIMUM_PAIRS = 30
-# A step whose slope rises by less than this share of itself tells no curvature.
+# The curvature along a step is not known if the slope rises by less than this share of itself.
 SMALLEST_CURVATURE = 1e-12
 
 
@@ -29,13 +29,6 @@ class LBFGS(Search):
         super().__init__(point, value, gradient)
         self.initial_inverse, self._is_scaled = initial_inverse, is_scaled
         self._pairs: list[tuple[Array, Array, float]] = []
-        self._accept()
-
-    def restart(self, initial_inverse: Inverse) -> None:
-        """Continue from the accepted point with another initial inverse and without the pairs."""
-        self.initial_inverse = initial_inverse
-        self._pairs, self._recent = [], []
-        self.n_rejections, self.is_stuck = 0, False
         self._accept()
 
     def _learn(self, step: Array, change: Array, is_accepted: bool) -> None:
@@ -54,9 +47,10 @@ class LBFGS(Search):
         self._length *= min(max(share, 0.1), 0.5)
 
     @property
-    def trial(self) -> Array:  # type: ignore[override]  # computed when it is asked for
+    def trial(self) -> Array:
         """The next point to evaluate."""
-        return self.point + self._length * self.step
+        trial: Array = self.point + self._length * self.step
+        return trial
 
     def inverse_hessian_times(self, vector: Array) -> Array:
         """Return the product of the two-loop recursion."""

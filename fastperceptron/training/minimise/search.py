@@ -52,7 +52,6 @@ class Search(ABC):
         Whether no step along the direction lowers the objective.
     """
 
-    trial: Array
     step: Array
 
     def __init__(self, point: Array, value: float, gradient: Array) -> None:
@@ -81,6 +80,11 @@ class Search(ABC):
             self._reject(value, slope_before)
         return is_accepted
 
+    @property
+    @abstractmethod
+    def trial(self) -> Array:
+        """The next point to evaluate."""
+
     @abstractmethod
     def _learn(self, step: Array, change: Array, is_accepted: bool) -> None:
         """Take the change of the gradient along a step."""
@@ -94,7 +98,7 @@ class Search(ABC):
         """Choose another trial: the last one had this value, and the objective this slope towards it."""
 
     def _set_step(self, step: Array) -> None:
-        """Take the step to the minimum of the quadratic model; it tells the gap."""
+        """Take the step to the minimum of the quadratic model, and the gap that follows from it."""
         self.step = step
         self._decrement = -float(inner_product(step, self.gradient)) / 2
         self.gap = self._decrement * self._calibration()
