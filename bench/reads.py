@@ -14,9 +14,10 @@ from collections.abc import Iterator
 import numpy as np
 
 import fastperceptron as fp
+from bench.real_tables import MOST_LEVELS
 from fastperceptron.training.newton.turns import Turns
 
-FEWEST_ROWS, MOST_VALUES, MOST_LEVELS, FEWEST_OF_A_CLASS = 10_000, 60_000_000, 100, 20
+FEWEST_ROWS, MOST_VALUES, FEWEST_OF_A_CLASS = 10_000, 60_000_000, 20
 LEFT_OUT = {"rownames", "time_hour", "id", "uid", "caseid"}
 # The gap told is right within this factor, or NaN.
 FACTOR = 3.0

@@ -82,7 +82,7 @@ class _Block:
         self._sums = [cgutils.alloca_once_value(builder, self._zero) for _ in self._places]
 
     def add(self, n_rows, run):
-        """Add the products of the rows; with `run`, those of so many at a time, which begin with 0."""
+        """Add the products of the rows; if `run` is given, they are summed from 0 for each `run` rows."""
         builder = self._builder
         if run is None:
             for place, kept in zip(self._places, self._sums, strict=True):

@@ -15,13 +15,13 @@ from fastperceptron.data.arrays import Rows, read_only
 from fastperceptron.kernels.outer_products import BLOCK, TILE, add_products, packed_shape
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.strips import whole_strips
-from fastperceptron.training.threads import MapInOrder
+from fastperceptron.training.threads import MapInOrder, ranges_of
 
 # Rows of a task: 2 to 5 ms of work for a part of TILE columns, 0.5 ms for 20 columns.
 FEWEST_ROWS, PART_VALUES = 2048, 1 << 19
 # Narrower rows are multiplied in float64, as fast: their strips of float32 are half empty. ms for 1M x 20: 26 and 37.
 NARROW = 24
-# In float32, the largest curvature may be so many times the smallest, and factors so far from 1, both ways.
+# What float32 products hold: the largest curvature over the smallest, and how far factors are from 1, both ways.
 WIDEST_CURVATURES, FARTHEST_FACTOR = 2.0**100, 2.0**60
 
 Part = tuple[int, int, Array]
@@ -86,9 +86,8 @@ def _sum_over_rows(
         return i, j, part
 
     def tasks() -> Iterator[tuple[_RowsOfTask, int, int]]:
-        step = rows_per_task(rows.n_features)
-        for start in range(0, rows.n_rows, step):
-            its_rows = _RowsOfTask(rows, curvatures, start, min(start + step, rows.n_rows))
+        for places in ranges_of(rows.n_rows, rows_per_task(rows.n_features)):
+            its_rows = _RowsOfTask(rows, curvatures, places.start, places.stop)
             yield from ((its_rows, i, j) for i in range(0, whole, TILE) for j in range(i, whole, TILE))
 
     total = np.zeros((whole, whole))

@@ -21,7 +21,7 @@ from fastperceptron.kernels.objective import (
 from fastperceptron.training.checkpoint import TILES_AT_A_TIME, Checkpoint, digest, hash_tiles
 from fastperceptron.training.observer import NOBODY, Observer
 from fastperceptron.training.problem import Problem
-from fastperceptron.training.threads import MapInOrder
+from fastperceptron.training.threads import MapInOrder, ranges_of
 
 # Tiles of a task; a tile has 65,536 elements, 20 us of work, and a task costs 20 us itself.
 TILES_PER_TASK, FEWEST_TILES_PER_TASK = 16, 4
@@ -103,8 +103,7 @@ class SumsOverRows:
         self._observer.rows_read(first)
         if not is_single_thread:
             add_up(range(0))  # compile before threads do
-        tasks = (range(start, min(start + size, n_rows)) for start in range(first, n_rows, size))
-        stop = first
+        stop, tasks = first, ranges_of(n_rows, size, first)
         for tile_sums, tile_moments, hashes in (map if is_single_thread else self._map)(add_up, tasks):
             add_in_order(tile_sums, total)
             add_in_order(tile_moments, moments)

@@ -20,6 +20,11 @@ MapInOrder = Callable[[Callable[[Task], Result], Iterable[Task]], Iterator[Resul
 TASKS_AHEAD = 4
 
 
+def ranges_of(n_rows: int, size: int, first: int = 0) -> Iterator[range]:
+    """Yield the numbers of the rows from `first` on, `size` at a time."""
+    return (range(start, min(start + size, n_rows)) for start in range(first, n_rows, size))
+
+
 @contextmanager
 def open_pool(n_threads: int) -> Iterator[MapInOrder[Any, Any]]:
     """Give a `map` whose results come in order, run by n_threads threads, of which the caller is one."""

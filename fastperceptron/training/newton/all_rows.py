@@ -21,7 +21,7 @@ from fastperceptron.training.newton.sample import panel_of, weights_in_loss
 from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import NewtonOptions, Problem
 from fastperceptron.training.reads import SumsOverRows
-from fastperceptron.training.threads import MapInOrder
+from fastperceptron.training.threads import MapInOrder, ranges_of
 from fastperceptron.training.units import check_range
 
 
@@ -117,10 +117,8 @@ class AllRows:
         return self._hessian(point, positive, 0.0), 0.0
 
     def _hessian(self, point: Array, positive: int, exactness: float) -> Array:
-        coordinates, n_rows = self._coordinates, self._problem.rows.n_rows
-        has_intercept = self._options.fit_intercept
-        is_varying = np.append(~self.is_constant[: coordinates.n_features], has_intercept)
-        curvatures = np.empty(n_rows)
+        coordinates, n_rows, n = self._coordinates, self._problem.rows.n_rows, self._coordinates.n_features
+        has_intercept, curvatures = self._options.fit_intercept, np.empty(n_rows)
 
         def set_curvatures(places: range) -> None:
             rows, codes = self._problem.rows.labelled(self._problem.codes, places.start, places.stop)
@@ -130,13 +128,12 @@ class AllRows:
             part *= weights_in_loss(self._problem, places, codes)
 
         set_curvatures(range(0))  # compile before threads do
-        step = max(1, PART_VALUES // coordinates.n_features)
-        for _ in self._map(set_curvatures, (range(k, min(k + step, n_rows)) for k in range(0, n_rows, step))):
+        for _ in self._map(set_curvatures, ranges_of(n_rows, max(1, PART_VALUES // n))):
             pass
         factors = 1.0 / coordinates.scale
         hessian = hessian_of_rows(self._problem.rows, curvatures, coordinates.centre, factors, self._map)
-        left_out = np.ones(self.penalty.size, bool)
-        left_out[: is_varying.size] = ~is_varying
+        left_out = self.is_constant.copy()
+        left_out[n] = not has_intercept
         hessian[left_out], hessian[:, left_out] = 0.0, 0.0
         return hessian
 

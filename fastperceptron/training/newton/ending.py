@@ -1,4 +1,4 @@
-"""What is known where a fit ends: the weights, how far they are from the optimum, and whether that can be told."""
+"""What is known where a fit ends: the weights, their distance from the optimum, and whether that distance is sure."""
 
 import math
 from typing import NamedTuple

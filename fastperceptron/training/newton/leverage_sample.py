@@ -4,7 +4,6 @@ Of a level that few rows have, an even sample holds one row or none, and its min
 one holds about twenty, or all of them (kernels/leverage.py).
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.coordinates import Coordinates
 from fastperceptron.training.newton.sample import SEED, Sample, panel_of, weights_in_loss
 from fastperceptron.training.problem import ROWS_AT_A_TIME, Problem
-from fastperceptron.training.threads import MapInOrder
+from fastperceptron.training.threads import MapInOrder, ranges_of
 
 # Values of a task: 1 to 2 ms of work.
 TASK_VALUES = 1 << 20
@@ -54,12 +53,8 @@ def draw_by_leverage(
         is_kept = probabilities > 0
         return X[is_kept], codes[is_kept], weights[is_kept], probabilities[is_kept]
 
-    def tasks() -> Iterator[range]:
-        step = max(1, TASK_VALUES // n)
-        yield from (range(start, min(start + step, rows.n_rows)) for start in range(0, rows.n_rows, step))
-
     keep(range(0))  # compile before threads do
-    parts = zip(*map_in_order(keep, tasks()), strict=True)
+    parts = zip(*map_in_order(keep, ranges_of(rows.n_rows, max(1, TASK_VALUES // n))), strict=True)
     X, codes, weights, probabilities = (np.concatenate(each) for each in parts)
     panel = panel_of(X, coordinates, deviations, has_intercept)
     return Sample(panel, codes, weights / probabilities, coordinates, is_all=False, is_plain=problem.is_plain)
@@ -69,8 +64,7 @@ def _total_weight(problem: Problem) -> float:
     """Return the sum of the rows' weights in the loss."""
     if problem.class_weights is None:
         return problem.total_weight
-    n_rows, total = problem.rows.n_rows, 0.0
-    for start in range(0, n_rows, ROWS_AT_A_TIME):
-        places = range(start, min(start + ROWS_AT_A_TIME, n_rows))
-        total += float(sum_in_order(weights_in_loss(problem, places, problem.codes[places.start : places.stop])))
-    return total
+    return sum(
+        float(sum_in_order(weights_in_loss(problem, places, problem.codes[places.start : places.stop])))
+        for places in ranges_of(problem.rows.n_rows, ROWS_AT_A_TIME)
+    )

@@ -48,7 +48,7 @@ class OwnHessian:
         return bool((diagonal < 0).any()) or is_bent(self.of_all_rows(diagonal), penalty)
 
     def mismatch(self, diagonal: Array) -> float:
-        """Return the largest error of a column's curvature, as a logarithm, about their median."""
+        """Return the largest relative error of a column's curvature, about their median."""
         known, is_seen = self.hessian.diagonal(), diagonal > 0
         if not is_seen.any():
             return 0.0

@@ -57,21 +57,20 @@ class Sample:
         return LOG_2 * (math.frexp(ones)[1] - math.frexp(all_rows - ones)[1])
 
 
-def draw_sample(problem: Problem, size: int, has_intercept: bool, coordinates: Coordinates | None = None) -> Sample:
-    """Return a sample of about `size` rows, in its own coordinates unless others are given."""
+def draw_sample(problem: Problem, size: int, has_intercept: bool) -> Sample:
+    """Return a sample of about `size` rows, in its own coordinates."""
     n_rows = problem.rows.n_rows
     is_all = size >= n_rows
     if is_all:
         rows, codes = problem.rows.labelled(problem.codes, 0, n_rows)
-        own = np.ones(n_rows) if problem.row_weights is None else np.array(problem.row_weights[:])
+        own = _own_weights(problem, range(n_rows))
     else:
         places, expansion = choose_rows(problem, size)
         rows, codes = problem.rows.labelled_at(problem.codes, places)
         own = expansion if problem.row_weights is None else problem.row_weights[places] * expansion
-    coordinates = coordinates or coordinates_of(rows, own, has_intercept)
+    coordinates = coordinates_of(rows, own, has_intercept)
     panel = panel_of(rows, coordinates, coordinates.deviations, has_intercept)
-    in_loss = own if problem.class_weights is None else own * problem.class_weights[codes]
-    return Sample(panel, codes, in_loss, coordinates, is_all, problem.is_plain)
+    return Sample(panel, codes, _in_loss(problem, own, codes), coordinates, is_all, problem.is_plain)
 
 
 def panel_of(rows: Array, coordinates: Coordinates, deviations: Array, has_intercept: bool) -> Array:
@@ -87,9 +86,16 @@ def panel_of(rows: Array, coordinates: Coordinates, deviations: Array, has_inter
 
 def weights_in_loss(problem: Problem, places: range, codes: Array) -> Array:
     """Return the weights in the loss, (n,) float64, of the rows of a range with these class numbers."""
+    return _in_loss(problem, _own_weights(problem, places), codes)
+
+
+def _own_weights(problem: Problem, places: range) -> Array:
     own = problem.row_weights
-    weights = np.ones(len(places)) if own is None else np.array(own[places.start : places.stop])
-    return weights if problem.class_weights is None else weights * problem.class_weights[codes]
+    return np.ones(len(places)) if own is None else np.array(own[places.start : places.stop])
+
+
+def _in_loss(problem: Problem, own: Array, codes: Array) -> Array:
+    return own if problem.class_weights is None else own * problem.class_weights[codes]
 
 
 def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:

@@ -94,7 +94,7 @@ class Start:
         neuron.point, neuron.found, certificate = self.first_point(neuron.positive, None), None, neuron.certificate
         for stage in stages(loss):
             self._minimise(neuron, stage, penalty, is_given=False)
-        # Rows that stand for more and for fewer others do not tell the sampling error.
+        # The sampling error is not known from rows that stand for different numbers of others.
         neuron.certificate = certificate
 
     def first_point(self, positive: int, weights: Array | None) -> Array:

@@ -12,7 +12,7 @@ from fastperceptron.training.newton.ways import Prices, Way, expected_halvings, 
 from fastperceptron.training.problem import NewtonOptions, Problem
 from fastperceptron.training.threads import MapInOrder
 
-# A search whose gap is so many times what chance makes of the sample's minimum begins again from that.
+# A search begins again from the sample's minimum where its gap is this many times what chance makes of that.
 FAR = 4.0
 # Rejected steps in a row after which a corrected sample or a new Hessian is given up.
 REJECTIONS = 3
@@ -36,12 +36,15 @@ class Turns:
         self._has_drawn = False  # whether the sample is the one drawn by leverage
 
     def steps_from(self, neuron: Neuron, reading: Reading) -> None:
-        """Go on by L-BFGS steps from the neuron's Hessian."""
-        inverse = neuron.hessian.inverse(neuron.diagonal, self._all_rows.penalty)
-        neuron.search = LBFGS(reading.point, reading.value, reading.gradient, inverse, neuron.hessian.is_scaled)
+        """Go on by L-BFGS steps from the neuron's Hessian of the sample, or from the diagonal alone."""
+        self._search_from(neuron, reading)
         mismatch = neuron.hessian.mismatch(neuron.diagonal)
         expected = expected_halvings(self._n_sampled, self._problem.rows.n_features, mismatch)
         neuron.pace.begin(Way.STEPS, neuron.search.gap, expected)
+
+    def _search_from(self, neuron: Neuron, reading: Reading) -> None:
+        inverse = neuron.hessian.inverse(neuron.diagonal, self._all_rows.penalty)
+        neuron.search = LBFGS(reading.point, reading.value, reading.gradient, inverse, neuron.hessian.is_scaled)
 
     def way_of(self, neuron: Neuron, tol: float) -> Way:
         """Return the cheapest way to go on; STEPS is the present one."""
@@ -93,5 +96,5 @@ class Turns:
         neuron.hessian, neuron.hessian_point = OwnHessian(hessian, exactness), search.point
         reading = Reading(search.point, search.value, search.gradient, hessian.diagonal())
         neuron.take_diagonal(reading)
-        self.steps_from(neuron, reading)
+        self._search_from(neuron, reading)
         neuron.pace.begin(Way.HESSIAN, neuron.search.gap)
