@@ -15,13 +15,14 @@ from fastperceptron.kernels.column_statistics import deviations_of
 from fastperceptron.kernels.hessian import curvatures_kernel
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.training.coordinates import Coordinates
-from fastperceptron.training.hessian import PART_VALUES, hessian_of_rows
+from fastperceptron.training.hessian import hessian_of_rows
 from fastperceptron.training.minimise.inverse_hessian import is_bent
 from fastperceptron.training.newton.sample import panel_of, weights_in_loss
 from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import NewtonOptions, Problem
 from fastperceptron.training.reads import SumsOverRows
 from fastperceptron.training.threads import MapInOrder, ranges_of
+from fastperceptron.training.tile_sums import rows_per_run
 from fastperceptron.training.units import check_range
 
 
@@ -128,7 +129,7 @@ class AllRows:
             part *= weights_in_loss(self._problem, places, codes)
 
         set_curvatures(range(0))  # compile before threads do
-        for _ in self._map(set_curvatures, ranges_of(n_rows, max(1, PART_VALUES // n))):
+        for _ in self._map(set_curvatures, ranges_of(n_rows, rows_per_run(n))):
             pass
         factors = 1.0 / coordinates.scale
         hessian = hessian_of_rows(self._problem.rows, curvatures, coordinates.centre, factors, self._map)
