@@ -96,7 +96,18 @@ def postgres_server() -> Iterator[None]:
         data = f"{folder}/data"
         options = ["-D", data, "-U", "fastperceptron", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
         subprocess.run([str(programs[0]), *options], user=user, cwd=folder, check=True, capture_output=True)
-        command = [str(programs[1]), "-D", data, "-k", folder, "-c", "listen_addresses=", "-F"]
+        command = [
+            str(programs[1]),
+            "-D",
+            data,
+            "-k",
+            folder,
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "log_min_messages=log",
+            "-F",
+        ]
         with subprocess.Popen(command, user=user, cwd=folder, stderr=subprocess.PIPE, text=True) as server:
             try:
                 assert server.stderr is not None

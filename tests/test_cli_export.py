@@ -40,7 +40,7 @@ def test_sql_of_more_classes_is_a_list_of_columns(folder: Path) -> None:
     names = ", ".join(f"`{name.replace('`', '``')}`" for name in model.feature_names)
     connection.execute(f"CREATE TABLE t ({names})")
     connection.execute("INSERT INTO t VALUES (1.0, 2.0, 3.0, 4.0)")
-    found = connection.execute(f"SELECT {done.stdout} FROM t")
+    found = connection.execute(f"SELECT {done.stdout} FROM t")  # noqa: S608
     assert [column[0] for column in found.description] == ["p(a)", "p(b)", "p(c)"]
     np.testing.assert_allclose(found.fetchone(), model.predict_proba([1.0, 2.0, 3.0, 4.0]), rtol=0, atol=1e-12)
     connection.close()

@@ -136,6 +136,13 @@ def test_z_that_overflows_both_ways_is_null(dialect: str) -> None:
 
 
 @each_dialect
+def test_ties_are_the_first_class(dialect: str) -> None:
+    two, three = fp.Perceptron([1.0], 0.0, list("ab")), fp.Perceptron(np.ones((3, 1)), [0.0, 1.0, 1.0], list("abc"))
+    expressions = [str(model.to_sql(dialect, output="label")) for model in (two, three)]
+    assert selected(dialect, {"x0": [0.0]}, *expressions) == [("a", "b")]
+
+
+@each_dialect
 def test_integers_and_decimals_are_numbers(dialect: str) -> None:
     model = fp.Perceptron([1.5, -1e-3], 0.25, [0, 1], ["a", "b"])
     table = {"a": [1, 2, 2**60], "b": [3, -4, 10**18]}
