@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         squared_error_derivative as squared_error_derivative,
     )
     from fastperceptron.model import Perceptron as Perceptron, load as load
+    from fastperceptron.reliability import calibration as calibration
     from fastperceptron.training.tutorial.train import train as train
 
 __version__ = "0.1.0"
@@ -35,6 +36,7 @@ _NAMES = {
     "evaluation": ["evaluate"],
     "functional": ["log_loss", "sigmoid", "sigmoid_derivative", "slope", "squared_error", "squared_error_derivative"],
     "model": ["Perceptron", "load"],
+    "reliability": ["calibration"],
     "training.tutorial.train": ["train"],
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}

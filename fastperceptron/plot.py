@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastperceptron.checks import Array, as_matrix
+from fastperceptron.comparison import as_perceptron
 from fastperceptron.data.labels import codes_of
-from fastperceptron.evaluation import as_perceptron
 from fastperceptron.functional import sigmoid, sigmoid_derivative
 from fastperceptron.model import Perceptron
 
