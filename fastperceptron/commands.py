@@ -117,7 +117,8 @@ def _warnings_as_lines() -> Iterator[None]:
 
 def _described(evaluation: Evaluation) -> list[str]:
     found = evaluation.details
-    scores = {name: f"{score:.6g}" for name, score in evaluation.scores.items()} | {"AUC": found.described_auc}
+    scores = {name: f"{score:.6g}" for name, score in evaluation.scores.items()}
+    scores |= {"log loss": found.described_log_loss, "AUC": found.described_auc}
     lines = [f"  {name:<10}{score}" for name, score in scores.items()]
     return [*lines, "", f"  Probability and share of {found.of_class}:", *found.bin_lines()]
 

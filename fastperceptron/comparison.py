@@ -12,6 +12,8 @@ from fastperceptron.data.labels import codes_of
 from fastperceptron.data.sources import dataset
 from fastperceptron.model import Perceptron
 
+MOST_ROWS = 1 << 16  # what a prediction takes of memory does not grow with the blocks of a data set
+
 
 class Compared(NamedTuple):
     """Some rows with what the model predicts; all in float64, also of float32 rows."""
@@ -44,16 +46,23 @@ def as_dataset(model: Perceptron, data: Any) -> Dataset:
 
 
 def compared_blocks(model: Perceptron, data: Dataset) -> Iterator[Compared]:
-    """Yield all rows once, in order; raise ValueError if there are no labels, or one is not a class of the model."""
+    """Yield all rows once, in order, up to MOST_ROWS at a time.
+
+    It raises ValueError if there are no labels, or one is not a class of the model.
+    """
     first_row = 0
     for block in data.blocks():
         if block.y is None:
             raise no_labels()
-        X = np.asarray(block.X, np.float64) if block.X.dtype.kind == "f" else block.X
-        codes, z = codes_of(block.y, len(block.X), model.classes, first_row), model.decision_function(X)
-        weights = np.ones(len(X)) if block.weights is None else block.weights
-        yield Compared(z, model.predict_proba(X), codes, prediction.class_numbers(z) == codes, weights)
-        first_row += len(X)
+        codes = codes_of(block.y, len(block.X), model.classes, first_row)
+        for start in range(0, len(block.X), MOST_ROWS):
+            part = slice(start, start + MOST_ROWS)
+            X = np.asarray(block.X[part], np.float64) if block.X.dtype.kind == "f" else block.X[part]
+            z = model.decision_function(X)
+            weights = np.ones(len(X)) if block.weights is None else block.weights[part]
+            is_right = prediction.class_numbers(z) == codes[part]
+            yield Compared(z, model.predict_proba(X), codes[part], is_right, weights)
+        first_row += len(block.X)
 
 
 def no_weight() -> ValueError:

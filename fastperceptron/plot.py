@@ -192,7 +192,7 @@ def plot_calibration(table: Any, *, ax: "Axes | None" = None) -> "Axes":
     ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), title="Calibration")
     ax.set(xlabel=f"predicted probability{of_class}", ylabel=f"observed share{of_class}")
     ax.set_aspect("equal")
-    ax.legend(loc="best", frameon=False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False, fontsize=9)
     return ax
 
 

@@ -124,6 +124,13 @@ class Calibration:
         return "the predicted class" if self.label is None else f"class {self.label}"
 
     @property
+    def described_log_loss(self) -> str:
+        """The log loss, and why it is infinite where it is, in words."""
+        return f"{self.log_loss:.6g}" + (
+            " (the label of a row has the probability 0)" if math.isinf(self.log_loss) else ""
+        )
+
+    @property
     def described_auc(self) -> str:
         """The AUC with its interval and error, in words."""
         if math.isnan(self.auc):
@@ -140,14 +147,13 @@ class Calibration:
     def __str__(self) -> str:
         """Show bins and scores as a table."""
         of_all = " of all classes" if self.label is None else ""
-        loss = " (a label has the probability 0)" if math.isinf(self.log_loss) else ""
         parts = f"{self.brier_calibration:.3g} calibration + {self.brier_refinement:.6g} refinement"
         kind = "weight" if self.strategy == "quantile" else "width"
         lines = [
             f"Calibration of {self.of_class}: {self.n_rows:,} rows, bins of equal {kind}",
             *self.bin_lines(),
             f"  expected calibration error  {self.expected_calibration_error:.6g}",
-            f"  log loss{of_all}  {self.log_loss:.6g}{loss}",
+            f"  log loss{of_all}  {self.described_log_loss}",
             f"  Brier{of_all}  {self.brier:.6g} = {parts} {self.brier_within:+.3g} within bins",
             f"  AUC  {self.described_auc}",
         ]
