@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastperceptron import prediction
-from fastperceptron.checks import Array, as_numpy, column_names
+from fastperceptron.checks import Array, as_numpy, check_finite, column_names
 from fastperceptron.data.dataset import Dataset, no_labels
 from fastperceptron.data.labels import codes_of
 from fastperceptron.data.sources import dataset
@@ -58,10 +58,13 @@ def compared_blocks(model: Perceptron, data: Dataset) -> Iterator[Compared]:
         for start in range(0, len(block.X), MOST_ROWS):
             part = slice(start, start + MOST_ROWS)
             X = np.asarray(block.X[part], np.float64) if block.X.dtype.kind == "f" else block.X[part]
-            z = model.decision_function(X)
+            try:
+                z, p = model.decision_function(X), model.predict_proba(X)
+            except ValueError:
+                check_finite(np.asarray(X), first_row + start)  # names the row among all
+                raise
             weights = np.ones(len(X)) if block.weights is None else block.weights[part]
-            is_right = prediction.class_numbers(z) == codes[part]
-            yield Compared(z, model.predict_proba(X), codes[part], is_right, weights)
+            yield Compared(z, p, codes[part], prediction.class_numbers(z) == codes[part], weights)
         first_row += len(block.X)
 
 

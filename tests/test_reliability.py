@@ -228,6 +228,15 @@ def test_labels_must_be_known_and_some_rows_must_count() -> None:
             fp.calibration(MODEL, data)
 
 
+def test_a_row_that_is_not_finite_is_named_by_its_number_among_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastperceptron.comparison.MOST_ROWS", 4)
+    X, y = np.zeros((20, 1)), np.tile(["no", "yes"], 10)
+    X[13] = np.nan
+    for data in ((X, y), fp.dataset(chunks_of(X, y, np.ones(20), [5, 6]))):
+        with pytest.raises(ValueError, match="row 13"):
+            fp.calibration(MODEL, data)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
