@@ -61,7 +61,8 @@ class Calibration:
     auc : float
         The area under the ROC curve; NaN if there is only one class. If `label` is None, the mean of all classes' own.
     auc_low, auc_high : float
-        DeLong's interval, within 0 and 1; NaN if there is no AUC, only one row of a class, or `label` is None.
+        DeLong's interval, within 0 and 1; NaN if there is no AUC, only one row of a class, or `label` is None. It has
+        no width where z separates the classes, as its variance is 0 there.
     auc_error : float
         The AUC of the rows differs from `auc` by at most this, as rows whose z are in the same cell count as equal: 0
         for up to 2^19 rows times classes (262,144 rows of two classes), where each z has its own cell. All else is

@@ -144,7 +144,7 @@ def test_the_auc_of_many_rows_is_within_its_stated_error(n_classes: int, monkeyp
     found = fp.calibration(model, (X, y))
     assert exact.auc_error == 0
     for one, other in zip([exact, *exact.by_class.values()], [found, *found.by_class.values()], strict=True):
-        assert 0 < other.auc_error < 0.02
+        assert 0 < other.auc_error < 0.05
         assert abs(one.auc - other.auc) <= other.auc_error
         for name in ("log_loss", "brier", "accuracy"):
             assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-12)
