@@ -279,7 +279,7 @@ def demo(
 ) -> None:
     """Run the 2017 tutorial. One neuron learns two kinds of flowers, and names an unknown one."""
     from fastperceptron.demo import UNKNOWN_FLOWER, run_demo, write_demo
-    from fastperceptron.plot import percent
+    from fastperceptron.drawing import percent
 
     try:
         output.mkdir(parents=True, exist_ok=True)
