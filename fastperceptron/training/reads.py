@@ -18,6 +18,7 @@ from fastperceptron.kernels.objective import (
     scratch_shape,
     sums_shape,
 )
+from fastperceptron.kernels.softmax_objective import softmax_objective_kernel, softmax_scratch_shape
 from fastperceptron.training.checkpoint import TILES_AT_A_TIME, Checkpoint, digest, hash_tiles
 from fastperceptron.training.observer import NOBODY, Observer
 from fastperceptron.training.problem import Problem
@@ -55,6 +56,9 @@ class SumsOverRows:
         self._class_weights = _NONE if problem.class_weights is None else read_only(problem.class_weights)
         self.exactness, self.loss = exactness, loss
         self._kernel = objective_kernel(loss, problem.rows.n_features < NARROW)
+        self._scratch_shape: Any = scratch_shape
+        if problem.is_softmax:
+            self._kernel, self._scratch_shape = softmax_objective_kernel(), softmax_scratch_shape
 
     def __call__(self, weights: Array, positives: Array, has_moments: bool) -> tuple[Array, Array]:
         """Return the neurons' sums and, if asked for, the moments; kernels/objective.py says which stands where.
@@ -71,7 +75,7 @@ class SumsOverRows:
             hashes = np.zeros(n_tiles if is_hashing else 0, np.uint64)
             sums = np.zeros(sums_shape(n_tiles, *shape))
             moments = np.zeros(moments_shape(n_tiles if has_moments else 0, *shape))
-            scratch = aligned_zeros(scratch_shape(*shape), precision)
+            scratch = aligned_zeros(self._scratch_shape(*shape), precision)
             # Rows of another dtype or layout are converted tile by tile, in cache; tiles are hashed there, too.
             whole = TILES_AT_A_TIME * tile_size if is_hashing else max(len(places), 1)
             step = whole if self._rows.is_in_place else tile_size
