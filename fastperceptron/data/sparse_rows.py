@@ -1,4 +1,4 @@
-"""Rows of a sparse matrix, by rows (CSR): what is not stored is 0. Kernels that want arrays get dense blocks of them."""
+"""Rows of a sparse matrix, by rows (CSR): what is not stored is 0. Other kernels get dense blocks of them."""
 
 from typing import Any
 

@@ -22,7 +22,7 @@ from fastperceptron.kernels.softmax import N_SCRATCH, set_costs, set_curvatures,
 
 
 def softmax_scratch_shape(n_classes, n_features):
-    """Return the shape of `scratch`: after the rows of the sigmoid's, those of the layer, z and curvatures, and sums."""
+    """Return the shape of `scratch`: the sigmoid's first rows, then those of the layer, z, curvatures and sums."""
     return SUMS + N_SCRATCH + 4 * n_classes + 2, max(SUB_TILE, padded_size(n_features))
 
 
@@ -99,8 +99,8 @@ def softmax_objective_kernel():
                     both = in_sub_tile[k], in_sub_tile[n_classes + 2 + k]
                     add_squares(both, X, start, stop, (z[k], curvatures[k]), centre, ahead)
                 else:
-                    of_columns = in_sub_tile[n_classes], in_sub_tile[n_classes + 1]
-                    all_four = (in_sub_tile[0], in_sub_tile[n_classes + 2]) + of_columns
+                    own_sums, own_squares = in_sub_tile[n_classes], in_sub_tile[n_classes + 1]
+                    all_four = in_sub_tile[0], in_sub_tile[n_classes + 2], own_sums, own_squares
                     add_squares(all_four, X, start, stop, (z[0], curvatures[0], own, own), centre, ahead)
         for k in range(n_classes):
             add_to(sums[k], in_sub_tile[k], size)

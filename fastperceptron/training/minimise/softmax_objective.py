@@ -150,7 +150,7 @@ def hessian_of_blocks(blocks: Array, n_classes: int) -> Array:
 
 
 def without_common_part(points: Array) -> Array:
-    """Return vectors of classes, (n_classes, size) or (n_classes,), less their mean: the same probabilities, and a sum of 0."""
+    """Return the vectors, or biases, of classes less their mean: the same probabilities, and a sum of 0."""
     mean = np.zeros(points.shape[1:])
     for row in points:
         mean += row

@@ -87,6 +87,8 @@ class Prices:
     ----------
     n_corrected : int
         How many rows a corrected sample has.
+    is_hessian_useful : bool
+        Whether there are enough rows for a Hessian of all of them.
     """
 
     def __init__(self, n_rows: int, n_features: int, n_sampled: int, n_vectors: int = 1) -> None:
@@ -97,7 +99,7 @@ class Prices:
         self._read = {Way.STEPS: 1.0, Way.SAMPLE: sample_step, Way.HESSIAN: 1.0}
         is_small = n_vectors == 1 or n_vectors * (n_features + 1) <= MOST_PARAMETERS
         self._is_sample_useful = enough <= n_rows and is_small
-        self._is_hessian_useful = n_rows >= FEWEST_ROWS * (n_features + 1) and is_small
+        self.is_hessian_useful = n_rows >= FEWEST_ROWS * (n_features + 1) and is_small
 
     def cheapest(self, pace: Pace, needed: float, is_hessian_new: bool) -> Way:
         """Return how to go on where the gap must be halved `needed` times; STEPS is what is done already.
@@ -107,7 +109,7 @@ class Prices:
         costs = {Way.STEPS: needed * self._read[pace.way] / pace.gained if pace.gained > 0 else math.inf}
         if self._is_sample_useful and pace.way is not Way.SAMPLE:
             costs[Way.SAMPLE] = 1 + needed * self._read[Way.SAMPLE] / pace.known[Way.SAMPLE]
-        if self._is_hessian_useful and is_hessian_new and pace.n_reads >= PATIENCE * self._hessian:
+        if self.is_hessian_useful and is_hessian_new and pace.n_reads >= PATIENCE * self._hessian:
             costs[Way.HESSIAN] = (1 + self._hessian) * (1 + needed / pace.known[Way.HESSIAN])
         return min(costs, key=costs.__getitem__)
 
