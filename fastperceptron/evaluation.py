@@ -86,7 +86,7 @@ def evaluate(model: Any, data: Any) -> Evaluation:
     z, p, codes, is_right, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
     if not weights.any():
         raise _no_weight()
-    n_classes, rows, logs = len(model.classes), np.arange(len(codes)), prediction.log_probabilities(z)
+    n_classes, rows, logs = len(model.classes), np.arange(len(codes)), model.log_probabilities_of(z)
     is_class = codes[:, None] == np.arange(n_classes)
     error = ((p - is_class) ** 2).sum(axis=1) / (2 if n_classes == 2 else 1)
     scores = {

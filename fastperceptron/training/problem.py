@@ -64,7 +64,7 @@ class Problem:
     @property
     def layers(self) -> tuple[tuple[int, ...], ...]:
         """The classes whose weights are found together: all by softmax, else each by itself."""
-        return (self.positives,) if self.is_softmax else tuple((each,) for each in self.positives)
+        return layers_of(self.positives, is_softmax=self.is_softmax)
 
     @property
     def n_parameters(self) -> int:
@@ -101,6 +101,11 @@ class Problem:
             if self.row_weights is not None:
                 is_wanted &= self.row_weights[part] > 0
             yield start + np.flatnonzero(is_wanted)
+
+
+def layers_of(positives: tuple[int, ...], *, is_softmax: bool) -> tuple[tuple[int, ...], ...]:
+    """Return the classes of each layer: all of them with softmax, else one each."""
+    return (positives,) if is_softmax else tuple((each,) for each in positives)
 
 
 class OutOfRangeError(ValueError):
