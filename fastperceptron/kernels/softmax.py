@@ -14,6 +14,7 @@ from fastperceptron.kernels.exponential import (
     LN2_UPPER_32,
     LN2_UPPER_64,
     MANTISSA_BITS_32,
+    TWO_32,
     exp_nonpositive,
     log1p_unit,
 )
@@ -33,7 +34,7 @@ def _log1p_64(r):
     total = 1.0 + r
     exponent = to_bits(total) >> 52
     power = from_bits(exponent | INTEGER_64) - BIAS_64
-    rest = fma(total, from_bits((TWICE_BIAS_64 - exponent) << 52), -1.0) if r >= 1.0 else r
+    rest = fma(total, from_bits((TWICE_BIAS_64 - exponent) << 52), -1.0) if total >= 2.0 else r
     return fma(power, LN2_UPPER_64, fma(power, LN2_LOWER_64, log1p_unit(rest)))
 
 
@@ -43,7 +44,7 @@ def _log1p_32(r):
     exponent = np.int32(to_bits(total) >> MANTISSA_BITS_32)
     power = from_bits(np.int32(exponent | INTEGER_32)) - BIAS_32
     scale = from_bits(np.int32((TWICE_BIAS_32 - exponent) << MANTISSA_BITS_32))
-    rest = fma(total, scale, -ONE_32) if r >= ONE_32 else r
+    rest = fma(total, scale, -ONE_32) if total >= TWO_32 else r
     return fma(power, LN2_UPPER_32, fma(power, LN2_LOWER_32, log1p_unit(rest)))
 
 

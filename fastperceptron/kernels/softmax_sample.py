@@ -131,7 +131,8 @@ def set_curvatures_of_rows(panel, weights, curvatures, scratch):
         set_exponentials(z, stop - start, scratch)
         set_curvatures(z, stop - start, of_block, scratch)
         for k in range(weights.shape[0]):
-            curvatures[k, start:stop] = of_block[k, : stop - start]
+            for i in range(stop - start):
+                curvatures[k, start + i] = of_block[k, i]
 
 
 @jit
