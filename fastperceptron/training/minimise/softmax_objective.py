@@ -6,21 +6,33 @@ have a sum of 0 over the classes, in each column. Hessians have a term that hold
 steps of sum 0, so that no minimum depends on it, and makes Hessians positive definite.
 """
 
-from typing import Any, Protocol
+import itertools
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from fastperceptron.checks import Array
+from fastperceptron.kernels.arithmetic import sum_in_order
+from fastperceptron.kernels.outer_products import add_upper_triangle
+from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.softmax_sample import (
     add_softmax_reach,
     add_softmax_sums,
     rake_classes,
     scratch_shape,
     set_curvatures_of_rows,
+    set_probabilities_of_rows,
     strips_shape,
 )
-from fastperceptron.training.minimise.inverse_hessian import Inverse
-from fastperceptron.training.minimise.objective import NeuronRows, Objective, rows_of
+from fastperceptron.training.minimise.inverse_hessian import Inverse, inverse_hessian, with_unseen_columns
+from fastperceptron.training.minimise.objective import N_PARTS, NeuronRows, Objective, rows_of
+
+
+class KroneckerProduct(NamedTuple):
+    """A Hessian as the Kronecker product of two matrices, whose upper triangles count."""
+
+    classes: Array  # (n_classes, n_classes): the mean of diag(p) - p p', each row weighed by 1 - |p|^2, of trace 1
+    columns: Array  # (size, size): the sum over rows of weight * (1 - |p|^2) x x'
 
 
 class SoftmaxObjective(Objective):
@@ -74,6 +86,34 @@ class SoftmaxObjective(Objective):
         curvatures = np.empty((self.n_vectors, len(self.rows.targets)))
         set_curvatures_of_rows(self.rows.panel, self._by_class(point), curvatures, self._scratch())
         return curvatures
+
+    def kronecker_product(self, point: Array) -> KroneckerProduct:
+        """Return the Hessian at a point as if the rows' probabilities did not depend on their columns."""
+        p, complements = np.empty((2, self.n_vectors, len(self.rows.targets)))
+        set_probabilities_of_rows(self.rows.panel, self._by_class(point), p, complements, 0, self._scratch())
+        weights = np.zeros(p.shape[1])
+        classes = np.zeros((padded_size(self.n_vectors),) * 2)
+        for k in range(self.n_vectors):
+            own = self.rows.weights * p[k]
+            classes[k, k] = sum_in_order(own * complements[k])
+            weights += own * complements[k]
+            for other in range(k + 1, self.n_vectors):
+                classes[k, other] = -sum_in_order(own * p[other])
+        return KroneckerProduct(classes / sum_in_order(weights), self._sum_of_products(weights))
+
+    def _sum_of_products(self, weights: Array) -> Array:
+        panel = self.rows.panel
+        total = np.zeros((panel.shape[1],) * 2)
+        edges = [len(panel) * part // N_PARTS for part in range(N_PARTS + 1)]
+
+        def part_of(rows: slice) -> Array:
+            part, packed = np.zeros_like(total), np.empty(strips_shape(panel.shape[1]))
+            add_upper_triangle(panel[rows], weights[rows], None, 0, packed, part)
+            return part
+
+        for part in self._map(part_of, itertools.starmap(slice, itertools.pairwise(edges))):
+            total += part
+        return total
 
     def rake(self, curvatures: Array, coordinates: tuple[Array, Array], weights: Array) -> Array:
         """Change the rows' weights as kernels/raking.py says; return the Hessian's diagonal."""
@@ -165,3 +205,28 @@ def among_sums_of_zero(inverse: Inverse, n_classes: int) -> Inverse:
         return without_common_part(inverse(centred).reshape(n_classes, -1)).reshape(-1)
 
     return product
+
+
+def inverse_of_product(product: KroneckerProduct, diagonal: Array, penalty: Array) -> Inverse:
+    """Return the inverse of a Kronecker product with the exact diagonal of columns that no sampled row has.
+
+    The penalty is added to the matrix of columns, as if all classes had the mean curvature: it need not be exact.
+    """
+    classes, size = product.classes.copy(), product.columns.shape[0]
+    n_classes = penalty.size // size
+    on_average = 1.0 / (n_classes - 1)  # the mean eigenvalue among sums of 0
+    classes[:n_classes, :n_classes] += on_average / n_classes
+    of_columns = np.zeros(size)
+    for row in diagonal.reshape(n_classes, size):
+        of_columns += row
+    columns = with_unseen_columns(product.columns, of_columns)
+    invert_columns = inverse_hessian(columns, penalty[:size] / on_average)
+    invert_classes = inverse_hessian(classes, np.zeros(classes.shape[0]))
+
+    def times(vector: Array) -> Array:
+        by_class = np.zeros((classes.shape[0], size))
+        by_class[:n_classes] = [invert_columns(row) for row in vector.reshape(n_classes, size)]
+        solved = [invert_classes(column) for column in np.ascontiguousarray(by_class.T)]
+        return np.ascontiguousarray(np.array(solved).T[:n_classes]).reshape(-1)
+
+    return among_sums_of_zero(times, n_classes)

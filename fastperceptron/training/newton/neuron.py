@@ -21,7 +21,7 @@ from fastperceptron.training.minimise.inverse_hessian import (
 )
 from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.minimise.search import Search
-from fastperceptron.training.minimise.softmax_objective import among_sums_of_zero
+from fastperceptron.training.minimise.softmax_objective import KroneckerProduct, among_sums_of_zero, inverse_of_product
 from fastperceptron.training.newton.all_rows import Reading
 from fastperceptron.training.newton.certificate import Certificate
 from fastperceptron.training.newton.ways import Pace
@@ -88,6 +88,27 @@ class DiagonalOnly:
         return self.sample_search.inverse_hessian_times
 
 
+@dataclass(frozen=True)
+class KroneckerHessian:
+    """A Hessian of a softmax layer as if its classes and columns were independent, where the whole is too large."""
+
+    product: KroneckerProduct  # of the sample
+    is_own: ClassVar[bool] = False  # the gap is not known by it
+    is_scaled: ClassVar[bool] = True
+
+    def mismatch(self, diagonal: Array) -> float:  # noqa: ARG002 (as of OwnHessian)
+        """Return 0: nothing is known of it."""
+        return 0.0
+
+    def of_all_rows(self, diagonal: Array) -> Array:
+        """Return the exact diagonal, as a matrix of one row."""
+        return diagonal[None, :]
+
+    def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
+        """Return the inverse for all rows, given their exact diagonal."""
+        return inverse_of_product(self.product, diagonal, penalty)
+
+
 class Neuron:
     """What Newton's method knows of one class's weights while it searches; or of those that share a softmax layer."""
 
@@ -98,7 +119,7 @@ class Neuron:
         # rows starts, and finally ended.
         self.point = point
         # Where initial inverses come from.
-        self.hessian: OwnHessian | DiagonalOnly = DiagonalOnly(len(classes))
+        self.hessian: OwnHessian | DiagonalOnly | KroneckerHessian = DiagonalOnly(len(classes))
         self.found: Found | None = None  # the minimum over the sample
         self.certificate = Certificate(math.inf, 0.0)
         self.search: Search = LBFGS(point, math.inf, np.zeros_like(point), np.copy)  # over all rows

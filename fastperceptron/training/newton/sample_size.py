@@ -12,6 +12,8 @@ SMALL_HESSIAN = 1 << 27
 # A Hessian of m rows takes as long as a read of n rows where m * d = 13 n (measured).
 HESSIAN_PRICE = 13
 FEWEST_ROWS_PER_PARAMETER = 4
+# Rows per column of a softmax layer's sample, where that is made use of by the matrix of columns alone.
+KRONECKER_ROWS = 6
 # Parameters of a softmax layer beyond which its Hessian takes too much time and memory (18 MB).
 MOST_PARAMETERS = 1500
 CHEAPEST_READS = 2
@@ -62,6 +64,6 @@ def pairs_of(n_vectors: int) -> int:
     return n_vectors * (n_vectors + 1) // 2
 
 
-def gradient_rows(n_rows: int, n_features: int) -> int:
+def gradient_rows(n_rows: int, n_features: int, n_vectors: int = 1) -> int:
     """Return how many rows to sample where no Hessian is taken: only gradients, which few rows are enough for."""
-    return min(sample_size(n_rows, n_features), 4 * n_features)
+    return min(sample_size(n_rows, n_features), (4 if n_vectors == 1 else KRONECKER_ROWS) * n_features)

@@ -14,9 +14,9 @@ from fastperceptron.training.minimise.damped_newton import Found, minimise
 from fastperceptron.training.minimise.inverse_hessian import inverse_diagonal, inverse_hessian, is_bent
 from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.minimise.objective import Objective, Reach, State
-from fastperceptron.training.minimise.softmax_objective import objective_of, without_common_part
+from fastperceptron.training.minimise.softmax_objective import SoftmaxObjective, objective_of, without_common_part
 from fastperceptron.training.newton.certificate import ROUGH, Certificate, RowTotals, certificate_of, rough_goal
-from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron, OwnHessian
+from fastperceptron.training.newton.neuron import DiagonalOnly, KroneckerHessian, Neuron, OwnHessian
 from fastperceptron.training.newton.sample import Sample, draw_sample
 from fastperceptron.training.newton.sample_size import gradient_rows, hessian_rows
 from fastperceptron.training.problem import NewtonOptions, Problem
@@ -77,7 +77,7 @@ class Start:
         n_rows, n_features = problem.rows.n_rows, problem.rows.n_features
         size = hessian_rows(n_rows, n_features, len(problem.layers[0]))
         self.has_hessian = size > 0
-        size = size or gradient_rows(n_rows, n_features)
+        size = size or gradient_rows(n_rows, n_features, len(problem.layers[0]))
         self.sample = draw_sample(problem, size, options.fit_intercept)
         check_range(problem, self.sample.coordinates.deviations)
         self._unit = self._totals.unit  # the weight of a typical row
@@ -134,6 +134,13 @@ class Start:
         quarter higher, or took 44 reads instead of 11.
         """
         loss = self._options.loss
+        if self._problem.is_softmax and not self.has_hessian:
+            # From zero weights: where few rows' minimum leads, probabilities are saturated. 22 reads instead of 39.
+            for neuron in neurons:
+                objective = self.objective(neuron, loss, penalty)
+                if isinstance(objective, SoftmaxObjective):
+                    neuron.hessian = KroneckerHessian(objective.kronecker_product(neuron.point))
+            return [loss]
         if is_given or self.has_hessian:
             for neuron in neurons if self.has_hessian else ():
                 for stage in [loss] if is_given else stages(loss):
