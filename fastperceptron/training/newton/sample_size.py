@@ -13,7 +13,7 @@ SMALL_HESSIAN = 1 << 27
 HESSIAN_PRICE = 13
 FEWEST_ROWS_PER_PARAMETER = 4
 # Rows per column of a softmax layer's sample, where that is made use of by the matrix of columns alone.
-KRONECKER_ROWS = 6
+KRONECKER_ROWS = 8
 # Parameters of a softmax layer beyond which its Hessian takes too much time and memory (18 MB).
 MOST_PARAMETERS = 1500
 CHEAPEST_READS = 2
