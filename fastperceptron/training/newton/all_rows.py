@@ -4,7 +4,7 @@ Points are standardised, values are sums over rows. A read may also return the H
 exact deviations, which the penalty uses from then on: the objective must not depend on a sample.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +14,11 @@ from fastperceptron.data.arrays import aligned_zeros
 from fastperceptron.kernels.column_statistics import deviations_of
 from fastperceptron.kernels.hessian import curvatures_kernel
 from fastperceptron.kernels.linear_algebra import inner_product
+from fastperceptron.kernels.softmax_sample import scratch_shape, set_probabilities_of_rows
 from fastperceptron.training.coordinates import Coordinates
 from fastperceptron.training.hessian import hessian_of_rows
 from fastperceptron.training.minimise.inverse_hessian import is_bent
+from fastperceptron.training.minimise.softmax_objective import hessian_of_blocks, with_gauge_on_diagonal
 from fastperceptron.training.newton.sample import panel_of, weights_in_loss
 from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import NewtonOptions, Problem
@@ -27,7 +29,7 @@ from fastperceptron.training.units import check_range
 
 
 class Reading(NamedTuple):
-    """What a read of all rows returns for one neuron; arrays are float64 of padded size."""
+    """What a read of all rows returns for one neuron, or a softmax layer; arrays are float64, like its points."""
 
     point: Array  # the point asked for, rounded to the precision of the arithmetic
     value: float
@@ -43,7 +45,7 @@ class AllRows:
     loss : str
     exactness : float
         Of the Hessian's diagonal; see kernels/losses.py.
-    penalty : ndarray of padded size
+    penalty : ndarray of the size of a point
         The objective has penalty . point^2 / 2.
     is_constant : ndarray of padded size, bool
         The columns that a read found constant, where there is an intercept: they have no weight.
@@ -66,7 +68,7 @@ class AllRows:
         self._map, self._observer = map_in_order, observer
         self._set_penalty(coordinates.deviations)
         self.deviations = coordinates.deviations
-        self.is_constant = np.zeros(self.penalty.size, bool)
+        self.is_constant = np.zeros(coordinates.scale.size, bool)
         self.means = np.empty(0)
         self.n_reads = 0
 
@@ -77,64 +79,99 @@ class AllRows:
         self._sums = SumsOverRows(problem, loss, centre, exactness, self._map, self._observer)
 
     def read(
-        self, points: Sequence[Array], positives: Sequence[int], is_float32: bool, has_moments: bool = False
+        self, points: Sequence[Array], layers: Sequence[tuple[int, ...]], is_float32: bool, has_moments: bool = False
     ) -> list[Reading]:
         """Read all rows once, with products in float32 if `is_float32`.
 
-        `points` are of padded size, one per neuron; `positives` is the class of each neuron. With `has_moments`, the
+        `points` and `layers` hold one point each and the classes whose vectors it consists of. With `has_moments`, the
         read also returns the Hessian's diagonal and takes the columns' exact deviations.
         """
-        coordinates, n = self._coordinates, self._coordinates.n_features
-        weights = aligned_zeros((len(points), self.penalty.size), np.float32 if is_float32 else np.float64)
-        weights[:] = np.array(points) / coordinates.scale
-        sums, moments = self._sums(weights, np.array(positives), has_moments)
+        coordinates = self._coordinates
+        vectors = np.concatenate(points).reshape(-1, coordinates.scale.size)
+        weights = aligned_zeros(vectors.shape, np.float32 if is_float32 else np.float64)
+        weights[:] = vectors / coordinates.scale
+        sums, moments = self._sums(weights, np.concatenate([np.array(classes) for classes in layers]), has_moments)
         self.n_reads += 1
         if not (np.isfinite(sums).all() and np.isfinite(moments).all()):
             self._problem.raise_not_finite()
-        diagonals = np.empty((len(points), 0))
+        diagonals = np.empty((len(vectors), 0))
         if has_moments:
             self._take_moments(moments)
             diagonals = np.where(self.is_constant, 0.0, moments[2:] / coordinates.scale**2)
         rounded = weights.astype(np.float64) * coordinates.scale
-        readings = []
-        for point, its_sums, diagonal in zip(rounded, sums, diagonals, strict=True):
-            shrinking = self.penalty * point
-            gradient = its_sums[: point.size] / coordinates.scale + shrinking
-            gradient[self.is_constant] = 0.0
-            gradient[n] *= self._options.fit_intercept
-            value = float(its_sums[point.size] + inner_product(shrinking, point) / 2)
-            readings.append(Reading(point, value, gradient, diagonal))
-        return readings
+        return [self._reading(rounded[part], sums[part], diagonals[part]) for part in consecutive(map(len, layers))]
 
-    def hessian(self, point: Array, positive: int) -> tuple[Array, float]:
-        """Read all rows for the Hessian at a point of the neuron of a class; return it, symmetric, and its exactness.
+    def _reading(self, vectors: Array, sums: Array, diagonals: Array) -> Reading:
+        """Return the reading of a layer's vectors, given their rows of a read's sums."""
+        coordinates, point, n_classes = self._coordinates, vectors.reshape(-1), len(vectors)
+        size, n = coordinates.scale.size, coordinates.n_features
+        shrinking = self.penalty * point
+        gradient = sums[:, :size] / coordinates.scale + shrinking.reshape(n_classes, size)
+        gradient[:, self.is_constant] = 0.0
+        gradient[:, n] *= self._options.fit_intercept
+        value = float(sums[0, size] + inner_product(shrinking, point) / 2)
+        diagonal = with_gauge_on_diagonal(diagonals.reshape(-1), n_classes) if diagonals.size else np.empty(0)
+        return Reading(point, value, gradient.reshape(-1), diagonal)
+
+    def hessian(self, point: Array, classes: tuple[int, ...]) -> tuple[Array, float]:
+        """Read all rows for the Hessian at a point of a layer; return it, symmetric, and its exactness.
 
         Where it is not positive definite, it is the part that is never negative, of exactness 0.
         """
         self.n_reads += 1
-        hessian = self._hessian(point, positive, self.exactness)
+        if len(classes) > 1:
+            return self._softmax_hessian(point, len(classes)), 0.0
+        hessian = self._hessian(point, classes[0], self.exactness)
         if self.exactness == 0 or not is_bent(hessian, self.penalty):
             return hessian, self.exactness
-        return self._hessian(point, positive, 0.0), 0.0
+        return self._hessian(point, classes[0], 0.0), 0.0
 
     def _hessian(self, point: Array, positive: int, exactness: float) -> Array:
-        coordinates, n_rows, n = self._coordinates, self._problem.rows.n_rows, self._coordinates.n_features
-        has_intercept, curvatures = self._options.fit_intercept, np.empty(n_rows)
+        curvatures = np.empty(self._problem.rows.n_rows)
 
-        def set_curvatures(places: range) -> None:
-            rows, codes = self._problem.rows.labelled(self._problem.codes, places.start, places.stop)
-            panel = panel_of(rows, coordinates, self.deviations, has_intercept)
-            part, targets = curvatures[places.start : places.stop], (codes == positive).astype(np.float64)
-            curvatures_kernel(self.loss)(panel, targets, point, exactness, part)
-            part *= weights_in_loss(self._problem, places, codes)
+        def set_curvatures(panel: Array, codes: Array, places: slice) -> None:
+            targets = (codes == positive).astype(np.float64)
+            curvatures_kernel(self.loss)(panel, targets, point, exactness, curvatures[places])
 
-        set_curvatures(range(0))  # compile before threads do
-        for _ in self._map(set_curvatures, ranges_of(n_rows, rows_per_run(n))):
+        return self._sum_of_products(curvatures * self._for_each_row(set_curvatures))
+
+    def _softmax_hessian(self, point: Array, n_classes: int) -> Array:
+        size, p = self._coordinates.scale.size, np.empty((n_classes, self._problem.rows.n_rows))
+        complements = np.empty_like(p)
+
+        def set_values(panel: Array, codes: Array, places: slice) -> None:  # noqa: ARG001
+            scratch = np.empty(scratch_shape(n_classes))
+            set_probabilities_of_rows(panel, point.reshape(n_classes, size), p, complements, places.start, scratch)
+
+        weights = self._for_each_row(set_values)
+        blocks = [
+            self._sum_of_products(weights * p[k] * (complements[k] if k == other else -p[other]))
+            for k in range(n_classes)
+            for other in range(k, n_classes)
+        ]
+        return hessian_of_blocks(np.array(blocks), n_classes)
+
+    def _for_each_row(self, set_values: Callable[[Array, Array, slice], None]) -> Array:
+        """Call a function of a panel, class numbers and places for all rows; return their weights in the loss."""
+        rows, weights = self._problem.rows, np.empty(self._problem.rows.n_rows)
+
+        def set_part(places: range) -> None:
+            X, codes = rows.labelled(self._problem.codes, places.start, places.stop)
+            panel = panel_of(X, self._coordinates, self.deviations, self._options.fit_intercept)
+            set_values(panel, codes, slice(places.start, places.stop))
+            weights[places.start : places.stop] = weights_in_loss(self._problem, places, codes)
+
+        set_part(range(0))  # compile before threads do
+        for _ in self._map(set_part, ranges_of(rows.n_rows, rows_per_run(rows.n_features))):
             pass
+        return weights
+
+    def _sum_of_products(self, curvatures: Array) -> Array:
+        coordinates = self._coordinates
         factors = 1.0 / coordinates.scale
         hessian = hessian_of_rows(self._problem.rows, curvatures, coordinates.centre, factors, self._map)
         left_out = self.is_constant.copy()
-        left_out[n] = not has_intercept
+        left_out[coordinates.n_features] = not self._options.fit_intercept
         hessian[left_out], hessian[:, left_out] = 0.0, 0.0
         return hessian
 
@@ -152,4 +189,13 @@ class AllRows:
     def _set_penalty(self, deviations: Array) -> None:
         options = self._options
         raw_units = getattr(self._problem.rows, "units", None)
-        self.penalty = self._coordinates.penalty(options.penalty, deviations if options.standardize else raw_units)
+        penalty = self._coordinates.penalty(options.penalty, deviations if options.standardize else raw_units)
+        self.penalty = np.tile(penalty, len(self._problem.layers[0]))
+
+
+def consecutive(sizes: Iterable[int]) -> Iterator[slice]:
+    """Yield slices of these sizes, one after another."""
+    stop = 0
+    for size in sizes:
+        start, stop = stop, stop + size
+        yield slice(start, stop)
