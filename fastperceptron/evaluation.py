@@ -12,6 +12,7 @@ from fastperceptron.checks import Array, as_numpy, column_names
 from fastperceptron.data.dataset import Dataset, no_labels
 from fastperceptron.data.labels import codes_of
 from fastperceptron.data.sources import dataset
+from fastperceptron.data.sparse_input import as_matrix_or_csr
 from fastperceptron.model import Perceptron
 
 N_BINS = 10
@@ -124,7 +125,7 @@ def _as_dataset(model: Perceptron, data: Any) -> Dataset:
     """Return a data set with labels and the model's features."""
     if isinstance(data, tuple):
         is_frame = bool(data) and column_names(data[0]) is not None
-        X = (np.asarray(model.aligned(data[0])),) if is_frame else data[:1]
+        X = (as_matrix_or_csr(model.aligned(data[0])),) if is_frame else data[:1]
         data = dataset(X + tuple(as_numpy(part, "y") for part in data[1:]))
     elif not isinstance(data, Dataset):
         data = dataset(data, target=model.target_name)
@@ -147,7 +148,7 @@ def _compared_blocks(model: Perceptron, data: Dataset) -> Iterator[_Compared]:
     for block in data.blocks():
         if block.y is None:
             raise no_labels()
-        X = np.asarray(block.X, np.float64) if block.X.dtype.kind == "f" else block.X
+        X = block.X.astype(np.float64, copy=False) if block.X.dtype.kind == "f" else block.X
         codes, z = codes_of(block.y, len(block.X), model.classes, first_row), model.decision_function(X)
         weights = np.ones(len(X)) if block.weights is None else block.weights
         yield _Compared(z, model.predict_proba(X), codes, prediction.class_numbers(z) == codes, weights)

@@ -1,10 +1,10 @@
-"""Rows of a sparse matrix, by rows (CSR): what is not stored is 0. Kernels that want arrays get dense blocks of them."""
+"""Rows of a sparse matrix, by rows (CSR): what is not stored is 0. Kernels that want arrays get dense blocks."""
 
 from typing import Any
 
 import numpy as np
 
-from fastperceptron.checks import Array
+from fastperceptron.checks import Array, not_finite
 from fastperceptron.data.arrays import Rows, read_only
 
 
@@ -48,8 +48,7 @@ class SparseRows(Rows):
         if wrong.size:
             place = int(wrong[0])
             row = int(np.searchsorted(self.indptr, place, side="right")) - 1
-            kind = "NaN" if np.isnan(self.values[place]) else "infinity"
-            raise ValueError(f"Input X contains {kind}, in row {row}, column {int(self.indices[place])}.")
+            raise not_finite(self.values[place], row, int(self.indices[place]))
 
     def take(self, order: Array, codes: Array) -> tuple[Array, Array, Array]:
         """Return (rows, their codes, places) such that rows[places[k]] is row order[k]."""

@@ -126,6 +126,23 @@ def raise_above_others(p, best, eps):
 
 
 @jit
+def write_shares(z, out, best, eps):
+    """Write the sigmoids of all classes, divided by their sum, to out[i]; return whether all z are finite.
+
+    z : (n, n_classes) float64, changed
+    best : (n,) intp or longer, scratch
+    """
+    flat = z.reshape(-1)
+    are_finite = all_finite(flat)
+    shift_to_largest(z, best)
+    for i in range(flat.size):
+        flat[i] = sigmoid(flat[i])
+    divide_by_row_sums(z, out)
+    raise_above_others(out, best, eps)
+    return are_finite
+
+
+@jit
 def class_probabilities(X, weights, out, scratch, best, eps):
     """Write the sigmoids of all classes, divided by their sum, to out[i]; return whether all z are finite.
 
@@ -137,14 +154,7 @@ def class_probabilities(X, weights, out, scratch, best, eps):
     for start in range(0, X.shape[0], PREDICTION_TILE):
         tile = scratch[: min(PREDICTION_TILE, X.shape[0] - start)]
         class_decision_values(X, start, weights, tile)
-        flat = tile.reshape(-1)
-        are_finite &= all_finite(flat)
-        shift_to_largest(tile, best)
-        for i in range(flat.size):
-            flat[i] = sigmoid(flat[i])
-        shares = out[start : start + PREDICTION_TILE]
-        divide_by_row_sums(tile, shares)
-        raise_above_others(shares, best, eps)
+        are_finite &= write_shares(tile, out[start : start + PREDICTION_TILE], best, eps)
     return are_finite
 
 
