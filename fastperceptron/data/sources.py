@@ -12,7 +12,7 @@ from fastperceptron.data.array_dataset import ArrayDataset, text_names
 from fastperceptron.data.array_files import Choice, is_npz, load_npy, load_sparse, matrix_dataset, open_array_files
 from fastperceptron.data.chunk_dataset import ChunksDataset
 from fastperceptron.data.dataset import Dataset
-from fastperceptron.data.files import find_files
+from fastperceptron.data.files import SourceFile, find_files
 from fastperceptron.data.formats import SVMLIGHT, ArrayFormat, format_of_files, has_known_ending
 from fastperceptron.data.sparse_input import as_matrix_or_csr, is_sparse
 from fastperceptron.data.svmlight_files import open_svmlight
@@ -115,11 +115,8 @@ def dataset(
         files = find_files(source, has_known_ending)
         form = format_of_files(files)
         if isinstance(form, ArrayFormat):
-            if form is SVMLIGHT:
-                _refuse("svmlight files", **columns, **others)
-                return open_svmlight(files)
             _refuse(form.name, **others)
-            return open_array_files([Path(file.path) for file in files], **columns, cache_dir=cache_dir)
+            return _array_files(files, form, columns, cache_dir)
         source = files
     elif isinstance(source, list) and source and all(isinstance(chunk, tuple) for chunk in source):
         _refuse("chunks", **columns, **others)
@@ -135,6 +132,15 @@ def dataset(
         return matrix_dataset(source, Choice(**columns), cache_dir)
     choice = {**columns, "categorical": categorical, "dtype": dtype, "max_levels": max_levels}
     return _columns_dataset().open(source, choice, csv, cache_dir)
+
+
+def _array_files(files: list[SourceFile], form: ArrayFormat, columns: dict[str, Any], cache_dir: Any) -> Dataset:
+    if form is not SVMLIGHT:
+        return open_array_files([Path(file.path) for file in files], **columns, cache_dir=cache_dir)
+    if any(value is not None for value in columns.values()):
+        given = next(name for name, value in columns.items() if value is not None)
+        raise ValueError(f"{given} cannot be chosen in svmlight files, which have their labels: leave it out.")
+    return open_svmlight(files)
 
 
 def _is_path(source: Any) -> bool:
