@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastperceptron.checks import Array, as_matrix, frame_names
+from fastperceptron.checks import Array, as_matrix, check_is_array_like, frame_names
 from fastperceptron.data.arrays import kernel_dtype, read_only
 from fastperceptron.data.sparse_arrays import CsrArray, Matrix
 from fastperceptron.kernels.sparse_prediction import is_canonical
@@ -44,6 +44,7 @@ def sparse_of_frame(X: Any, name: str = "X") -> Any:
 
 def as_matrix_or_csr(X: Any, n_features: int | None = None, name: str = "X") -> Matrix:
     """Return X as a numeric array, or as a `CsrArray` if it is sparse; it raises what `as_matrix` does."""
+    check_is_array_like(X, name)
     if is_sparse_frame(X):
         X = sparse_of_frame(X, name)
     if not is_sparse(X):

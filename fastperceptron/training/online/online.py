@@ -37,6 +37,8 @@ from fastperceptron.training.units import check_weights, exponent_of_mean
 ELEMENTS_OF_BLOCK, MOST_ROWS_OF_BLOCK = 1 << 18, 1 << 14
 # With fewer rows per parameter, a block would cost less than the linear solve that follows it.
 FEWEST_ROWS_PER_PARAMETER = 2
+# Elements of a block, or of rows that wait, at most: 256 MB. It matters beyond 4,000 features.
+MOST_ELEMENTS_OF_BLOCK = 1 << 25
 # Beyond this many features only the Hessian's diagonal is kept: the matrix would take 18 MB per neuron, and a second
 # per block.
 MOST_FEATURES = 1500
@@ -102,7 +104,7 @@ class OnlineNewton:
     def __init__(self, n_features: int, n_classes: int, options: NewtonOptions, memory: Memory | None = None) -> None:
         self._options, self._n_features = options, n_features
         size = padded_size(n_features)
-        self._enough_rows = FEWEST_ROWS_PER_PARAMETER * size
+        self._enough_rows = _enough_rows(size)
         columns, units = RunningColumns.of_none(n_features, options.fit_intercept), None
         positives = [1] if n_classes == 2 else range(n_classes)
         zeros, nothing = np.zeros(size), _in_full(np.zeros((1, size)))
@@ -220,6 +222,11 @@ class OnlineNewton:
         return self._solution
 
 
+def _enough_rows(size: int) -> int:
+    """Return how many rows a step should have: fewer wait for more. Of wide rows as many as memory bears."""
+    return max(min(FEWEST_ROWS_PER_PARAMETER * size, MOST_ELEMENTS_OF_BLOCK // size), 1)
+
+
 def _learnt(neuron: Neuron, block: Block, kept: KeptRows, task: Task, is_due: bool) -> Neuron:
     """Return a neuron after a block of rows, which the kept rows already include."""
     if kept.is_all and not kept.is_sorted:
@@ -250,7 +257,7 @@ def _chunks_of(problem: Problem, units: Units) -> Iterator[Chunk]:
         rows.check_finite()
     places = np.arange(rows.n_rows) if own is None or is_whole else np.flatnonzero(own)
     size = padded_size(rows.n_features)
-    largest = min(max(ELEMENTS_OF_BLOCK // size, FEWEST_ROWS_PER_PARAMETER * size), MOST_ROWS_OF_BLOCK)
+    largest = min(max(ELEMENTS_OF_BLOCK // size, _enough_rows(size)), MOST_ROWS_OF_BLOCK)
     n_blocks = -(-places.size // largest)
     for block in range(n_blocks):
         start, stop = places.size * block // n_blocks, places.size * (block + 1) // n_blocks
