@@ -5,6 +5,7 @@ names of a model's features suffice to code other data the same way. choose_colu
 Rows with many level columns are sparse: a value per number and per level of a row, whatever the number of features.
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from fastperceptron.data.levels import LevelFinder, coded_column, coded_text
 from fastperceptron.data.pieces import Piece, is_text, values_of, without_nulls
 from fastperceptron.data.sparse_arrays import CsrArray
 from fastperceptron.data.text_values import as_labels_of_text, first_that_is_no_number, numbers_of
-from fastperceptron.kernels.columns import rows_of_columns
+from fastperceptron.kernels.columns import rows_of_columns, sparse_rows_of_columns
 
 # Rows are sparse where a column has this many levels, and dense rows would take this many times as much memory: what
 # the kernels do per stored value takes longer than per value of a dense row.
@@ -126,20 +127,28 @@ class Columns:
                 places[column].append(place)
         return [(name, np.array(places[name], np.int32) if isinstance(own, np.ndarray) else own) for name, own in slots]
 
+    @cached_property
+    def _are_slots_apart(self) -> bool:
+        """Whether all features of a slot stand before those of the next; a model's may stand in any order."""
+        bounds = [(np.min(own), np.max(own)) for _, own in self._slots]
+        return all(before[1] < after[0] for before, after in itertools.pairwise(bounds))
+
     def _sparse_rows(self, n_rows: int, numbers: dict[str, Array], codes: dict[str, Array]) -> CsrArray:
         """Return rows with a value per column of numbers and per known level, as far as these are not 0."""
-        places, values = np.empty((n_rows, len(self._slots)), np.int32), np.ones((n_rows, len(self._slots)), self.dtype)
+        shape = len(self._slots), n_rows
+        places, values = np.empty(shape, np.int32), np.empty(shape, self.dtype)
         for slot, (column, own) in enumerate(self._slots):
             if isinstance(own, int):
-                places[:, slot], values[:, slot] = own, numbers[column]
+                places[slot], values[slot] = own, numbers[column]
             else:
-                places[:, slot], values[:, slot] = own[codes[column]], codes[column] >= 0
-        if (places[:, 1:] < places[:, :-1]).any():  # a model's features may stand in any order
-            order = np.argsort(places, axis=1)
-            places, values = (np.take_along_axis(each, order, axis=1) for each in (places, values))
-        is_stored = values != 0
-        indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_stored.sum(axis=1, dtype=np.int64))])
-        return CsrArray(indptr, places[is_stored], values[is_stored], len(self.features))
+                places[slot], values[slot] = own[codes[column]], codes[column] >= 0
+        if not self._are_slots_apart:
+            order = np.argsort(places, axis=0)
+            places, values = (np.take_along_axis(each, order, axis=0) for each in (places, values))
+        indptr, indices, stored = np.zeros(n_rows + 1, np.int64), np.empty(places.size, np.int32), np.empty_like(values)
+        stored = stored.reshape(-1)
+        n_stored = sparse_rows_of_columns(values, places, (indptr, indices, stored))
+        return CsrArray(indptr, indices[:n_stored], stored[:n_stored], len(self.features))
 
     def labels(self, piece: Piece) -> Array:
         """Return the labels of some rows: numbers, booleans, or objects of type str."""

@@ -3,7 +3,6 @@
 It is what blocks of sparse data sets hold, and what all of the package makes of a user's sparse rows (sparse_input.py).
 """
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,7 +79,6 @@ class CsrArray:
 
     def toarray(self) -> Array:
         """Return the rows as an array; raise MemoryError if it would not fit into the machine's memory."""
-        check_dense_fits(len(self), self.shape[1], self.dtype)
         return np.array(SparseRows(self.indptr, self.indices, self.data, self.shape[1]).rows_at(range(len(self))))
 
     def to_scipy(self) -> Any:
@@ -121,21 +119,3 @@ def joined(parts: Sequence[Any]) -> Any:
 def values_per_row(X: Matrix) -> int:
     """Return how many values a row has in memory, in the mean and at least 1."""
     return max(1, X.nnz // max(len(X), 1) if isinstance(X, CsrArray) else X.shape[1])
-
-
-def check_dense_fits(n_rows: int, n_features: int, dtype: Any) -> None:
-    """Raise MemoryError if rows, made dense, would take more than the machine's memory."""
-    n_bytes = n_rows * n_features * np.dtype(dtype).itemsize
-    if n_bytes > _memory():
-        raise MemoryError(
-            f"{n_rows:,} sparse rows of {n_features:,} features take {n_bytes:,} bytes as dense rows, more than the "
-            "machine's memory: drop columns that are rarely other than 0."
-        )
-
-
-def _memory() -> float:
-    """Return the bytes of the machine's memory, infinity where the system does not say."""
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):  # not POSIX
-        return float("inf")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 from scipy import sparse
 
-from fastperceptron.data.sparse_arrays import CsrArray, joined
+from fastperceptron.data.sparse_arrays import CsrArray, joined, rows_of
 from fastperceptron.data.sparse_input import as_csr
 from sparse_tables import FORMATS, coordinates, everything_in, sparse_table, with_indices_of
 
@@ -189,3 +189,7 @@ def test_what_would_not_fit_as_dense_rows_is_refused_with_its_bytes() -> None:
     wide = as_csr(sparse.csr_array((1 << 20, 1 << 30)))
     with pytest.raises(MemoryError, match="9,007,199,254,740,992 bytes"):
         wide.toarray()
+    rows = rows_of(wide)
+    assert rows.n_features == 1 << 30
+    with pytest.raises(MemoryError, match="1,000 sparse rows of 1,073,741,824 features take 8,589,934,592,000 bytes"):
+        rows.read(0, 1000)

@@ -68,6 +68,19 @@ def test_chunks_of_all_formats() -> None:
     assert one.coef_.tobytes() == other.coef_.tobytes()
 
 
+def test_frames_of_sparse_columns() -> None:
+    frame = pd.DataFrame(X, columns=[f"x{k}" for k in range(19)]).astype(pd.SparseDtype("float64", 0.0))
+    data = fp.dataset((frame, Y))
+    assert data.feature_names == tuple(frame.columns)
+    assert_is_sparse_twin(data, X, Y)
+    assert_is_sparse_twin(fp.dataset([(frame[:120], Y[:120]), (frame[frame.columns[::-1]][120:], Y[120:])]), X, Y)
+    fitted = fit(data)
+    backwards = fp.dataset((frame[frame.columns[::-1]],))
+    assert fitted.predict_proba(backwards).tolist() == fitted.predict_proba(data).tolist()
+    with pytest.raises(TypeError, match=r"column 'x0' of the DataFrame is sparse: pass \(frame\[features\], frame"):
+        fp.dataset(frame.assign(y=Y), target="y")
+
+
 def test_chunks_that_differ_from_the_first() -> None:
     def mixed(second: Any) -> Any:
         return fp.dataset([(sparse.csr_array(X), Y), (second, Y)])
