@@ -82,11 +82,11 @@ def as_csr(X: Any, name: str = "X") -> CsrArray:
     _check_structure(X, name)
     rows = X if X.format == "csr" else X.tocsr()
     _check_structure(rows, name)
-    found = _in_kernel_types(rows)
-    if not is_canonical((found.indptr, found.indices, found.data), found.shape[1]):
-        _check_columns(rows, name)
-        found = _without_zeros(_in_kernel_types(_in_order(rows)))
-    return found
+    parts = _in_kernel_types(rows)
+    if is_canonical(parts, rows.shape[1]):
+        return _with_short_indices(parts, rows.shape[1])
+    _check_columns(rows, name)
+    return _without_zeros(_with_short_indices(_in_kernel_types(_in_order(rows)), rows.shape[1]))
 
 
 def _with_native_values(X: Any) -> Any:
@@ -163,17 +163,18 @@ def _check_columns(X: Any, name: str) -> None:
     _check_numbers(f"{name} is not a valid CSR matrix: ", X.indices, X.indptr, ("column", "row"), X.shape[1])
 
 
-def _in_kernel_types(X: Any) -> CsrArray:
-    """Return a CSR matrix's arrays in the types of the kernels: those that have them are not copied.
-
-    Column numbers beyond int32 become -1, which no column has.
-    """
-    indices = X.indices
-    if indices.dtype != np.int32:
-        indices = np.where((indices >= 0) & (indices <= MOST_COLUMNS), indices, -1)
-    kinds = (X.indptr, np.int64), (indices, np.int32), (X.data, kernel_dtype(X.data.dtype))
+def _in_kernel_types(X: Any) -> tuple[Array, Array, Array]:
+    """Return a CSR matrix's indptr, indices (int32 or int64) and values as kernels take them, copied only if needed."""
+    index = np.int32 if X.indices.dtype == np.int32 else np.int64
+    kinds = (X.indptr, np.int64), (X.indices, index), (X.data, kernel_dtype(X.data.dtype))
     indptr, indices, values = (read_only(np.require(array, dtype, ["C", "A"])) for array, dtype in kinds)
-    return CsrArray(indptr, indices, values, X.shape[1])
+    return indptr, indices, values
+
+
+def _with_short_indices(parts: tuple[Array, Array, Array], n_features: int) -> CsrArray:
+    """Return arrays whose column numbers were checked."""
+    indptr, indices, values = parts
+    return CsrArray(indptr, indices.astype(np.int32, copy=False), values, n_features)
 
 
 def _in_order(X: Any) -> Any:
