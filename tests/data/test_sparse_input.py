@@ -76,6 +76,14 @@ def test_values_that_scipy_does_not_compute_with(name: str, dtype: str) -> None:
     assert matrix.data.dtype == dtype
 
 
+def test_a_matrix_out_of_order_is_left_as_it_is() -> None:
+    matrix = sparse.csr_matrix((np.array([3.0, 1.0, 0.0, 2.0]), np.array([2, 0, 1, 2]), np.array([0, 4])), shape=(1, 3))
+    before = everything_in(matrix)
+    assert as_csr(matrix).toarray().tolist() == [[1.0, 0.0, 5.0]]
+    assert as_csr(matrix).indices.tolist() == [0, 2]
+    assert everything_in(matrix) == before
+
+
 def test_duplicates_are_added_in_their_own_dtype() -> None:
     place = np.zeros(2, int), np.zeros(2, int)
     for dtype, value, total in (
