@@ -78,7 +78,10 @@ def train(
     target: Annotated[
         str | None,
         typer.Option(
-            "--target", "-t", metavar="<column>", help="Column of the labels, by name or number; not for .npz files."
+            "--target",
+            "-t",
+            metavar="<column>",
+            help="Column of the labels, by name or number; not for .npz and .svm files.",
         ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.", **_FILE)] = Path(

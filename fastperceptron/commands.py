@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.atomic import destination, replace_file
-from fastperceptron.command_columns import class_weight_as_typed, columns_as_typed, is_npz
+from fastperceptron.command_columns import class_weight_as_typed, columns_as_typed, has_own_labels
 from fastperceptron.command_language import find_columns, translate
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.files import find_files
 from fastperceptron.data.formats import ArrayFormat, find_format, format_of_files, has_known_ending
 from fastperceptron.data.holdout import Part
 from fastperceptron.data.sources import dataset
+from fastperceptron.data.sparse_arrays import CsrArray
 from fastperceptron.data.synthetic import synthetic
 from fastperceptron.estimator.classifier import PerceptronClassifier
 from fastperceptron.estimator.progress import show_progress
@@ -50,7 +51,7 @@ def train_model(
     class weights come as texts, as they are typed.
     """
     _check_outputs(source, [output, checkpoint, *([] if report is None else [report])])
-    if columns["target"] is None and not is_npz(source):
+    if columns["target"] is None and not has_own_labels(source):
         raise ValueError("train needs the column of the labels: give --target <column>.")
     data = dataset(source, **columns_as_typed(source, columns))
     part, held_out = _parts(data, holdout)
@@ -139,7 +140,7 @@ class _Ids:
 
         files = find_files(source, has_known_ending)
         if isinstance(format_of_files(files), ArrayFormat):
-            raise ValueError("--id is for tables with names of columns, not for .npy and .npz files: leave it out.")
+            raise ValueError("--id is for tables with names of columns, not for files of arrays: leave it out.")
         self._reader = open_reader(files, csv)
         names = find_columns(given, self._reader.schema.names, "--id")
         self.fields = [self._reader.schema.field(name) for name in names]
@@ -202,7 +203,7 @@ def evaluate_model(
     if plot is not None:
         destination(plot)
     is_given = target is not None
-    if target is None and not is_npz(source):
+    if target is None and not has_own_labels(source):
         target = model.target_name
         if target is None:
             raise ValueError("this model does not know its target's name: give --target.")
@@ -258,11 +259,22 @@ def _standard_deviations(data: Dataset) -> Any:
     """Return those of the features over all rows; differences from the first row keep the digits of large values."""
     n_rows, origin, sums, squares = 0, np.zeros(1), np.zeros(1), np.zeros(1)
     for block in data.blocks():
-        X = np.asarray(block.X, np.float64)
-        origin = X[0] if n_rows == 0 else origin
-        n_rows, sums = n_rows + len(X), sums + (X - origin).sum(axis=0)
-        squares = squares + ((X - origin) ** 2).sum(axis=0)
+        X = block.X.astype(np.float64)
+        if n_rows == 0:
+            origin = X[:1].toarray()[0] if isinstance(X, CsrArray) else X[0]
+        more_sums, more_squares = _moments_about(origin, X)
+        n_rows, sums, squares = n_rows + len(X), sums + more_sums, squares + more_squares
     return np.sqrt(np.maximum(squares / n_rows - (sums / n_rows) ** 2, 0.0))
+
+
+def _moments_about(origin: Any, X: Any) -> tuple[Any, Any]:
+    """Return the sums over rows of X - origin and of its squares, per column."""
+    if not isinstance(X, CsrArray):
+        return (X - origin).sum(axis=0), ((X - origin) ** 2).sum(axis=0)
+    stored, size = X.data - origin[X.indices], len(origin)
+    n_zeros = len(X) - np.bincount(X.indices, minlength=size)
+    sums, squares = (np.bincount(X.indices, values, size) for values in (stored, stored**2))
+    return sums - n_zeros * origin, squares + n_zeros * origin**2
 
 
 def write_synthetic(output: Path, n_rows: int, n_features: int, **options: Any) -> Iterator[str]:

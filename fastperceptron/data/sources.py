@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastperceptron.checks import as_matrix, frame_names, whole_number
+from fastperceptron.checks import frame_names, whole_number
 from fastperceptron.data.array_dataset import ArrayDataset, text_names
-from fastperceptron.data.array_files import Choice, load_npy, matrix_dataset, open_array_files
+from fastperceptron.data.array_files import Choice, is_npz, load_npy, load_sparse, matrix_dataset, open_array_files
 from fastperceptron.data.chunk_dataset import ChunksDataset
 from fastperceptron.data.dataset import Dataset
-from fastperceptron.data.files import find_files
-from fastperceptron.data.formats import ArrayFormat, format_of_files, has_known_ending
+from fastperceptron.data.files import SourceFile, find_files
+from fastperceptron.data.formats import SVMLIGHT, ArrayFormat, format_of_files, has_known_ending
+from fastperceptron.data.sparse_input import as_matrix_or_csr, is_sparse
+from fastperceptron.data.svmlight_files import open_svmlight
 
 if TYPE_CHECKING:
     from fastperceptron.data.column_dataset import ColumnsDataset
@@ -39,15 +41,17 @@ def dataset(
     ----------
     source : path, list of paths, frame, stream, array, tuple of arrays, or generator
         - A file, a list of files, a folder, a pattern like "rows-*.parquet", or a URI (file://, s3://, gs://): Parquet,
-          Arrow IPC (Feather), ORC, CSV, JSON lines, .npy or .npz (``fastperceptron.data.formats.FORMATS`` has all
-          endings; CSV and JSON may be compressed by gzip, bzip2 or zstd; an .npz has the arrays X, y and
-          sample_weight). Several files, all of one format, are read one after the other, by name. Hidden files and
-          those that begin with "_" are left out. Folders called "column=value" below a folder or pattern hold a column.
+          Arrow IPC (Feather), ORC, CSV, JSON lines, .npy, .npz or svmlight (``fastperceptron.data.formats.FORMATS`` has
+          all endings; CSV, JSON and svmlight may be compressed by gzip, bzip2 or zstd; an .npz has the arrays X, y and
+          sample_weight, or is a sparse matrix that scipy.sparse.save_npz wrote). Several files, all of one format, are
+          read one after the other, by name. Hidden files and those that begin with "_" are left out. Folders called
+          "column=value" below a folder or pattern hold a column. svmlight (LIBSVM) files have their labels; they are
+          read by scikit-learn, and their columns are counted from 1 unless a column 0 occurs, which the data set tells.
         - A frame or table (pandas, polars, pyarrow, DuckDB, a lazy frame of polars, a dataset of pyarrow, ...), or any
           object that streams Arrow (``__arrow_c_stream__``). The index of a pandas frame is not a feature.
-        - An array or memory map of shape (n_rows, n_columns); or (X, y) or (X, y, weights), each an array or the path
-          of an .npy file.
-        - A generator (read once), or a function that returns one, of chunks (X, y) or (X, y, weights).
+        - An array, memory map or sparse matrix of shape (n_rows, n_columns); or (X, y) or (X, y, weights), each an
+          array or the path of an .npy file; X may be sparse, or an .npz file that scipy.sparse.save_npz wrote.
+        - A generator (read once), a function that returns one, or a list, of chunks (X, y) or (X, y, weights).
     target : str or int, optional
         The column of the labels, by name or number. Without it the data set serves only for prediction.
     features : sequence of str or int, optional
@@ -112,19 +116,31 @@ def dataset(
         form = format_of_files(files)
         if isinstance(form, ArrayFormat):
             _refuse(form.name, **others)
-            return open_array_files([Path(file.path) for file in files], **columns, cache_dir=cache_dir)
+            return _array_files(files, form, columns, cache_dir)
         source = files
+    elif isinstance(source, list) and source and all(isinstance(chunk, tuple) for chunk in source):
+        _refuse("chunks", **columns, **others)
+        return ChunksDataset(lambda: iter(source), cache_dir)
     elif isinstance(source, tuple):
         _refuse("a tuple of arrays", **columns, **others)
         return _tuple_dataset(source)
     elif not hasattr(source, "__arrow_c_stream__") and (callable(source) or isinstance(source, Iterator)):
         _refuse("chunks", **columns, **others)
         return ChunksDataset(source, cache_dir)
-    elif isinstance(source, np.ndarray):
+    elif isinstance(source, np.ndarray) or is_sparse(source):
         _refuse("an array", **others)
         return matrix_dataset(source, Choice(**columns), cache_dir)
     choice = {**columns, "categorical": categorical, "dtype": dtype, "max_levels": max_levels}
     return _columns_dataset().open(source, choice, csv, cache_dir)
+
+
+def _array_files(files: list[SourceFile], form: ArrayFormat, columns: dict[str, Any], cache_dir: Any) -> Dataset:
+    if form is not SVMLIGHT:
+        return open_array_files([Path(file.path) for file in files], **columns, cache_dir=cache_dir)
+    if any(value is not None for value in columns.values()):
+        given = next(name for name, value in columns.items() if value is not None)
+        raise ValueError(f"{given} cannot be chosen in svmlight files, which have their labels: leave it out.")
+    return open_svmlight(files)
 
 
 def _is_path(source: Any) -> bool:
@@ -146,10 +162,14 @@ def _refuse(kind: str, **options: Any) -> None:
             raise ValueError(f"{name} is for files and frames, and cannot be given for {kind}: leave it out.")
 
 
+def _loaded(path: Any) -> Any:
+    """Return the array of an .npy file, or the sparse matrix of an .npz file."""
+    path = Path(path).expanduser()
+    return load_sparse(path) if is_npz(path) else load_npy(path)
+
+
 def _tuple_dataset(source: tuple[Any, ...]) -> Dataset:
     if not 1 <= len(source) <= 3:
         raise ValueError(f"a tuple must be (X, y) or (X, y, weights), but has {len(source)} parts.")
-    X, y, weights = (*(load_npy(Path(part).expanduser()) if _is_path(part) else part for part in source), None, None)[
-        :3
-    ]
-    return ArrayDataset(as_matrix(X), y, weights, text_names(frame_names(X)))
+    X, y, weights = (*(_loaded(part) if _is_path(part) else part for part in source), None, None)[:3]
+    return ArrayDataset(as_matrix_or_csr(X), y, weights, text_names(frame_names(X)))

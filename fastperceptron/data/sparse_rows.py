@@ -1,10 +1,11 @@
-"""Rows of a sparse matrix, by rows (CSR): what is not stored is 0. Other kernels get dense blocks of them."""
+"""Rows of a sparse matrix, by rows (CSR): what is not stored is 0. Kernels that want arrays get dense blocks."""
 
+import os
 from typing import Any
 
 import numpy as np
 
-from fastperceptron.checks import Array
+from fastperceptron.checks import Array, not_finite
 from fastperceptron.data.arrays import Rows, read_only
 
 
@@ -33,6 +34,7 @@ class SparseRows(Rows):
         counts = self.indptr[numbers + 1] - self.indptr[numbers]
         row = np.repeat(np.arange(numbers.size), counts)
         stored = np.arange(row.size) + np.repeat(self.indptr[numbers] - np.cumsum(counts) + counts, counts)
+        check_dense_fits(numbers.size, self.n_features, self.dtype)
         dense = np.zeros((numbers.size, self.n_features), self.dtype)
         dense[row, self.indices[stored]] = self.values[stored]
         return read_only(dense)
@@ -48,9 +50,26 @@ class SparseRows(Rows):
         if wrong.size:
             place = int(wrong[0])
             row = int(np.searchsorted(self.indptr, place, side="right")) - 1
-            kind = "NaN" if np.isnan(self.values[place]) else "infinity"
-            raise ValueError(f"Input X contains {kind}, in row {row}, column {int(self.indices[place])}.")
+            raise not_finite(self.values[place], row, int(self.indices[place]))
 
     def take(self, order: Array, codes: Array) -> tuple[Array, Array, Array]:
         """Return (rows, their codes, places) such that rows[places[k]] is row order[k]."""
         return *self.labelled_at(codes, order), read_only(np.arange(order.size))
+
+
+def check_dense_fits(n_rows: int, n_features: int, dtype: Any) -> None:
+    """Raise MemoryError if rows, made dense, would take more than the machine's memory."""
+    n_bytes = n_rows * n_features * np.dtype(dtype).itemsize
+    if n_bytes > _memory():
+        raise MemoryError(
+            f"{n_rows:,} sparse rows of {n_features:,} features take {n_bytes:,} bytes as dense rows, more than the "
+            "machine's memory: drop columns that are rarely other than 0."
+        )
+
+
+def _memory() -> float:
+    """Return the bytes of the machine's memory, infinity where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # not POSIX
+        return float("inf")

@@ -10,6 +10,8 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.dataset import Dataset, Table
 from fastperceptron.data.labels import check_not_continuous, encode_classes
+from fastperceptron.data.sparse_arrays import Matrix, rows_of
+from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.estimator.input import (
     as_class_weights,
     as_label_vector,
@@ -39,7 +41,7 @@ def open_problem(
     else:
         rows = as_rows(estimator, X, is_first=True)
         classes, codes, counts = encode_classes(as_label_vector(estimator, y, len(rows)), len(rows))
-        opened = nullcontext(Table(ArrayRows(rows), classes, codes, as_row_weights(sample_weight, len(rows)), counts))
+        opened = nullcontext(Table(rows_of(rows), classes, codes, as_row_weights(sample_weight, len(rows)), counts))
     with opened as table:
         if isinstance(X, Dataset):
             note_features(estimator, X)
@@ -66,12 +68,12 @@ def chunk_problems(
         yield _chunk_problem(estimator, block.X, block.y, block.weights, classes)
 
 
-def _chunk_problem(estimator: Any, rows: Array, y: Any, sample_weight: Any, classes: Array) -> Problem:
+def _chunk_problem(estimator: Any, rows: Matrix, y: Any, sample_weight: Any, classes: Array) -> Problem:
     """Return the problem of some rows, whose labels are among the classes and whose weights may all be 0."""
     codes = encode_classes(as_label_vector(estimator, y, len(rows)), len(rows), classes).codes
     weights = as_row_weights(sample_weight, len(rows), may_all_be_zero=True)
     factors = as_class_weights(estimator.class_weight, classes, np.ones(classes.size))
-    return Problem(ArrayRows(rows), codes, classes.size, weights, factors)
+    return Problem(rows_of(rows), codes, classes.size, weights, factors)
 
 
 def check_goes_alone(y: Any, sample_weight: Any) -> None:
@@ -99,11 +101,13 @@ def open_checkpoint(
 
 
 def _digest_of(problem: Problem, classes: Array) -> str:
-    """Return a digest of all labels and weights, but not of the rows; of synthetic rows, of their definition."""
+    """Return a digest of all labels and weights, of sparse rows, and of the definition of synthetic ones."""
     rows, codes, weights = problem.rows, problem.codes, problem.row_weights
-    if not isinstance(rows, ArrayRows):
+    if not isinstance(rows, ArrayRows | SparseRows):
         return digest(rows.identity)
-    parts = [rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist()]
+    # The rows of arrays are hashed as they are read; what is stored of sparse ones is hashed here.
+    stored = (rows.indptr, rows.indices, rows.values) if isinstance(rows, SparseRows) else ()
+    parts = [*map(digest, stored), rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist()]
     for places in ranges_of(rows.n_rows, rows_per_run(rows.n_features)):
         part = slice(places.start, places.stop)
         parts += [digest(codes[part], None if weights is None else weights[part])]
@@ -128,6 +132,7 @@ def with_features_of(estimator: Any, data: Dataset, classes: Array | None = None
         data = data.with_features(tuple(known), has_labels=classes is not None, classes=classes)
     # Coefficients that were set without a fit say it themselves.
     n_features = estimator.n_features_in_ if hasattr(estimator, "n_features_in_") else np.shape(estimator.coef_)[-1]
+    data = data.widened(n_features)
     if data.n_features != n_features:
         raise ValueError(
             f"X has {data.n_features} features, but {type(estimator).__name__} is expecting "
