@@ -11,6 +11,7 @@ import numpy as np
 from fastperceptron.checks import BOOLEAN, Array, Rule, is_number, is_whole, one_of, option
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.generated import GeneratedRows
+from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.losses import LOSSES
 
@@ -38,7 +39,7 @@ class Problem:
     multiplied with them in the loss, not in the columns' deviations: so does scikit-learn's pipeline.
     """
 
-    rows: ArrayRows | GeneratedRows
+    rows: ArrayRows | GeneratedRows | SparseRows
     codes: Any  # (n_rows,) unsigned integers, or what is read like them: the class number of each row
     n_classes: int  # two classes are one neuron's task; more are one neuron each, against all others
     row_weights: Any = None  # (n_rows,) float64, or what is read like it

@@ -30,7 +30,7 @@ TASKS_PER_READ = 8
 # Reads below this many float32 values (rows x neurons x (columns + 12); half as many of float64) run on one thread:
 # waking others costs as much as it saves (1 ms).
 SINGLE_THREAD_VALUES, VALUES_PER_ROW = 1 << 22, 12
-_NONE = read_only(np.empty(0))
+NO_WEIGHTS = read_only(np.empty(0))
 
 
 class SumsOverRows:
@@ -51,8 +51,8 @@ class SumsOverRows:
     ) -> None:
         self._observer = observer
         self._rows, self._codes, self._centre, self._map = problem.rows, problem.codes, centre, map_in_order
-        self._row_weights = _NONE if problem.row_weights is None else problem.row_weights
-        self._class_weights = _NONE if problem.class_weights is None else read_only(problem.class_weights)
+        self._row_weights = NO_WEIGHTS if problem.row_weights is None else problem.row_weights
+        self._class_weights = NO_WEIGHTS if problem.class_weights is None else read_only(problem.class_weights)
         self.exactness, self.loss = exactness, loss
         self._kernel = objective_kernel(loss, problem.rows.n_features < NARROW)
 
@@ -91,7 +91,7 @@ class SumsOverRows:
         checkpoint, key, first, is_hashing = self._observer.checkpoint, "", 0, False
         if checkpoint is not None:
             key = digest(self.loss, self.exactness, weights, positives, centre, has_moments)
-            first = _recalled(checkpoint, key, total, moments)
+            first = recalled(checkpoint, key, total, moments)
             is_hashing = checkpoint.begins_hashing(first)
         n_rows = self._rows.n_rows
         n_values = n_rows * shape[0] * (shape[1] + VALUES_PER_ROW)
@@ -122,7 +122,7 @@ def tiles_per_task(n_tiles: int) -> int:
     return min(TILES_PER_TASK, max(FEWEST_TILES_PER_TASK, -(-n_tiles // TASKS_PER_READ)))
 
 
-def _recalled(checkpoint: Checkpoint, key: str, total: Array, moments: Array) -> int:
+def recalled(checkpoint: Checkpoint, key: str, total: Array, moments: Array) -> int:
     """Write the sums that a checkpoint has to total and moments; return the number of the first row not in them."""
     answer = checkpoint.recall(key, {"total": total, "moments": moments, "rows": np.zeros(1, np.int64)})
     if answer is None:

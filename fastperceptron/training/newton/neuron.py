@@ -64,6 +64,8 @@ class DiagonalOnly:
     """No Hessian, since it would cost more reads than it saves."""
 
     sample_search: LBFGS | None = None  # over the sample: its pairs are a low-rank picture of the Hessian
+    # (padded size,) float64: how many times larger the curvature along a gradient is than the diagonal foretells.
+    crowding: Array | float = 1.0
     is_own: ClassVar[bool] = False
     is_scaled: ClassVar[bool] = True
 
@@ -77,7 +79,7 @@ class DiagonalOnly:
 
     def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
         """Return the inverse of the exact diagonal, corrected by the pairs of the sample."""
-        inverse = inverse_diagonal(diagonal, penalty)
+        inverse = inverse_diagonal(diagonal * self.crowding, penalty)
         if self.sample_search is None:
             return inverse
         self.sample_search.initial_inverse = inverse
@@ -103,6 +105,7 @@ class Neuron:
         self.has_gained = False  # whether a step was accepted
         # Whether `point` is one step beyond the last read: a search that ended before any step was accepted takes it.
         self.is_beyond = False
+        self.last_gain = math.inf  # by how much the last accepted step lowered the objective
         self.is_done = False  # whether the goal is reached, or nothing more can be gained
 
     @property

@@ -33,22 +33,26 @@ def sample_size(n_rows: int, n_features: int) -> int:
     return min(n_rows, wanted, max(MAXIMUM_ELEMENTS // n_parameters, 20 * n_parameters))
 
 
-def hessian_rows(n_rows: int, n_features: int) -> int:
+def hessian_rows(n_rows: int, n_features: int, read_width: float | None = None) -> int:
     """Return how many rows to take the first Hessian of, or 0 where the exact diagonal has to do.
 
     As many as `sample_size` returns, unless they cost more than two reads of all rows. Then as many as that buys, if
     they are four per parameter: fewer say too little about too many directions, and L-BFGS does better from the
-    diagonal.
+    diagonal. `read_width` is how many columns a dense row would have that takes as long to read: `n_features`, or
+    fewer, of sparse rows.
 
     Examples
     --------
     >>> hessian_rows(200_000, 100), hessian_rows(100_000, 500), hessian_rows(20_000, 2000)
     (10116, 5189, 0)
+    >>> hessian_rows(100_000, 500, 30.0)
+    0
     """
     wanted, n_parameters = sample_size(n_rows, n_features), n_features + 1
     if wanted * n_parameters**2 // 2 + n_parameters**3 // 6 <= SMALL_HESSIAN:
         return wanted
-    allowed = min(wanted, HESSIAN_PRICE * CHEAPEST_READS * n_rows // n_parameters)
+    read_share = 1.0 if read_width is None else read_width / n_features
+    allowed = min(wanted, int(HESSIAN_PRICE * CHEAPEST_READS * n_rows * read_share) // n_parameters)
     return allowed if allowed >= FEWEST_ROWS_PER_PARAMETER * n_parameters else 0
 
 

@@ -41,9 +41,10 @@ def halvings(ratio: float) -> float:
 def expected_halvings(n_sampled: int, n_features: int, mismatch: float) -> float:
     """Return how often a step from a sample's Hessian halves the gap.
 
-    `mismatch` is the largest relative error of a column's curvature in the sample: the gap falls by its square.
+    `mismatch` is the largest relative error of a column's curvature in the sample: the gap falls by its square. Without
+    a sample, nothing is known: infinity.
     """
-    return max(halvings(1.0 / (mismatch**2 + n_features / n_sampled)), 0.0)
+    return max(halvings(1.0 / (mismatch**2 + n_features / n_sampled)), 0.0) if n_sampled else math.inf
 
 
 class Pace:
@@ -81,7 +82,8 @@ class Pace:
 
 
 class Prices:
-    """What each way costs, in reads of all rows.
+    """What each way costs, in reads of all rows. Where there is no sample, since columns are too many for a matrix of
+    some rows or of pairs of columns, steps are the only way.
 
     Attributes
     ----------
@@ -89,14 +91,14 @@ class Prices:
         How many rows a corrected sample has.
     """
 
-    def __init__(self, n_rows: int, n_features: int, n_sampled: int) -> None:
+    def __init__(self, n_rows: int, n_features: int, n_sampled: int, read_width: float) -> None:
         enough = ROWS_PER_PARAMETER * (n_features + 1)
         self.n_corrected = min(max(n_sampled, enough), n_rows)
-        self._hessian = n_features / HESSIAN_PRICE
-        sample_step = 1 + self.n_corrected / n_rows * (self._hessian + SAMPLE_EVALUATIONS)
+        self._hessian = n_features / HESSIAN_PRICE * (n_features / read_width)
+        sample_step = 1 + self.n_corrected / n_rows * (self._hessian + SAMPLE_EVALUATIONS * n_features / read_width)
         self._read = {Way.STEPS: 1.0, Way.SAMPLE: sample_step, Way.HESSIAN: 1.0}
-        self._is_sample_useful = enough <= n_rows
-        self._is_hessian_useful = n_rows >= FEWEST_ROWS * (n_features + 1)
+        self._is_sample_useful = enough <= n_rows and n_sampled > 0
+        self._is_hessian_useful = n_rows >= FEWEST_ROWS * (n_features + 1) and n_sampled > 0
 
     def cheapest(self, pace: Pace, needed: float, is_hessian_new: bool) -> Way:
         """Return how to go on where the gap must be halved `needed` times; STEPS is what is done already.
