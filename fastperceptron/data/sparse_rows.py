@@ -1,4 +1,7 @@
-"""Rows of a sparse matrix, by rows (CSR): what is not stored is 0. Kernels that want arrays get dense blocks of them."""
+"""Rows of a sparse matrix, by rows (CSR): what is not stored is 0.
+
+Kernels that want arrays get dense blocks of them, of float64.
+"""
 
 from typing import Any
 

@@ -9,6 +9,7 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.dataset import Dataset, Table
+from fastperceptron.data.generated import GeneratedRows
 from fastperceptron.data.labels import check_not_continuous, encode_classes
 from fastperceptron.estimator.input import (
     as_class_weights,
@@ -88,14 +89,14 @@ def open_checkpoint(
     parameters["the start"] = "none" if start is None else digest(start)
     names = getattr(estimator, "feature_names_in_", None)
     parameters["the names of the features"] = "none" if names is None else ", ".join(map(repr, names))
-    rows = problem.rows if isinstance(problem.rows, ArrayRows) else None
+    rows = None if isinstance(problem.rows, GeneratedRows) else problem.rows
     return Checkpoint(path, {**parameters, "the data": _digest_of(problem, classes)}, rows=rows)
 
 
 def _digest_of(problem: Problem, classes: Array) -> str:
     """Return a digest of all labels and weights, but not of the rows; of synthetic rows, of their definition."""
     rows, codes, weights = problem.rows, problem.codes, problem.row_weights
-    if not isinstance(rows, ArrayRows):
+    if isinstance(rows, GeneratedRows):
         return digest(rows.identity)
     parts = [rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist()]
     for start in range(0, rows.n_rows, LABELS_AT_A_TIME):

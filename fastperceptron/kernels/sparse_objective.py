@@ -28,7 +28,7 @@ IN_TURN = 4
 # Rows of `totals`; of `scratch`; and columns of `squares` before those of the neurons.
 COSTS, SLOPES, CURVATURES, OWN = range(4)
 Z, ITS_COSTS, ITS_CURVATURES, OWN_WEIGHTS, LOSS_WEIGHTS = range(5)
-STORED, VALUES, SQUARES, OF_NEURONS = range(4)
+ZEROTH, FIRST, SECOND, OF_NEURONS = (np.uint64(place) for place in range(4))
 
 
 def tile_rows(n_rows, n_features, n_stored):
@@ -58,7 +58,7 @@ def squares_shape(n_features, n_padded):
 
     Of own weights, of them times d and d^2; then per neuron of curvatures, and per neuron of curvature * d^2.
     """
-    return n_features, OF_NEURONS + 2 * n_padded
+    return n_features, 3 + 2 * n_padded
 
 
 @functools.cache
@@ -138,17 +138,20 @@ def add_in_turn(totals, values):
 def add_squares(rows, first, factors, centre, squares):
     """Add rows to the table of moments, by their own weights and curvatures; see `squares_shape`."""
     (indptr, indices, values), (own, curvatures) = rows, factors
-    n_padded = curvatures.shape[1]
+    n_padded = np.uint64(curvatures.shape[1])
     for i in range(curvatures.shape[0]):
         row, weight, its_curvatures = first + np.uint64(i), own[i], curvatures[i]
         for e in range(indptr[row], indptr[row + ONE]):
-            sums, difference = squares[indices[e]], values[e] - centre[indices[e]]
-            sums[STORED] += weight
-            sums[VALUES] += weight * difference
-            sums[SQUARES] += weight * difference * difference
+            j = indices[e]
+            difference = values[e] - centre[j]
+            square = difference * difference
+            squares[j, ZEROTH] += weight
+            squares[j, FIRST] += weight * difference
+            squares[j, SECOND] += weight * square
             for k in range(n_padded):
-                sums[OF_NEURONS + k] += its_curvatures[k]
-                sums[OF_NEURONS + n_padded + k] += its_curvatures[k] * difference * difference
+                place = OF_NEURONS + k
+                squares[j, place] += its_curvatures[k]
+                squares[j, place + n_padded] += its_curvatures[k] * square
 
 
 @functools.cache
@@ -205,7 +208,7 @@ def add_centred(tile, centre, n_features, sums, moments):
     tile : (table, totals, squares), where `totals` are (4, padded neurons)
     """
     (table, totals, squares), size = tile, moments.shape[1]
-    n_padded = table.shape[1]
+    n_padded = np.uint64(table.shape[1])
     for k in range(sums.shape[0]):
         slopes, its_sums = totals[SLOPES, k], sums[k]
         for j in range(n_features):
@@ -215,12 +218,13 @@ def add_centred(tile, centre, n_features, sums, moments):
     if squares.size > 0:
         for j in range(n_features):
             column, c = squares[j], centre[j]
-            implicit = totals[OWN, 0] - column[STORED]
-            moments[0, j] += column[VALUES] - implicit * c
-            moments[1, j] += column[SQUARES] + implicit * c * c
+            implicit = totals[OWN, 0] - column[ZEROTH]
+            moments[0, j] += column[FIRST] - implicit * c
+            moments[1, j] += column[SECOND] + implicit * c * c
             for k in range(sums.shape[0]):
-                rest = totals[CURVATURES, k] - column[OF_NEURONS + k]
-                moments[2 + k, j] += column[OF_NEURONS + n_padded + k] + rest * c * c
+                place = OF_NEURONS + np.uint64(k)
+                rest = totals[CURVATURES, k] - column[place]
+                moments[2 + k, j] += column[place + n_padded] + rest * c * c
         moments[0, n_features] += totals[OWN, 0]
         moments[1, n_features] += totals[OWN, 0]
         for k in range(sums.shape[0]):

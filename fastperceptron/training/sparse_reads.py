@@ -68,9 +68,7 @@ class SumsOverSparseRows:
             table, totals = np.zeros((n, n_padded)), np.zeros(totals_shape(n_padded))
             squares = np.zeros(squares_shape(n if has_moments else 0, n_padded))
             place, scratch = (places.start, places.stop, group), np.zeros(scratch_shape(n_padded))
-            self._kernel(
-                rows.stored, place, labels, neurons, centre, (table, totals, squares), scratch, self.exactness
-            )
+            self._kernel(rows.stored, place, labels, neurons, centre, (table, totals, squares), scratch, self.exactness)
             return table, _joined(totals.reshape(4, IN_TURN, n_padded)), squares
 
         total, moments = (part[0] for part in (np.zeros(sums_shape(1, *shape)), np.zeros(moments_shape(1, *shape))))

@@ -14,9 +14,7 @@ from fastperceptron.training.problem import Memory, Problem
 MOST_ELEMENTS = 1 << 20
 
 
-def memory_of(
-    problem: Problem, start: Start, all_rows: AllRows, neurons: list[Neuron], values: list[float]
-) -> Memory:
+def memory_of(problem: Problem, start: Start, all_rows: AllRows, neurons: list[Neuron], values: list[float]) -> Memory:
     """Return the memory of a fit that ended at objectives of these values."""
     coordinates, means, n = start.coordinates, all_rows.means, problem.rows.n_features
     if means.size == 0:  # nothing was read but the sample, which is all rows

@@ -105,7 +105,7 @@ class Neuron:
         self.has_gained = False  # whether a step was accepted
         # Whether `point` is one step beyond the last read: a search that ended before any step was accepted takes it.
         self.is_beyond = False
-        self.last_gain = math.inf  # by how much the last accepted step lowered the objective
+        self.values: list[float] = []  # of the objective, at the points that the present search accepted
         self.is_done = False  # whether the goal is reached, or nothing more can be gained
 
     @property

@@ -149,6 +149,7 @@ class Newton:
             if not neuron.hessian.is_own:
                 neuron.certificate = self._start.certificate_at(neuron, reading, loss, penalty)
             self._turns.steps_from(neuron, reading)
+            neuron.values = [reading.value]
             neuron.is_done = self._is_at_goal(neuron, tol)
         self._turn([neuron for neuron in neurons if not neuron.is_done], tol)
 
@@ -172,10 +173,9 @@ class Newton:
         trials = [neuron.search.trial for neuron in neurons]
         has_moments = any(isinstance(neuron.search, CorrectedSample) for neuron in neurons)
         for neuron, reading in zip(neurons, self._read(neurons, trials, has_moments), strict=True):
-            before = neuron.search.value
             is_accepted = neuron.search.observe(reading.point, reading.value, reading.gradient)
             neuron.has_gained |= is_accepted
-            neuron.last_gain = before - reading.value if is_accepted else neuron.last_gain
+            neuron.values += [reading.value] * is_accepted
             if is_accepted and isinstance(neuron.search, CorrectedSample):
                 self._renew(neuron, neuron.search, reading)
             neuron.is_done = self._is_at_goal(neuron, tol)

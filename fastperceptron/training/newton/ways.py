@@ -82,8 +82,10 @@ class Pace:
 
 
 class Prices:
-    """What each way costs, in reads of all rows. Where there is no sample, since columns are too many for a matrix of
-    some rows or of pairs of columns, steps are the only way.
+    """What each way costs, in reads of all rows.
+
+    Without a sample (columns are then too many for dense rows, and for a matrix of pairs of columns), steps are the
+    only way.
 
     Attributes
     ----------

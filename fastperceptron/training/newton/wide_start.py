@@ -4,6 +4,7 @@ The columns' means and deviations, and what the rows weigh, are taken from all r
 read gives the Hessian's exact diagonal, and L-BFGS steps do the rest.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from fastperceptron.kernels.column_statistics import deviations_of
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.coordinates import Coordinates
-from fastperceptron.training.minimise.objective import State
+from fastperceptron.training.minimise.objective import ROUNDING, State
 from fastperceptron.training.newton.all_rows import Reading
 from fastperceptron.training.newton.certificate import Certificate, RowTotals
 from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron
@@ -26,6 +27,9 @@ from fastperceptron.training.problem import ROWS_AT_A_TIME, NewtonOptions, Probl
 from fastperceptron.training.sparse_reads import column_sums
 from fastperceptron.training.threads import MapInOrder, ranges_of
 from fastperceptron.training.units import check_range
+
+# Steps whose gains are compared with those of as many before them.
+MOST_STEPS = 5
 
 
 def start_of(problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any]) -> Start:
@@ -60,7 +64,7 @@ class WideStart(Start):
     def _rough_logit(self, positive: int) -> float:
         return rough_log_odds(float(self._class_sums[positive]), self._totals.weight, self._problem.is_plain)
 
-    def prepare(self, neurons: list[Neuron], penalty: Array, is_given: bool) -> None:
+    def prepare(self, neurons: list[Neuron], penalty: Array, is_given: bool) -> None:  # noqa: ARG002  # as of Start
         """Give neurons, which start where they are, Hessians of which only the diagonal is known.
 
         Of more columns than rows, the Hessian's trace, that of its diagonal, is that of a matrix of n_rows eigenvalues:
@@ -73,11 +77,11 @@ class WideStart(Start):
             neuron.hessian = DiagonalOnly(crowding=crowding)
 
     def is_enough(self, neuron: Neuron, search: Searched, penalty: Array) -> bool:  # noqa: ARG002  # as of Start
-        """Return whether a search may end where its gap is at most the goal: its last step must have gained no more.
+        """Return whether a search may end where its gap is at most the goal: what further steps gain must be, too.
 
         The gap that follows from a diagonal may be far too small: by 250 times, of 1000 rows of 100,000 columns.
         """
-        return neuron.last_gain <= neuron.certificate.goal(self._options.tol)
+        return further_gain(neuron.values) <= neuron.certificate.goal(self._options.tol)
 
     def certificate_at(self, neuron: Neuron, reading: Reading, loss: str, penalty: Array) -> Certificate:  # noqa: ARG002  # as of Start
         """Return what the gaps of a neuron are compared with; slopes have their typical size."""
@@ -90,6 +94,22 @@ class WideStart(Start):
     def safe_step(self, neuron: Neuron, loss: str, penalty: Array) -> Array:  # noqa: ARG002  # as of Start
         """Return no step: without a sample, none is sure."""
         return np.zeros_like(neuron.point)
+
+
+def further_gain(values: list[float]) -> float:
+    """Return what all further steps gain if gains go on to shrink as they do, given objectives in their order.
+
+    The gains of the last steps, at most MOST_STEPS, are compared with those of as many before. Rounding counts as
+    none.
+    """
+    n_steps = min(MOST_STEPS, (len(values) - 1) // 2)
+    if n_steps == 0:
+        return math.inf
+    before, middle, last = values[-1 - 2 * n_steps], values[-1 - n_steps], values[-1]
+    gain = middle - last
+    if gain <= 2 * ROUNDING * abs(last):
+        return 0.0
+    return gain * gain / (before - middle - gain) if before - middle > gain else math.inf
 
 
 def coordinates_of_sparse_rows(

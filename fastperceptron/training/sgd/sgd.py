@@ -37,9 +37,9 @@ from fastperceptron.kernels.vectors import LANES
 from fastperceptron.training.coordinates import Coordinates, coordinates_of
 from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.problem import ROWS_AT_A_TIME, Problem, SgdOptions, Solution
-from fastperceptron.training.sparse_reads import sums_over_rows
 from fastperceptron.training.separation import PERFECT, is_separated
 from fastperceptron.training.sgd.buffers import Buffer, Buffers
+from fastperceptron.training.sparse_reads import sums_over_rows
 from fastperceptron.training.units import check_range, solve_in_units
 
 # Epochs that must together lower the objective by tol times its sampling error.
