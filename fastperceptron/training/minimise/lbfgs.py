@@ -40,6 +40,11 @@ class LBFGS(Search):
         self._set_step(-self.inverse_hessian_times(self.gradient))
         self._length = 1.0
 
+    def begin_from(self, initial_inverse: Inverse) -> None:
+        """Choose the next trial by a better initial inverse; pairs are kept."""
+        self.initial_inverse = initial_inverse
+        self._accept()
+
     def _reject(self, value: float, slope: float) -> None:
         """Shorten the step to the minimum of the parabola through what is known, to between a tenth and a half."""
         excess = value - self.value - slope

@@ -20,6 +20,7 @@ from fastperceptron.checks import Array
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.minimise.corrected_sample import CorrectedSample
+from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.newton.all_rows import AllRows, Reading
 from fastperceptron.training.newton.ending import searched, solution_of
 from fastperceptron.training.newton.neuron import Neuron, OwnHessian
@@ -171,13 +172,18 @@ class Newton:
     def _step(self, neurons: list[Neuron], tol: float) -> None:
         """Read all rows at each neuron's trial point, and let those that gain little go on in another way."""
         trials = [neuron.search.trial for neuron in neurons]
-        has_moments = any(isinstance(neuron.search, CorrectedSample) for neuron in neurons)
+        has_moments = any(
+            isinstance(neuron.search, CorrectedSample) or self._start.renews_diagonal(neuron) for neuron in neurons
+        )
         for neuron, reading in zip(neurons, self._read(neurons, trials, has_moments), strict=True):
             is_accepted = neuron.search.observe(reading.point, reading.value, reading.gradient)
             neuron.has_gained |= is_accepted
             neuron.values += [reading.value] * is_accepted
             if is_accepted and isinstance(neuron.search, CorrectedSample):
                 self._renew(neuron, neuron.search, reading)
+            elif is_accepted and has_moments and not neuron.hessian.is_own and isinstance(neuron.search, LBFGS):
+                neuron.take_diagonal(reading)
+                neuron.search.begin_from(neuron.hessian.inverse(neuron.diagonal, self._all_rows.penalty))
             neuron.is_done = self._is_at_goal(neuron, tol)
             neuron.pace.note(neuron.search.gap, is_accepted)
         self._turn([neuron for neuron in neurons if not neuron.is_done], tol)

@@ -118,6 +118,10 @@ class Start:
             point[self._problem.rows.n_features] = self._rough_logit(positive)
         return point
 
+    def renews_diagonal(self, neuron: Neuron) -> bool:  # noqa: ARG002  # as WideStart needs it
+        """Return whether the next read is to renew a diagonal that steps begin from: not where there is a sample."""
+        return False
+
     def _rough_logit(self, positive: int) -> float:
         return self.sample.rough_logit(positive)
 

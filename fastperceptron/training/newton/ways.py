@@ -84,8 +84,8 @@ class Pace:
 class Prices:
     """What each way costs, in reads of all rows.
 
-    Without a sample (columns are then too many for dense rows, and for a matrix of pairs of columns), steps are the
-    only way.
+    `read_width` is as `hessian_rows` has it. Without a sample (columns are then too many for dense rows, and for a
+    matrix of pairs of columns), steps are the only way.
 
     Attributes
     ----------
@@ -93,11 +93,12 @@ class Prices:
         How many rows a corrected sample has.
     """
 
-    def __init__(self, n_rows: int, n_features: int, n_sampled: int, read_width: float) -> None:
+    def __init__(self, n_rows: int, n_features: int, n_sampled: int, read_width: float | None = None) -> None:
+        per_read = n_features / (read_width or n_features)
         enough = ROWS_PER_PARAMETER * (n_features + 1)
         self.n_corrected = min(max(n_sampled, enough), n_rows)
-        self._hessian = n_features / HESSIAN_PRICE * (n_features / read_width)
-        sample_step = 1 + self.n_corrected / n_rows * (self._hessian + SAMPLE_EVALUATIONS * n_features / read_width)
+        self._hessian = n_features / HESSIAN_PRICE * per_read
+        sample_step = 1 + self.n_corrected / n_rows * (self._hessian + SAMPLE_EVALUATIONS * per_read)
         self._read = {Way.STEPS: 1.0, Way.SAMPLE: sample_step, Way.HESSIAN: 1.0}
         self._is_sample_useful = enough <= n_rows and n_sampled > 0
         self._is_hessian_useful = n_rows >= FEWEST_ROWS * (n_features + 1) and n_sampled > 0

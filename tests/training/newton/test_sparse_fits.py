@@ -9,7 +9,7 @@ import scipy.sparse
 
 from fastperceptron.data.arrays import ArrayRows, read_only
 from fastperceptron.kernels import sparse_objective
-from fastperceptron.training.newton import sample_size
+from fastperceptron.training.newton import wide_start
 from fastperceptron.training.newton.newton import minimise_by_newton
 from fastperceptron.training.newton.wide_start import WideStart, further_gain, start_of
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
@@ -23,11 +23,9 @@ pytestmark = pytest.mark.compiled
 
 @pytest.fixture(params=[False, True], ids=["sampled", "wide"])
 def is_wide(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Return False and True in turn; with True, no Hessian of a sample is worth its price."""
+    """Return False and True in turn; with True, sparse rows are fitted as if they were wide."""
     if request.param:
-        monkeypatch.setattr(sample_size, "SMALL_WORK", 0)
-        monkeypatch.setattr(sample_size, "SMALL_HESSIAN", 0)
-        monkeypatch.setattr(sample_size, "CHEAPEST_READS", 0)
+        monkeypatch.setattr(wide_start, "hessian_rows", lambda *_: 0)
     return request.param
 
 
