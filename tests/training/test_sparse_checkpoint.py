@@ -16,10 +16,6 @@ from sparse_tables import random_table, sparse_rows
 from tables import drawn_labels
 
 
-class Interrupted(Exception):
-    pass
-
-
 @pytest.mark.compiled
 @pytest.mark.parametrize("n_calls", [1, 3, 8, 25])
 def test_an_interrupted_fit_ends_with_the_same_bytes(
@@ -36,14 +32,14 @@ def test_an_interrupted_fit_ends_with_the_same_bytes(
         nonlocal counted
         counted += 1
         if counted == n_calls:
-            raise Interrupted
+            raise TimeoutError
 
     def fit(observer: Observer) -> bytes:
         solution = minimise_by_newton(problem, NewtonOptions(loss="log_loss", n_threads=2), None, observer)
         return solution.weights.tobytes() + solution.bias.tobytes() + solution.loss_curve.tobytes()
 
     expected = fit(NOBODY)
-    with pytest.raises(Interrupted), Checkpoint(path, {}, seconds=0.0, rows=rows) as checkpoint:
+    with pytest.raises(TimeoutError), Checkpoint(path, {}, seconds=0.0, rows=rows) as checkpoint:
         fit(Observer(rows_read=interrupt, checkpoint=checkpoint))
     read: list[int] = []
     with Checkpoint(path, {}, rows=rows) as checkpoint:
