@@ -8,7 +8,7 @@ Nocedal (1980), Updating quasi-Newton matrices with limited storage.
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.kernels.linear_algebra import inner_product
+from fastperceptron.kernels.linear_algebra import add_product, inner_product
 from fastperceptron.training.minimise.inverse_hessian import Inverse
 from fastperceptron.training.minimise.search import Search
 
@@ -62,7 +62,7 @@ class LBFGS(Search):
         result, factors = vector.copy(), []
         for step, change, curvature in reversed(self._pairs):
             factor = float(inner_product(step, result)) / curvature
-            result -= factor * change
+            add_product(-factor, change, result)
             factors.append(factor)
         result = self.initial_inverse(result)
         if self._is_scaled and self._pairs:
@@ -71,5 +71,5 @@ class LBFGS(Search):
             # 0 where all curvatures have underflowed, on separable rows without a penalty.
             result *= curvature / product if product > 0 else 1.0
         for (step, change, curvature), factor in zip(self._pairs, reversed(factors), strict=True):
-            result += (factor - float(inner_product(change, result)) / curvature) * step
+            add_product(factor - float(inner_product(change, result)) / curvature, step, result)
         return result
