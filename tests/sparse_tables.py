@@ -7,6 +7,8 @@ import numpy as np
 from hypothesis import strategies as st
 from scipy import sparse
 
+from fastperceptron.data.sparse_rows import SparseRows
+
 FORMATS: dict[str, Callable[[Any], Any]] = {
     f"{name}_{kind}": getattr(sparse, f"{name}_{kind}")
     for name in ("csr", "csc", "coo", "bsr", "dia", "lil", "dok")
@@ -50,3 +52,16 @@ def everything_in(X: Any) -> list[bytes]:
     if X.format == "dok":
         return [repr(sorted(X.items())).encode()]
     return [repr(part.tolist()).encode() + str(part.dtype).encode() for part in parts if isinstance(part, np.ndarray)]
+
+
+def sparse_rows(X: Any) -> SparseRows:
+    """Return the rows of a dense array or a scipy.sparse matrix."""
+    matrix = sparse.csr_matrix(X)
+    matrix.sum_duplicates()
+    return SparseRows(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data, matrix.shape[1])
+
+
+def random_table(n_rows: int, n_features: int, dtype: type = np.float64, density: float = 0.3, seed: int = 0) -> Any:
+    """Return a dense array of which a share of the values is not 0."""
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=(n_rows, n_features)) * (rng.random((n_rows, n_features)) < density)).astype(dtype)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.dataset import Dataset, Table
+from fastperceptron.data.generated import GeneratedRows
 from fastperceptron.data.labels import check_not_continuous, encode_classes
 from fastperceptron.data.sparse_arrays import Matrix, rows_of
 from fastperceptron.data.sparse_rows import SparseRows
@@ -96,14 +96,14 @@ def open_checkpoint(
     parameters["the start"] = "none" if start is None else digest(start)
     names = getattr(estimator, "feature_names_in_", None)
     parameters["the names of the features"] = "none" if names is None else ", ".join(map(repr, names))
-    rows = problem.rows if isinstance(problem.rows, ArrayRows) else None
+    rows = None if isinstance(problem.rows, GeneratedRows) else problem.rows
     return Checkpoint(path, {**parameters, "the data": _digest_of(problem, classes)}, rows=rows)
 
 
 def _digest_of(problem: Problem, classes: Array) -> str:
     """Return a digest of all labels and weights, of sparse rows, and of the definition of synthetic ones."""
     rows, codes, weights = problem.rows, problem.codes, problem.row_weights
-    if not isinstance(rows, ArrayRows | SparseRows):
+    if isinstance(rows, GeneratedRows):
         return digest(rows.identity)
     # The rows of arrays are hashed as they are read; what is stored of sparse ones is hashed here.
     stored = (rows.indptr, rows.indices, rows.values) if isinstance(rows, SparseRows) else ()

@@ -19,6 +19,7 @@ from fastperceptron import __version__
 from fastperceptron.atomic import local_path
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import ArrayRows, read_only
+from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.kernels.fingerprint import LAST_FACTOR, fingerprints
 from fastperceptron.kernels.objective import rows_per_tile
 from fastperceptron.storage import load_tensors, not_a_model, save_tensors
@@ -44,7 +45,7 @@ class Checkpoint:
         The options and the data that the answers belong to, as text.
     seconds : float
         Between writes of an incomplete answer.
-    rows : ArrayRows, optional
+    rows : ArrayRows or SparseRows, optional
         The rows to be hashed; None for those of which `about` says all.
 
     Raises
@@ -61,7 +62,7 @@ class Checkpoint:
         about: dict[str, str],
         seconds: float = SECONDS,
         *,
-        rows: ArrayRows | None = None,
+        rows: ArrayRows | SparseRows | None = None,
     ) -> None:
         self._path, self._about, self._seconds, self._rows = local_path(path), about, seconds, rows
         # The hash of the first rows, and how many they are.
@@ -203,8 +204,10 @@ def chained(total: int, hashes: Array) -> int:
     return total
 
 
-def _hashes(rows: ArrayRows, start: int, stop: int) -> Array:
+def _hashes(rows: ArrayRows | SparseRows, start: int, stop: int) -> Array:
     """Return the hashes of the tiles of the rows from start to stop, which are read for this alone."""
+    if isinstance(rows, SparseRows):
+        return rows.hashes(start, stop)
     size = rows_per_tile(rows.n_features)
     hashes = np.zeros(-(-(stop - start) // size), np.uint64)
     for tile in range(0, hashes.size, TILES_AT_A_TIME):
