@@ -12,6 +12,7 @@ from fastperceptron.checks import Array, as_matrix, as_numpy, check_is_array_lik
 from fastperceptron.data.arrays import ArrayRows, kernel_dtype
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.labels import codes_of
+from fastperceptron.export.exports import Exports
 from fastperceptron.history import History
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.model_checks import as_classes, as_float64, as_names, check_history, check_shapes
@@ -22,7 +23,7 @@ ACTIVATIONS = ("sigmoid", "softmax")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Perceptron:
+class Perceptron(Exports):
     """One sigmoid neuron: p = sigmoid(weights . x + bias) is the probability of the second class.
 
     Three or more classes take one neuron each. With ``activation="sigmoid"`` it separates its class from the others,

@@ -29,8 +29,7 @@ from fastperceptron.data.arrays import read_only
 from fastperceptron.data.labels import as_labels, check_not_continuous
 from fastperceptron.estimator.multi_class import RULE as MULTI_CLASS, check_multi_class
 from fastperceptron.training.problem import LARGEST
-
-CODES_AT_A_TIME = 1 << 16  # class numbers per call of np.bincount, which copies them, 8 bytes each
+from fastperceptron.training.tile_tree import nodes_of_weights, total
 
 # Rules for the parameters that no solver uses; the others are in solvers.py.
 _RULES: dict[str, Rule] = {
@@ -194,16 +193,14 @@ def _unfit_weight(weights: Array) -> ValueError:
 def weights_of_classes(codes: Array, counts: Array, row_weights: Array | None, class_weight: Any) -> Array:
     """Return the sums of the row weights of the classes, in some unit; or the counts, if only zeros are looked for.
 
-    Weights are added in row order, for the same bits on any machine.
+    Weights are added by the tree of training/tile_tree.py, for the same bits on any machine and however rows are cut.
     """
     if row_weights is None or (class_weight != "balanced" and row_weights.min() > 0):
         return counts
-    sums, exponent = np.zeros(counts.size), int(np.frexp(row_weights.max())[1])
-    for start in range(0, codes.size, CODES_AT_A_TIME):
-        place = slice(start, start + CODES_AT_A_TIME)
-        # Over a power of two, which changes no digit: the sums of large weights would overflow.
-        sums += np.bincount(codes[place], np.ldexp(row_weights[place], -exponent), counts.size)
-    return sums
+    # Over a power of two, which changes no digit: the sums of large weights would overflow.
+    exponent = int(np.frexp(row_weights.max())[1])
+    nodes = nodes_of_weights(row_weights, codes=codes, n_classes=counts.size, power=-exponent)
+    return total([nodes], (counts.size,))
 
 
 def as_class_weights(class_weight: Any, classes: Array, sums: Array) -> Array | None:

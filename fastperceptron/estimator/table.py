@@ -21,8 +21,9 @@ from fastperceptron.estimator.multi_class import asks_for_softmax
 from fastperceptron.estimator.progress import Display
 from fastperceptron.training.checkpoint import Checkpoint, digest
 from fastperceptron.training.problem import Problem
+from fastperceptron.training.threads import ranges_of
+from fastperceptron.training.tile_sums import rows_per_run
 
-LABELS_AT_A_TIME = 1 << 20  # labels and weights per call of a hash function
 LABELS_AT_FIRST = 1 << 16  # examined at a time until all classes were seen: synthetic labels are computed as read
 
 
@@ -103,8 +104,8 @@ def _digest_of(problem: Problem, classes: Array) -> str:
     if not isinstance(rows, ArrayRows):
         return digest(rows.identity)
     parts = [rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist()]
-    for start in range(0, rows.n_rows, LABELS_AT_A_TIME):
-        part = slice(start, start + LABELS_AT_A_TIME)
+    for places in ranges_of(rows.n_rows, rows_per_run(rows.n_features)):
+        part = slice(places.start, places.stop)
         parts += [digest(codes[part], None if weights is None else weights[part])]
     return digest(*parts)
 

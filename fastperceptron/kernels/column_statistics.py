@@ -4,8 +4,12 @@ import numpy as np
 
 from fastperceptron.kernels.jit import jit
 
-# scikit-learn's bound (StandardScaler): a variance below it is the rounding of a constant column.
+# scikit-learn's bound (StandardScaler): a variance below it is the rounding of a constant column. It goes by the number
+# of additions that a value passes on its way into a sum, not by that of rows: of those of a sub-tile, the sub-tiles of
+# a tile and the levels of the tree, 256 + 256 + 40 at most. In sums that are longer, as over a sample, a constant
+# column still passes: less the centre, it is its centre's rounding, and the variance is a small share of its square.
 MACHINE_EPSILON = 2.220446049250313e-16
+MOST_ADDITIONS = 552
 
 
 @jit
@@ -42,8 +46,9 @@ def deviations_of(sums, squares, total, n_rows, centre, out):
     with np.errstate(all="ignore"):
         mean = sums / total
         variance = squares / total - mean * mean
-        rounding = n_rows * MACHINE_EPSILON * (centre[: out.size] + mean)
-        bound = n_rows * MACHINE_EPSILON * variance + rounding * rounding
+        depth = min(n_rows, MOST_ADDITIONS) * MACHINE_EPSILON
+        rounding = depth * (centre[: out.size] + mean)
+        bound = depth * variance + rounding * rounding
         out[:] = np.where((variance <= bound) & (variance < np.inf), 0.0, np.sqrt(variance))
 
 

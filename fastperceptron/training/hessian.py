@@ -1,7 +1,7 @@
 """The Hessian over all rows, by any number of threads: sum of curvature * x x' in one read.
 
-A task is a part of the rows and a part of the matrix, both at fixed places: wide rows make many tasks of few rows, and
-no thread needs a matrix of its own. The tasks' sums are added in the rows' order.
+A task is a run of tiles and a part of the matrix, both at fixed places: wide rows make many tasks of few rows, and no
+thread needs a matrix of its own. The tasks' sums are added by the tree of tile_tree.py.
 """
 
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import Rows, read_only
-from fastperceptron.kernels.outer_products import BLOCK, TILE, add_products, packed_shape
+from fastperceptron.kernels.outer_products import TILE, add_products, packed_shape
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.strips import whole_strips
 from fastperceptron.training.threads import MapInOrder, ranges_of
+from fastperceptron.training.tile_sums import rows_per_run
+from fastperceptron.training.tile_tree import TileTree
 
-# Rows of a task: 2 to 5 ms of work for a part of TILE columns, 0.5 ms for 20 columns.
-FEWEST_ROWS, PART_VALUES = 2048, 1 << 19
 # Narrower rows are multiplied in float64, as fast: their strips of float32 are half empty. ms for 1M x 20: 26 and 37.
 NARROW = 24
 # What float32 products hold: the largest curvature over the smallest, and how far factors are from 1, both ways.
@@ -63,11 +63,6 @@ def _fits_float32(curvatures: Array) -> bool:
     return bool(sizes.max(initial=0.0) <= WIDEST_CURVATURES * sizes.min(initial=np.inf))
 
 
-def rows_per_task(n_features: int) -> int:
-    """Return the number of rows of a task, in whole blocks."""
-    return int(max(FEWEST_ROWS, PART_VALUES // padded_size(n_features) // BLOCK * BLOCK))
-
-
 def _sum_over_rows(
     rows: Rows, curvatures: Array, centre: Array, factors: Array, dtype: Any, map_in_order: MapInOrder[Any, Any]
 ) -> Array:
@@ -86,14 +81,21 @@ def _sum_over_rows(
         return i, j, part
 
     def tasks() -> Iterator[tuple[_RowsOfTask, int, int]]:
-        for places in ranges_of(rows.n_rows, rows_per_task(rows.n_features)):
+        for places in ranges_of(rows.n_rows, rows_per_run(rows.n_features)):
             its_rows = _RowsOfTask(rows, curvatures, places.start, places.stop)
             yield from ((its_rows, i, j) for i in range(0, whole, TILE) for j in range(i, whole, TILE))
 
-    total = np.zeros((whole, whole))
+    n_runs = -(-rows.n_rows // rows_per_run(rows.n_features))
+    trees: dict[tuple[int, int], TileTree] = {}
     add_up((_RowsOfTask(rows, curvatures, 0, 0), 0, 0))  # compile before threads do
     for i, j, part in map_in_order(add_up, tasks()):
-        total[i : i + part.shape[0], j : j + part.shape[1]] += part
+        if (i, j) not in trees:
+            trees[i, j] = TileTree(part.shape, n_runs)
+        trees[i, j].push(part[None])
+    total = np.zeros((whole, whole))
+    for (i, j), tree in trees.items():
+        part = tree.total()
+        total[i : i + part.shape[0], j : j + part.shape[1]] = part
     upper = np.triu(total[:size, :size])
     return upper + np.triu(upper, 1).T
 

@@ -11,8 +11,10 @@ import numpy as np
 from fastperceptron.checks import BOOLEAN, Array, Rule, is_number, is_whole, one_of, option
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.generated import GeneratedRows
+from fastperceptron.data.labels import count_of_codes
 from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.training.tile_tree import nodes_of_weights, sum_of_weights, total
 
 # Rows whose class numbers and weights are examined at a time: 9 MB of temporary arrays.
 ROWS_AT_A_TIME = 1 << 20
@@ -81,8 +83,19 @@ class Problem:
         """The sum of the rows' own weights, by which reported objectives are divided."""
         if self.row_weights is None:
             return float(self.rows.n_rows)
-        starts = range(0, self.rows.n_rows, ROWS_AT_A_TIME)
-        return sum(float(sum_in_order(self.row_weights[start : start + ROWS_AT_A_TIME])) for start in starts)
+        return sum_of_weights(self.row_weights)
+
+    @cached_property
+    def total_in_loss(self) -> float:
+        """The sum of the rows' weights in the loss."""
+        codes, n_classes = self.codes, self.n_classes
+        if self.class_weights is None:
+            return self.total_weight
+        if self.row_weights is None:
+            of_classes: Array = count_of_codes(codes, n_classes).astype(np.float64)
+        else:
+            of_classes = total([nodes_of_weights(self.row_weights, codes=codes, n_classes=n_classes)], (n_classes,))
+        return float(sum_in_order(of_classes * self.class_weights))
 
     def reported(self, value: Any) -> Any:
         """Return a sum of losses over rows as it is reported: over the sum of the rows' own weights."""

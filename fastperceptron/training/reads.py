@@ -1,6 +1,7 @@
 """A read: the sums of loss and gradient over all rows, by any number of threads.
 
-Tiles begin at fixed row numbers. Tasks are runs of tiles, and the tiles' sums are added in the rows' order.
+Tasks are runs of tiles, whose sums are added in the rows' order, by one tree (tile_tree.py). tile_sums.py has what is
+asked of the rows; those on other machines are asked for the same (cluster/).
 """
 
 from typing import Any
@@ -8,30 +9,18 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.arrays import ArrayRows, aligned_zeros, read_only
-from fastperceptron.kernels.linear_algebra import add_in_order
-from fastperceptron.kernels.objective import (
-    NARROW,
-    moments_shape,
-    objective_kernel,
-    rows_per_tile,
-    scratch_shape,
-    sums_shape,
-)
-from fastperceptron.kernels.softmax_objective import softmax_objective_kernel, softmax_scratch_shape
-from fastperceptron.training.checkpoint import TILES_AT_A_TIME, Checkpoint, digest, hash_tiles
+from fastperceptron.data.arrays import ArrayRows
+from fastperceptron.kernels.objective import rows_per_tile
+from fastperceptron.training.checkpoint import Checkpoint
 from fastperceptron.training.observer import NOBODY, Observer
 from fastperceptron.training.problem import Problem
 from fastperceptron.training.threads import MapInOrder, ranges_of
+from fastperceptron.training.tile_sums import Part, Request, shapes, tasks_of, tile_sums
+from fastperceptron.training.tile_tree import TileTree
 
-# Tiles of a task; a tile has 65,536 elements, 20 us of work, and a task costs 20 us itself.
-TILES_PER_TASK, FEWEST_TILES_PER_TASK = 16, 4
-# Tasks per read at least, where there are enough tiles, so that threads end at about the same time.
-TASKS_PER_READ = 8
 # Reads below this many float32 values (rows x neurons x (columns + 12); half as many of float64) run on one thread:
 # waking others costs as much as it saves (1 ms).
 SINGLE_THREAD_VALUES, VALUES_PER_ROW = 1 << 22, 12
-_NONE = read_only(np.empty(0))
 
 
 class SumsOverRows:
@@ -50,15 +39,10 @@ class SumsOverRows:
         map_in_order: MapInOrder[Any, Any],
         observer: Observer = NOBODY,
     ) -> None:
-        self._observer = observer
-        self._rows, self._codes, self._centre, self._map = problem.rows, problem.codes, centre, map_in_order
-        self._row_weights = _NONE if problem.row_weights is None else problem.row_weights
-        self._class_weights = _NONE if problem.class_weights is None else read_only(problem.class_weights)
+        self._observer, self._map = observer, map_in_order
+        self._part = Part(problem.rows, problem.codes, problem.row_weights)
+        self._class_weights, self._centre, self._is_softmax = problem.class_weights, centre, problem.is_softmax
         self.exactness, self.loss = exactness, loss
-        self._kernel = objective_kernel(loss, problem.rows.n_features < NARROW)
-        self._scratch_shape: Any = scratch_shape
-        if problem.is_softmax:
-            self._kernel, self._scratch_shape = softmax_objective_kernel(), softmax_scratch_shape
 
     def __call__(self, weights: Array, positives: Array, has_moments: bool) -> tuple[Array, Array]:
         """Return the neurons' sums and, if asked for, the moments; kernels/objective.py says which stands where.
@@ -66,70 +50,59 @@ class SumsOverRows:
         `weights`, of shape (n_neurons, padded size), are for rows less the centre; their dtype is the precision of the
         arithmetic. `positives`, of shape (n_neurons,), is the class of each neuron.
         """
-        shape = len(positives), self._rows.n_features
-        tile_size, precision = rows_per_tile(self._rows.n_features), weights.dtype
-        centre = np.ascontiguousarray(self._centre, precision)
-
-        def add_up(places: range) -> tuple[Array, Array, Array]:
-            n_tiles = -(-len(places) // tile_size)
-            hashes = np.zeros(n_tiles if is_hashing else 0, np.uint64)
-            sums = np.zeros(sums_shape(n_tiles, *shape))
-            moments = np.zeros(moments_shape(n_tiles if has_moments else 0, *shape))
-            scratch = aligned_zeros(self._scratch_shape(*shape), precision)
-            # Rows of another dtype or layout are converted tile by tile, in cache; tiles are hashed there, too.
-            whole = TILES_AT_A_TIME * tile_size if is_hashing else max(len(places), 1)
-            step = whole if self._rows.is_in_place else tile_size
-            for start in range(places.start, places.stop, step):
-                part = slice(start, min(start + step, places.stop))
-                X, codes = self._rows.labelled(self._codes, part.start, part.stop)
-                labels = codes, read_only(self._row_weights[part]), self._class_weights
-                tiles = slice((start - places.start) // tile_size, None)
-                if is_hashing:
-                    hash_tiles(X, hashes[tiles])
-                self._kernel(
-                    X, labels, (weights, positives), centre, sums[tiles], moments[tiles], scratch, self.exactness
-                )
-            return sums, moments, hashes
-
-        total, moments = (part[0] for part in (np.zeros(sums_shape(1, *shape)), np.zeros(moments_shape(1, *shape))))
-        checkpoint, key, first, is_hashing = self._observer.checkpoint, "", 0, False
-        if checkpoint is not None:
-            key = digest(self.loss, self.exactness, weights, positives, centre, has_moments)
-            first = _recalled(checkpoint, key, total, moments)
-            is_hashing = checkpoint.begins_hashing(first)
-        n_rows = self._rows.n_rows
-        n_values = n_rows * shape[0] * (shape[1] + VALUES_PER_ROW)
-        is_single_thread = (
-            isinstance(self._rows, ArrayRows) and n_values * precision.itemsize < 4 * SINGLE_THREAD_VALUES
+        request = Request(
+            self.loss,
+            self.exactness,
+            weights,
+            positives,
+            self._centre,
+            has_moments,
+            self._class_weights,
+            self._is_softmax,
         )
+        rows, checkpoint = self._part.rows, self._observer.checkpoint
+        n_rows, tile_size = rows.n_rows, rows_per_tile(rows.n_features)
         n_tiles = -(-n_rows // tile_size)
-        size = tile_size * (n_tiles if is_single_thread else tiles_per_task(n_tiles))
+        sums, moments = (
+            TileTree(shape, n)
+            for shape, n in zip(shapes(len(positives), rows.n_features), (n_tiles, n_tiles * has_moments), strict=True)
+        )
+        key, first, is_hashing = "", 0, False
+        if checkpoint is not None:
+            key = request.key()
+            first = _recalled(checkpoint, key, sums, moments, tile_size)
+            is_hashing = checkpoint.begins_hashing(first)
+        n_values = n_rows * len(positives) * (rows.n_features + VALUES_PER_ROW)
+        is_short = isinstance(rows, ArrayRows) and n_values * weights.itemsize < 4 * SINGLE_THREAD_VALUES
+        tasks = ranges_of(n_rows, max(n_rows, 1), first) if is_short else tasks_of(n_rows, rows.n_features, first)
         self._observer.rows_read(first)
-        if not is_single_thread:
+        add_up, stop = tile_sums(self._part, request, is_hashing), first
+        if not is_short:
             add_up(range(0))  # compile before threads do
-        stop, tasks = first, ranges_of(n_rows, size, first)
-        for tile_sums, tile_moments, hashes in (map if is_single_thread else self._map)(add_up, tasks):
-            add_in_order(tile_sums, total)
-            add_in_order(tile_moments, moments)
-            before, stop = stop, min(stop + size, n_rows)
+        for found in (map if is_short else self._map)(add_up, tasks):
+            sums.push(found.sums)
+            moments.push(found.moments)
+            before, stop = stop, min(sums.stop * tile_size, n_rows)
             self._observer.rows_read(stop - before)
             if checkpoint is not None:
                 if is_hashing:
-                    checkpoint.add_hashes(hashes, stop)
-                answer = {"total": total, "moments": moments, "rows": np.array([stop])}
-                checkpoint.note(key, answer, is_complete=stop == n_rows)
-        return total, moments
+                    checkpoint.add_hashes(found.hashes, stop)
+                checkpoint.note(key, _as_answer(sums, moments, stop), is_complete=stop == n_rows)
+        return sums.total(), moments.total()
 
 
-def tiles_per_task(n_tiles: int) -> int:
-    """Return how many tiles make a task; the result of a read does not depend on it."""
-    return min(TILES_PER_TASK, max(FEWEST_TILES_PER_TASK, -(-n_tiles // TASKS_PER_READ)))
+def _as_answer(sums: TileTree, moments: TileTree, n_rows: int) -> dict[str, Array]:
+    """Return what a checkpoint keeps of a read of the first n_rows rows."""
+    return {"sums": sums.kept, "moments": moments.kept, "rows": np.array([n_rows])}
 
 
-def _recalled(checkpoint: Checkpoint, key: str, total: Array, moments: Array) -> int:
-    """Write the sums that a checkpoint has to total and moments; return the number of the first row not in them."""
-    answer = checkpoint.recall(key, {"total": total, "moments": moments, "rows": np.zeros(1, np.int64)})
+def _recalled(checkpoint: Checkpoint, key: str, sums: TileTree, moments: TileTree, tile_size: int) -> int:
+    """Take the sums that a checkpoint has; return the number of the first row not in them."""
+    answer = checkpoint.recall(key, _as_answer(sums, moments, 0))
     if answer is None:
         return 0
-    total[:], moments[:] = answer["total"], answer["moments"]
-    return int(answer["rows"][0])
+    n_rows = int(answer["rows"][0])
+    n_tiles = -(-n_rows // tile_size)
+    sums.restore(answer["sums"], n_tiles)
+    moments.restore(answer["moments"], n_tiles)
+    return n_rows

@@ -14,7 +14,6 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import Rows, read_only
-from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.training.observer import Observer, Progress
 from fastperceptron.training.problem import (
     LARGEST,
@@ -25,6 +24,7 @@ from fastperceptron.training.problem import (
     Problem,
     Solution,
 )
+from fastperceptron.training.tile_tree import sum_of_weights
 
 # Deviations of columns whose squares, and those of rare or outlying values, are within the precision.
 SAFE_EXPONENTS = {np.dtype(np.float32): 48, np.dtype(np.float64): 400}
@@ -139,7 +139,7 @@ def _near_one(weights: Array, largest: float) -> tuple[Any, int]:
 def exponent_of_mean(weights: Any, largest: float) -> int:
     """Return the power of two that the mean of weights is 1 to 2 times as large as; `largest` is the largest one."""
     top = math.frexp(largest)[1]
-    mean = math.fsum(float(sum_in_order(np.ldexp(part, -top))) for part in _parts(weights)) / weights.size
+    mean = sum_of_weights(weights, -top) / weights.size
     return top + math.frexp(mean)[1] - 1
 
 

@@ -75,6 +75,24 @@ def test_a_constant_column_has_none(value: float) -> None:
         assert (other > 0) == (n_rows > 1)
 
 
+@pytest.mark.parametrize("mean", [1e4, -1e4, 1e7])
+@pytest.mark.parametrize("n_rows", [10**3, 10**6, 10**9, 10**12, 10**15])
+def test_a_column_that_varies_is_not_constant_however_many_rows_there_are(n_rows: int, mean: float) -> None:
+    """Half of the rows hold mean + 1, the other half mean - 1; the sums are those of rows of absurd weights."""
+    rows, weights = np.array([[mean + 1.0], [mean - 1.0]]), np.full(2, n_rows / 2)
+    for centre in (mean, mean + 1e-3):
+        sums, squares, out = np.zeros((3, 1))
+        column_moments(rows, weights, np.array([centre]), sums, squares)
+        deviations_of(sums, squares, float(n_rows), n_rows, np.array([centre]), out)
+        assert out[0] == pytest.approx(1.0, rel=1e-9)
+    constant = np.full(2, mean)[:, None]
+    sums, squares, out = np.zeros((3, 1))
+    centre = np.array([mean * (1 + 1e-12)])  # as far beside it as the rounding of the mean of a sample
+    column_moments(constant, weights, centre, sums, squares)
+    deviations_of(sums, squares * (1 + 1e-14), float(n_rows), n_rows, centre, out)
+    assert out[0] == 0
+
+
 def test_a_centre_beside_the_mean_changes_little() -> None:
     rows, weights = np.random.default_rng(0).normal(100, size=(50, 4)), np.ones(50)
     aside = deviations(rows, weights, rows.mean(axis=0) + np.array([1e-3, -0.5, 2.0, 0.0]))

@@ -8,8 +8,9 @@ from numba.core import config
 
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.kernels.rows import padded_size
-from fastperceptron.training.hessian import FARTHEST_FACTOR, NARROW, WIDEST_CURVATURES, hessian_of_rows, rows_per_task
+from fastperceptron.training.hessian import FARTHEST_FACTOR, NARROW, WIDEST_CURVATURES, hessian_of_rows
 from fastperceptron.training.threads import open_pool
+from fastperceptron.training.tile_sums import rows_per_run
 from tables import layouts
 
 IS_COMPILED = not config.DISABLE_JIT
@@ -62,7 +63,7 @@ def test_it_is_that_of_numpy(n_features: int, dtype: type, is_float32: bool) -> 
 @pytest.mark.parametrize(("n_rows", "n_features"), [(70_000, 9), (30_000, 33), (5000, 300)])
 def test_threads(n_rows: int, n_features: int, is_float32: bool) -> None:
     table = example(n_features, n_rows=n_rows)
-    assert rows_per_task(n_features) < n_rows
+    assert rows_per_run(n_features) < n_rows
     found = {hessian(*table, is_float32, n_threads).tobytes() for n_threads in (1, 2, 3, 5)}
     assert len(found) == 1
 

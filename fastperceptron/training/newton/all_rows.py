@@ -16,7 +16,7 @@ from fastperceptron.kernels.hessian import curvatures_kernel
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.softmax_sample import scratch_shape, set_probabilities_of_rows
 from fastperceptron.training.coordinates import Coordinates
-from fastperceptron.training.hessian import PART_VALUES, hessian_of_rows
+from fastperceptron.training.hessian import hessian_of_rows
 from fastperceptron.training.minimise.inverse_hessian import is_bent
 from fastperceptron.training.minimise.softmax_objective import hessian_of_blocks, with_gauge_on_diagonal
 from fastperceptron.training.newton.sample import panel_of, weights_in_loss
@@ -24,6 +24,7 @@ from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import NewtonOptions, Problem
 from fastperceptron.training.reads import SumsOverRows
 from fastperceptron.training.threads import MapInOrder, ranges_of
+from fastperceptron.training.tile_sums import rows_per_run
 from fastperceptron.training.units import check_range
 
 
@@ -161,7 +162,7 @@ class AllRows:
             weights[places.start : places.stop] = weights_in_loss(self._problem, places, codes)
 
         set_part(range(0))  # compile before threads do
-        for _ in self._map(set_part, ranges_of(rows.n_rows, max(1, PART_VALUES // rows.n_features))):
+        for _ in self._map(set_part, ranges_of(rows.n_rows, rows_per_run(rows.n_features))):
             pass
         return weights
 

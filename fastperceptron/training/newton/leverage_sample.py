@@ -10,12 +10,11 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
-from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.leverage import keep_rows
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.coordinates import Coordinates
 from fastperceptron.training.newton.sample import SEED, Sample, panel_of, weights_in_loss
-from fastperceptron.training.problem import ROWS_AT_A_TIME, Problem
+from fastperceptron.training.problem import Problem
 from fastperceptron.training.threads import MapInOrder, ranges_of
 
 # Values of a task: 1 to 2 ms of work.
@@ -40,7 +39,7 @@ def draw_by_leverage(
     rows, n = problem.rows, problem.rows.n_features
     factors = np.divide(1.0, deviations, out=np.zeros(n), where=deviations > 0)
     centre = coordinates.centre[:n].copy()
-    rate = size / (2 * _total_weight(problem))
+    rate = size / (2 * problem.total_in_loss)
 
     def keep(places: range) -> Kept:
         X, codes = rows.labelled(problem.codes, places.start, places.stop)
@@ -58,13 +57,3 @@ def draw_by_leverage(
     X, codes, weights, probabilities = (np.concatenate(each) for each in parts)
     panel = panel_of(X, coordinates, deviations, has_intercept)
     return Sample(panel, codes, weights / probabilities, coordinates, is_all=False, is_plain=problem.is_plain)
-
-
-def _total_weight(problem: Problem) -> float:
-    """Return the sum of the rows' weights in the loss."""
-    if problem.class_weights is None:
-        return problem.total_weight
-    return sum(
-        float(sum_in_order(weights_in_loss(problem, places, problem.codes[places.start : places.stop])))
-        for places in ranges_of(problem.rows.n_rows, ROWS_AT_A_TIME)
-    )

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.minimise.objective import State
 from fastperceptron.training.newton.certificate import (
     NEGLIGIBLE_LOSS_PER_ROW,
@@ -57,6 +58,23 @@ def test_distance_and_goal_are_one_measure() -> None:
     assert found.distance(0.0) == found.distance(-1e-20) == 0.0
     assert Certificate(0.0, 1e-10).distance(1.0) == 0.0
     assert certificate().negligible == NEGLIGIBLE_LOSS_PER_ROW * 1000
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+@pytest.mark.parametrize("n_parameters", [2, 21, 785])
+@pytest.mark.parametrize("unit", [1.0, 2.0**-30, 2.0**30])
+def test_the_tolerance_decides_however_many_rows_there_are(loss: str, n_parameters: int, unit: float) -> None:
+    for n_rows in (10.0**power for power in range(3, 13)):
+        # The sums of rows of absurd weights; slopes and curvatures are those of a typical row.
+        its = state(n_rows, n_rows * float(LOSSES[loss].TYPICAL_RATIO))
+        found = certificate_of(
+            its, loss, n_parameters, RowTotals(n_rows * unit, unit, False), 1 / unit, is_penalised=True
+        )
+        assert found.negligible <= NEGLIGIBLE_LOSS_PER_ROW * n_rows * unit
+        if n_parameters > 2 or n_rows < 1e12:
+            assert found.goal(0.01) == 0.01**2 * found.sampling_error
+        if n_rows <= 1e7:  # all that there was before is as it was
+            assert found.negligible == NEGLIGIBLE_LOSS_PER_ROW * (n_rows * unit)
 
 
 @pytest.mark.parametrize(
