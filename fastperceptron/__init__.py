@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     )
     from fastperceptron.model import Perceptron as Perceptron, load as load
     from fastperceptron.training.tutorial.train import train as train
+    from fastperceptron.uncertainty.inference import inference as inference
+    from fastperceptron.uncertainty.result import Inference as Inference
 
 __version__ = "0.1.0"
 
@@ -36,6 +38,8 @@ _NAMES = {
     "functional": ["log_loss", "sigmoid", "sigmoid_derivative", "slope", "squared_error", "squared_error_derivative"],
     "model": ["Perceptron", "load"],
     "training.tutorial.train": ["train"],
+    "uncertainty.inference": ["inference"],
+    "uncertainty.result": ["Inference"],
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 __all__ = list(_HOMES)
