@@ -32,6 +32,16 @@ from fastperceptron.training.threads import MapInOrder, ranges_of
 _NONE = read_only(np.empty(0))
 
 
+def weights_in_loss(problem: Problem, places: range, codes: Array) -> Array:
+    """Return the weights in the loss of the rows of a range, (n,) float64."""
+    own = (
+        np.ones(len(places))
+        if problem.row_weights is None
+        else np.array(problem.row_weights[places.start : places.stop])
+    )
+    return own if problem.class_weights is None else own * problem.class_weights[codes]
+
+
 class Point(NamedTuple):
     """Where the sums are taken, and in which coordinates the matrices are."""
 
@@ -181,6 +191,28 @@ def read_dots(rows: RowsAt, weights: Array) -> Iterator[tuple[range, Array]]:
 
     dots_of(range(0))  # compile before threads do
     yield from rows.map_in_order(dots_of, rows.ranges())
+
+
+def read_largest(rows: RowsAt, vectors: Array) -> Array:
+    """Read all rows once; return the largest product of a row of positive weight with each vector, by size.
+
+    `vectors`, (n_vectors, d + 1), are for standardised rows. It is for the few vectors that need a closer look.
+    """
+    problem, point, map_in_order = rows
+    n = problem.rows.n_features
+
+    def largest(places: range) -> Array:
+        block, codes = problem.rows.labelled(problem.codes, places.start, places.stop)
+        counts = weights_in_loss(problem, places, codes) > 0
+        standard = (block[counts] - point.centre[:n]) * point.factors[:n]
+        dots = np.einsum("ij,kj->ki", standard, vectors[:, :n], optimize=False) + vectors[:, n:]
+        found: Array = np.abs(dots).max(axis=1, initial=0.0)
+        return found
+
+    result = np.zeros(len(vectors))
+    for found in map_in_order(largest, rows.ranges()):
+        np.maximum(result, found, out=result)
+    return result
 
 
 def read_influence(rows: RowsAt, inverse: Array, has_bias: bool) -> tuple[Array, Array, Array]:

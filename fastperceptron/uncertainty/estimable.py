@@ -2,7 +2,8 @@
 
 A matrix is scaled to a unit diagonal, then swept column by column, the intercept first (Goodnight 1979, A tutorial on
 the sweep operator). A column that earlier ones explain up to rounding is left out, as in R; what explains it is a
-vector along which the likelihood is flat. A coefficient in such a vector can be anything: the data do not determine it.
+vector along which the likelihood is flat: either no row changes along it, and the data do not determine a coefficient
+in it; or only rows do whose probability is 0 or 1 already, which are separated.
 Elementwise operations only: the bits of LAPACK's inverses depend on the CPU and the number of threads.
 """
 
@@ -18,12 +19,20 @@ LEAST_SHARE = 1e-13
 LEAST_PART = 1e-5
 
 
+class Relation(NamedTuple):
+    """A column that earlier ones explain, by the weights of the information matrix."""
+
+    column: int
+    others: list[int]  # the columns that explain it
+    direction: Array  # (k,) float64: the vector along which the matrix is 0
+
+
 class Inverse(NamedTuple):
     """The inverse of a symmetric matrix, and what it could not invert."""
 
     matrix: Array  # (k, k) float64: rows and columns of what was left out are 0
     left_out: Array  # (k,) bool: zero columns, and those that earlier ones explain
-    relations: list[tuple[int, list[int]]]  # each column that is explained, and the columns that explain it
+    relations: list[Relation]
 
 
 def inverse_of(matrix: Array, first: int = -1) -> Inverse:
@@ -35,14 +44,18 @@ def inverse_of(matrix: Array, first: int = -1) -> Inverse:
     swept = matrix * scale * scale[:, None]
     swept[is_zero], swept[:, is_zero] = 0.0, 0.0
     order = [first % k, *(j for j in range(k) if j != first % k)] if k else []
-    left_out, relations, done = is_zero.copy(), [], np.zeros(k, bool)
+    left_out, done = is_zero.copy(), np.zeros(k, bool)
+    relations: list[Relation] = []
     for j in order:
         if is_zero[j]:
             continue
         pivot = swept[j, j]
         if not pivot > LEAST_SHARE:
             left_out[j] = True
-            relations.append((j, [int(i) for i in np.flatnonzero(done & (np.abs(swept[:, j]) > LEAST_PART))]))
+            parts = np.where(done, -swept[:, j], 0.0)
+            direction = parts * scale / scale[j]
+            direction[j] = 1.0
+            relations.append(Relation(j, np.flatnonzero(np.abs(parts) > LEAST_PART).tolist(), direction))
             continue
         done[j] = True
         column, row = swept[:, j].copy(), swept[j] / pivot

@@ -8,10 +8,10 @@ from fastperceptron.checks import Array
 from fastperceptron.estimator.coefficients import Coefficients
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.information import Information, RowsAt
-from fastperceptron.uncertainty.estimable import LEAST_SHARE, Inverse, inverse_of, product
+from fastperceptron.uncertainty.estimable import LEAST_SHARE, Inverse, Relation, inverse_of, product
 from fastperceptron.uncertainty.influence import Fitted
 from fastperceptron.uncertainty.result import INTERCEPT, Inference
-from fastperceptron.uncertainty.separation import Separation, separation_of
+from fastperceptron.uncertainty.separation import Separation, is_flat, separation_of
 from fastperceptron.uncertainty.standing import Options, Standing
 
 # Coefficients farther from the optimum, in standard errors, are told.
@@ -53,7 +53,7 @@ def inference_from(
     from sklearn.exceptions import ConvergenceWarning
 
     information, options, d = reading.information, reading.options, reading.rows.problem.rows.n_features
-    is_constant = _constant_columns(information.hessian)
+    is_constant = _constant_columns(reading.rows, information.hessian)
     held = is_constant & options.fit_intercept
     held[d] = not options.fit_intercept
     penalty = reading.standing.penalty(options, information, reading.rows.problem.rows.n_rows)
@@ -65,13 +65,21 @@ def inference_from(
     k = int((~inverse.left_out).sum())
     step = -(inverse.matrix * gradient).sum(axis=1)
     decrement = -float((gradient * step).sum())
+    flat = is_flat(reading.rows, inverse.relations)
+    collinear = [each for each, is_one in zip(inverse.relations, flat, strict=True) if is_one]
+    saturated = _columns_in([each for each, is_one in zip(inverse.relations, flat, strict=True) if not is_one], d + 1)
     separation = None
     if (penalty == 0).all() and options.loss == "log_loss":
         separation = separation_of(reading.rows, information, step, decrement)
     names = _names(known, d)
     order = np.array([d, *range(d)] if options.fit_intercept else range(d))
-    undetermined = _undetermined(inverse, held)
-    infinite = _infinite(separation, undetermined | held, d)
+    undetermined = _columns_in(collinear, d + 1)
+    undetermined |= (information.hessian.diagonal() == 0) & ~held
+    if saturated.any():
+        separation = Separation(
+            separation.kind if separation else "quasi-completely", saturated | _infinite(separation, d)
+        )
+    infinite = _infinite(separation, d) & ~(undetermined | held)
     covariance, errors = _covariance(reading, asked, inverse, n, k)
     _mark(covariance, errors, undetermined | (held & is_constant), infinite)
     distance = _distance(inverse, step, undetermined | infinite)
@@ -103,7 +111,7 @@ def inference_from(
     )
     remarks: list[tuple[type[Warning], str]] = []
     if not_determined:
-        remarks.append((UserWarning, _told_of_columns(inverse, held & is_constant, names)))
+        remarks.append((UserWarning, _told_of_columns(collinear, held & is_constant, names)))
     if separation is not None:
         remarks.append((ConvergenceWarning, _told_of_separation(separation, result.infinite)))
     elif distance > FARTHEST:
@@ -120,24 +128,31 @@ def _size(information: Information, asked: Asked) -> float:
     return information.own_weight if asked.weights == "frequency" else float(information.n_rows)
 
 
-def _constant_columns(hessian: Array) -> Array:
-    """Return which columns are constant, (d + 1,): the bias, by which the others are centred, is not."""
+def _constant_columns(rows: RowsAt, hessian: Array) -> Array:
+    """Return which columns are constant, (d + 1,): the bias is not."""
     diagonal, total, cross = hessian.diagonal(), hessian[-1, -1], hessian[:, -1]
-    is_constant: Array = diagonal * total - cross**2 <= LEAST_SHARE * diagonal * total
-    is_constant[-1] = False
+    # Those that the bias explains by the weights of the Hessian, and then in all rows.
+    is_candidate = diagonal * total - cross**2 <= LEAST_SHARE * diagonal * total
+    is_candidate[-1] = False
+    relations = []
+    for column in np.flatnonzero(is_candidate).tolist():
+        direction = np.zeros(diagonal.size)
+        direction[column], direction[-1] = 1.0, -cross[column] / total
+        relations.append(Relation(column, [], direction))
+    is_constant = np.zeros(diagonal.size, bool)
+    is_constant[is_candidate] = is_flat(rows, relations)
     return is_constant
 
 
-def _undetermined(inverse: Inverse, held: Array) -> Array:
-    undetermined = np.zeros(held.size, bool)
-    for column, others in inverse.relations:
-        undetermined[[column, *others]] = True
-    undetermined |= inverse.left_out & ~held
-    return undetermined
+def _columns_in(relations: list[Relation], size: int) -> Array:
+    columns = np.zeros(size, bool)
+    for relation in relations:
+        columns[[relation.column, *relation.others]] = True
+    return columns
 
 
-def _infinite(separation: Separation | None, excluded: Array, d: int) -> Array:
-    return np.zeros(d + 1, bool) if separation is None else separation.is_infinite & ~excluded
+def _infinite(separation: Separation | None, d: int) -> Array:
+    return np.zeros(d + 1, bool) if separation is None else separation.is_infinite
 
 
 def _covariance(reading: Reading, asked: Asked, inverse: Inverse, n: float, k: int) -> tuple[Array, Array]:
@@ -201,11 +216,11 @@ def _fitted(reading: Reading, inverse: Inverse, k: int, classifier: Any) -> Fitt
     return Fitted(classifier, raw, padded, k, reading.options.fit_intercept)
 
 
-def _told_of_columns(inverse: Inverse, is_constant: Array, names: list[str]) -> str:
+def _told_of_columns(relations: list[Relation], is_constant: Array, names: list[str]) -> str:
     told = []
     if is_constant.any():
         told.append(f"constant columns: {_list([names[j] for j in np.flatnonzero(is_constant)])}")
-    for column, others in inverse.relations[:12]:
+    for column, others, _ in relations[:12]:
         told.append(f"{names[column]!r} is a combination of {_list([names[j] for j in others])}")
     if not told:
         told.append("columns without values other than 0")

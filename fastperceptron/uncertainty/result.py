@@ -263,13 +263,14 @@ class Inference:
         """
         return as_frame(self.table(), backend)
 
-    def table(self) -> dict[str, Any]:
-        """Return the columns of `to_frame` by name: a tuple of names, and arrays of shape (k,)."""
+    def table(self) -> dict[str, list[Any]]:
+        """Return the columns of `to_frame` by name, each a list."""
         arrays = (self.coef, self.standard_error, self.z, self.p_value, *self.interval.T)
         odds = (self.odds_ratio, *self.odds_ratio_interval.T)
         of_coefficients = ("coef", "standard_error", "z", "p_value", "lower", "upper")
         names = (*of_coefficients, "odds_ratio", "odds_ratio_lower", "odds_ratio_upper")
-        return {"name": self.names, **dict(zip(names, (*arrays, *odds), strict=True))}
+        values = (each.tolist() for each in (*arrays, *odds))
+        return {"name": list(self.names), **dict(zip(names, values, strict=True))}
 
     def __str__(self) -> str:
         """Return the table as text."""
@@ -309,12 +310,11 @@ class InferenceByClass(Mapping[Any, Inference]):
         """Return one frame of all classes, see `Inference.to_frame`, whose first column is the class."""
         return as_frame(self.table(), backend)
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> dict[str, list[Any]]:
         """Return the columns of `to_frame` by name."""
         tables = [each.table() for each in self.values()]
         labels = [label for label, each in self.items() for _ in each.names]
-        joined = {name: np.concatenate([table[name] for table in tables]) for name in tables[0] if name != "name"}
-        return {"class": labels, "name": [name for table in tables for name in table["name"]], **joined}
+        return {"class": labels, **{name: [value for table in tables for value in table[name]] for name in tables[0]}}
 
     def __str__(self) -> str:
         """Return the tables as text."""

@@ -2,8 +2,10 @@
 
 Perfect separation shows in the read itself: every row is on the side of its class. Quasi-complete separation shows in
 the next Newton step: it moves z of the separated rows by about 1, however far they are, and no row to the wrong side
-(Albert and Anderson 1984). A row that moves by c has a curvature of at most step' H step / c^2, so that a fit without
-such rows needs no further read.
+(Albert and Anderson 1984). If they are so far that their curvature is rounded away, it shows in the information matrix:
+it is 0 along a direction that changes rows.
+
+A row that moves by c has a curvature of at most step' H step / c^2: a fit without such rows needs no further read.
 """
 
 from typing import NamedTuple
@@ -11,13 +13,15 @@ from typing import NamedTuple
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.training.information import Information, RowsAt, read_dots
+from fastperceptron.training.information import Information, RowsAt, read_dots, read_largest
+from fastperceptron.uncertainty.estimable import Relation
 
 # Rows whose z moves by more are separated; none of the others may move back by more than the share of the largest.
 LEAST_CHANGE, MOST_BACK = 0.5, 0.1
 # The part of a column in the change of a separated row's z that makes its coefficient infinite.
 LEAST_PART = 0.1
 LEAST_SHIFT = 0.01  # the change of the bias, in z, that makes it infinite
+LARGEST_REST = 1e-5  # what others leave of a column that they explain; float32 rounds by 6e-8
 MOST_ROWS = 4096  # separated rows whose columns are looked at
 
 
@@ -26,6 +30,18 @@ class Separation(NamedTuple):
 
     kind: str  # "perfectly" or "quasi-completely"
     is_infinite: Array  # (d + 1,) bool: of weights and bias
+
+
+def is_flat(rows: RowsAt, relations: list[Relation]) -> list[bool]:
+    """Return of each relation whether it holds for all rows, or only for those that have a curvature."""
+    if not relations:
+        return []
+    alone = np.zeros((len(relations), relations[0].direction.size))
+    for place, relation in enumerate(relations):
+        alone[place, relation.column] = 1.0
+    largest = read_largest(rows, np.vstack([*(relation.direction for relation in relations), alone]))
+    along, of_column = largest.reshape(2, -1)
+    return [bool(each) for each in along <= LARGEST_REST * of_column]
 
 
 def separation_of(rows: RowsAt, information: Information, step: Array, decrement: float) -> Separation | None:

@@ -38,7 +38,7 @@ def as_html(inference: "Inference") -> str:
     return f"<table>{head}<tbody>{body}</tbody></table><p>{figures}</p>"
 
 
-def as_frame(table: dict[str, Any], backend: str | None) -> Any:
+def as_frame(table: dict[str, list[Any]], backend: str | None) -> Any:
     """Return columns as a frame of pandas or polars."""
     try:
         import narwhals
@@ -47,10 +47,9 @@ def as_frame(table: dict[str, Any], backend: str | None) -> Any:
         raise ModuleNotFoundError(message, name="narwhals") from error
     if backend not in (None, *BACKENDS):
         raise ValueError(f"backend must be one of 'pandas', 'polars' or None, but is {backend!r}.")
-    columns = {name: list(values) for name, values in table.items()}
     for each in BACKENDS if backend is None else (backend,):
         try:
-            return narwhals.from_dict(columns, backend=each).to_native()  # type: ignore[arg-type]  # one of its names
+            return narwhals.from_dict(table, backend=each).to_native()  # type: ignore[arg-type]  # one of its names
         except ModuleNotFoundError:
             continue
     raise ModuleNotFoundError("frames need pandas or polars: pip install pandas", name=backend or "pandas")
@@ -72,7 +71,7 @@ def _headings(inference: "Inference") -> list[str]:
 def _cells(inference: "Inference") -> list[list[str]]:
     table = inference.table()
     names = ("coef", "standard_error", "z", "p_value", "lower", "upper", "odds_ratio")
-    columns = [table[name].tolist() for name in names]
+    columns = [table[name] for name in names]
     formats = [_number, _number, _two_decimals, probability_text, _number, _number, _number]
     return [
         [name, *(show(value) for show, value in zip(formats, values, strict=True))]
