@@ -246,7 +246,7 @@ def plot_coefficients(
     ):
         if chosen.any():
             ax.hlines(heights[chosen], *show(bounds[chosen]).T, color=CLASS_COLOURS[0], linewidth=1.6, zorder=2)
-            neutral = f"{inference.level:.4g} interval {label} {'1' if odds_ratios else '0'}"
+            neutral = f"{100 * inference.level:.4g}% interval {label} {'1' if odds_ratios else '0'}"
             ax.scatter(
                 show(values[chosen]),
                 heights[chosen],
@@ -262,11 +262,12 @@ def plot_coefficients(
     ax.set_yticks(heights, names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     what = "odds ratio" if odds_ratios else "change of the log odds"
-    ax.set(xlabel=f"{what} of {inference.positive} per unit", title=f"Coefficients, n = {inference.n:,.6g}")
+    ax.set(xlabel=f"{what} of class {inference.positive} per unit", title=f"Coefficients, n = {inference.n:,.6g}")
     if odds_ratios:
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter("")
     ax.grid(axis="x", alpha=0.3)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
+    below = -0.14 * min(1.0, 12 / len(names))  # in heights of the axes, which grow with the names
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncols=2, frameon=False)
     return ax

@@ -8,7 +8,7 @@ from fastperceptron.checks import Array
 from fastperceptron.estimator.coefficients import Coefficients
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.information import Information, RowsAt
-from fastperceptron.uncertainty.estimable import LEAST_SHARE, Inverse, Relation, inverse_of, product
+from fastperceptron.uncertainty.estimable import LEAST_PART, LEAST_SHARE, Inverse, Relation, inverse_of, product
 from fastperceptron.uncertainty.influence import Fitted
 from fastperceptron.uncertainty.result import INTERCEPT, Inference
 from fastperceptron.uncertainty.separation import Separation, is_flat, separation_of
@@ -67,19 +67,19 @@ def inference_from(
     decrement = -float((gradient * step).sum())
     flat = is_flat(reading.rows, inverse.relations)
     collinear = [each for each, is_one in zip(inverse.relations, flat, strict=True) if is_one]
-    saturated = _columns_in([each for each, is_one in zip(inverse.relations, flat, strict=True) if not is_one], d + 1)
+    saturated = [each for each, is_one in zip(inverse.relations, flat, strict=True) if not is_one]
     separation = None
     if (penalty == 0).all() and options.loss == "log_loss":
         separation = separation_of(reading.rows, information, step, decrement)
     names = _names(known, d)
     order = np.array([d, *range(d)] if options.fit_intercept else range(d))
-    undetermined = _columns_in(collinear, d + 1)
+    undetermined = _coefficients_in(collinear, reading.rows)
     undetermined |= (information.hessian.diagonal() == 0) & ~held
-    if saturated.any():
-        separation = Separation(
-            separation.kind if separation else "quasi-completely", saturated | _infinite(separation, d)
-        )
-    infinite = _infinite(separation, d) & ~(undetermined | held)
+    if saturated and separation is None:
+        separation = Separation("quasi-completely", np.zeros(d + 1, bool))
+    infinite = np.zeros(d + 1, bool)
+    if separation is not None:
+        infinite = (separation.is_infinite | _coefficients_in(saturated, reading.rows)) & ~(undetermined | held)
     covariance, errors = _covariance(reading, asked, inverse, n, k)
     _mark(covariance, errors, undetermined | (held & is_constant), infinite)
     distance = _distance(inverse, step, undetermined | infinite)
@@ -144,15 +144,16 @@ def _constant_columns(rows: RowsAt, hessian: Array) -> Array:
     return is_constant
 
 
-def _columns_in(relations: list[Relation], size: int) -> Array:
-    columns = np.zeros(size, bool)
-    for relation in relations:
-        columns[[relation.column, *relation.others]] = True
-    return columns
-
-
-def _infinite(separation: Separation | None, d: int) -> Array:
-    return np.zeros(d + 1, bool) if separation is None else separation.is_infinite
+def _coefficients_in(relations: list[Relation], rows: RowsAt) -> Array:
+    """Return which coefficients for raw columns are in the directions of relations, (d + 1,) bool."""
+    d = rows.problem.rows.n_features
+    found = np.zeros(d + 1, bool)
+    for column, others, direction in relations:
+        found[[column, *(j for j in others if j < d)]] = True
+        # The bias for raw columns makes up for their centres.
+        parts = np.append(direction[:d] * rows.point.centre[:d] * rows.point.factors[:d], -direction[d])
+        found[d] |= abs(parts.sum()) > LEAST_PART * np.abs(parts).max()
+    return found
 
 
 def _covariance(reading: Reading, asked: Asked, inverse: Inverse, n: float, k: int) -> tuple[Array, Array]:
