@@ -11,6 +11,8 @@ from oracle import losses_at
 from tables import drawn_labels
 
 N_ROWS = 60 if config.DISABLE_JIT else 400
+HAS_SOFTMAX = "multi_class" in fp.PerceptronClassifier().get_params()
+ONE_VS_REST = {"multi_class": "one_vs_rest"} if HAS_SOFTMAX else {}
 COVARIANCES = ["classical", "HC0", "HC1", "cluster"]
 
 

@@ -103,7 +103,7 @@ def read_information(
     problem, point, map_in_order = rows
     n, is_convex = problem.rows.n_features + 1, LOSSES[point.loss].IS_CONVEX
     whole, n_matrices = whole_strips(n + 1, 8), 2 + has_products - is_convex
-    coordinates = tuple(read_only(_padded(each, whole)) for each in (point.centre, point.factors))
+    coordinates = with_whole_strips(point, whole)
     kernel, wanted = information_kernel(point.loss), (has_products, is_frequency)
 
     def add_up(task: "tuple[_RowsOfTask, int, int]") -> tuple[int, int, Array, Array, Array, Array]:
@@ -132,7 +132,7 @@ def read_information(
             sums += its_sums
             moments += its_moments
             np.minimum(least, its_least, out=least)
-    hessian, *others = (_symmetric(each[:n, :n]) for each in total)
+    hessian, *others = (symmetric(each[:n, :n]) for each in total)
     if not is_convex:
         hessian -= others.pop(0)
     loss, weight, positive_weight, positive_slope, own_weight, count = sums.tolist()
@@ -248,12 +248,15 @@ class _RowsOfTask:
         return self._problem.rows.labelled(self._problem.codes, self.places.start, self.places.stop)
 
 
-def _padded(values: Array, size: int) -> Array:
-    padded = np.zeros(size)
-    padded[: values.size] = values
-    return padded
+def with_whole_strips(point: Point, size: int) -> tuple[Array, Array]:
+    """Return centre and factors in arrays of a size."""
+    padded = np.zeros((2, size))
+    width = min(size, point.centre.size)
+    padded[0, :width], padded[1, :width] = point.centre[:width], point.factors[:width]
+    return read_only(padded[0]), read_only(padded[1])
 
 
-def _symmetric(upper: Array) -> Array:
+def symmetric(upper: Array) -> Array:
+    """Return the symmetric matrix whose upper triangle is given."""
     matrix: Array = np.triu(upper)
     return matrix + np.triu(upper, 1).T

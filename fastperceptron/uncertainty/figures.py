@@ -35,7 +35,6 @@ class Reading(NamedTuple):
     options: Options
     information: Information
     products: Array  # (d + 1, d + 1): of the scores, or of their sums by groups; or empty
-    n_groups: int | None
 
 
 class Likelihoods(NamedTuple):
@@ -47,7 +46,13 @@ class Likelihoods(NamedTuple):
 
 
 def inference_from(
-    reading: Reading, asked: Asked, known: Coefficients, neuron: int, label: Any, classifier: Any
+    reading: Reading,
+    asked: Asked,
+    n_groups: int | None,
+    known: Coefficients,
+    neuron: int,
+    label: Any,
+    classifier: Any,
 ) -> tuple[Inference, list[tuple[type[Warning], str]]]:
     """Return the inference of a neuron, and what to warn of."""
     from sklearn.exceptions import ConvergenceWarning
@@ -56,7 +61,9 @@ def inference_from(
     is_constant = _constant_columns(reading.rows, information.hessian)
     held = is_constant & options.fit_intercept
     held[d] = not options.fit_intercept
-    penalty = reading.standing.penalty(options, information, reading.rows.problem.rows.n_rows)
+    penalty = reading.standing.penalty(
+        options, information.moments, information.own_weight, reading.rows.problem.rows.n_rows
+    )
     hessian, gradient = information.hessian + np.diag(penalty), information.gradient.copy()
     gradient += penalty * reading.rows.point.weights[: d + 1] / reading.rows.point.factors[: d + 1]
     hessian[held], hessian[:, held] = 0.0, 0.0
@@ -80,9 +87,9 @@ def inference_from(
     infinite = np.zeros(d + 1, bool)
     if separation is not None:
         infinite = (separation.is_infinite | _coefficients_in(saturated, reading.rows)) & ~(undetermined | held)
-    covariance, errors = _covariance(reading, asked, inverse, n, k)
-    _mark(covariance, errors, undetermined | (held & is_constant), infinite)
-    distance = _distance(inverse, step, undetermined | infinite)
+    covariance, errors = _covariance(reading, asked, inverse, (n, n_groups), k)
+    mark(covariance, errors, undetermined | (held & is_constant), infinite)
+    distance = distance_of(inverse, step, undetermined | infinite)
     has_constant = options.fit_intercept or bool(is_constant.any())
     likelihoods, df_model = _likelihoods(information, options, asked, has_constant), k - has_constant
     not_determined = tuple(names[j] for j in order if undetermined[j] or (held[j] and is_constant[j]))
@@ -95,7 +102,7 @@ def inference_from(
         asked.covariance,
         asked.level,
         int(n) if is_n_whole else n,
-        reading.n_groups,
+        n_groups,
         *likelihoods,
         df_model,
         int(n) - k if is_n_whole else n - k,
@@ -111,11 +118,11 @@ def inference_from(
     )
     remarks: list[tuple[type[Warning], str]] = []
     if not_determined:
-        remarks.append((UserWarning, _told_of_columns(collinear, held & is_constant, names)))
+        remarks.append((UserWarning, told_of_columns(collinear, held & is_constant, names)))
     if separation is not None:
-        remarks.append((ConvergenceWarning, _told_of_separation(separation, result.infinite)))
+        remarks.append((ConvergenceWarning, told_of_separation(separation, result.infinite)))
     elif distance > FARTHEST:
-        remarks.append((ConvergenceWarning, _told_of_distance(distance)))
+        remarks.append((ConvergenceWarning, told_of_distance(distance)))
     return result, remarks
 
 
@@ -156,25 +163,27 @@ def _coefficients_in(relations: list[Relation], rows: RowsAt) -> Array:
     return found
 
 
-def _covariance(reading: Reading, asked: Asked, inverse: Inverse, n: float, k: int) -> tuple[Array, Array]:
-    standard = inverse.matrix
+def _covariance(
+    reading: Reading, asked: Asked, inverse: Inverse, size: tuple[float, int | None], k: int
+) -> tuple[Array, Array]:
+    standard, (n, n_groups) = inverse.matrix, size
     if asked.covariance != "classical":
         standard = product(standard, reading.products, standard)
         factor = {"HC0": 1.0, "HC1": n / (n - k)}.get(asked.covariance, 1.0)
-        if reading.n_groups is not None:
-            factor = reading.n_groups / (reading.n_groups - 1) * (n - 1) / (n - k)
+        if n_groups is not None:
+            factor = n_groups / (n_groups - 1) * (n - 1) / (n - k)
         standard = (standard + standard.T) * (factor / 2)
     return reading.standing.covariance(standard)
 
 
-def _mark(covariance: Array, errors: Array, undetermined: Array, infinite: Array) -> None:
+def mark(covariance: Array, errors: Array, undetermined: Array, infinite: Array) -> None:
     """Set what is not determined to NaN, and variances without a finite estimate to infinity."""
     marked = undetermined | infinite
     covariance[marked], covariance[:, marked], errors[marked] = np.nan, np.nan, np.nan
     covariance[infinite, infinite], errors[infinite] = np.inf, np.inf
 
 
-def _distance(inverse: Inverse, step: Array, excluded: Array) -> float:
+def distance_of(inverse: Inverse, step: Array, excluded: Array) -> float:
     """Return the largest step to the optimum in standard errors of standardised coefficients."""
     variances = inverse.matrix.diagonal()
     counts = (variances > 0) & ~excluded
@@ -217,12 +226,15 @@ def _fitted(reading: Reading, inverse: Inverse, k: int, classifier: Any) -> Fitt
     return Fitted(classifier, raw, padded, k, reading.options.fit_intercept)
 
 
-def _told_of_columns(relations: list[Relation], is_constant: Array, names: list[str]) -> str:
+def told_of_columns(relations: list[Relation], is_constant: Array, names: list[str]) -> str:
+    """Return the warning of columns that are constant or combinations of others."""
     told = []
     if is_constant.any():
         told.append(f"constant columns: {_list([names[j] for j in np.flatnonzero(is_constant)])}")
-    for column, others, _ in relations[:12]:
-        told.append(f"{names[column]!r} is a combination of {_list([names[j] for j in others])}")
+    combinations = [
+        f"{names[column]!r} is a combination of {_list([names[j] for j in each])}" for column, each, _ in relations
+    ]
+    told += list(dict.fromkeys(combinations))[:12]  # those of a softmax layer are the same for each class
     if not told:
         told.append("columns without values other than 0")
     return (
@@ -232,14 +244,16 @@ def _told_of_columns(relations: list[Relation], is_constant: Array, names: list[
     )
 
 
-def _told_of_separation(separation: Separation, infinite: tuple[str, ...]) -> str:
+def told_of_separation(separation: Separation, infinite: tuple[str, ...]) -> str:
+    """Return the warning of coefficients without a finite estimate."""
     return (
         f"the classes are separated {separation.kind}: these coefficients have no finite estimate, and their standard "
         f"errors are infinite: {_list(infinite)}. Lower C from infinity for finite ones."
     )
 
 
-def _told_of_distance(distance: float) -> str:
+def told_of_distance(distance: float) -> str:
+    """Return the warning of coefficients that are not at the optimum."""
     return (
         f"the coefficients are {distance:.2g} standard errors from the optimum for these rows, where standard errors "
         "hold. If they were not changed, and these are the rows and weights of the fit, fit with a smaller tol."

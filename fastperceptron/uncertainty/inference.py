@@ -20,6 +20,7 @@ from fastperceptron.training.threads import MapInOrder, open_pool
 from fastperceptron.training.units import ScaledRows
 from fastperceptron.uncertainty.figures import Asked, Reading, inference_from
 from fastperceptron.uncertainty.result import Inference, InferenceByClass
+from fastperceptron.uncertainty.softmax import softmax_inference
 from fastperceptron.uncertainty.standing import Options, standing_of
 
 COVARIANCES = ("classical", "HC0", "HC1", "robust", "cluster")
@@ -48,7 +49,8 @@ def inference(
     Parameters
     ----------
     classifier : PerceptronClassifier
-        Fitted; of more than two classes, each neuron is a regression of its class against all others.
+        Fitted. Of more than two classes, a softmax layer has coefficients of each class against the first, as
+        statsmodels' MNLogit and R's multinom; else each neuron is a regression of its class against all others.
     X : array-like of shape (n_rows, n_features), or Dataset
     y : array-like of shape (n_rows,)
         None with a Dataset, which has its own.
@@ -74,7 +76,7 @@ def inference(
     Returns
     -------
     Inference, or InferenceByClass
-        The second, with an `Inference` by class, for three or more classes.
+        The second, with an `Inference` by class, for three or more classes without softmax.
 
     Raises
     ------
@@ -124,11 +126,19 @@ def inference(
     ):
         _check_size(problem, options, asked)
         asked = asked._replace(groups=_numbers_of(groups, problem))
-        results = {}
+        n_groups = None if asked.groups is None else _groups_of_weight(problem, asked.groups)
+        if getattr(classifier.model_, "activation", "sigmoid") == "softmax":
+            result, remarks = softmax_inference(problem, options, asked, n_groups, known, map_in_order)
+            for kind, remark in remarks:
+                warnings.warn(remark, kind, stacklevel=2)
+            return result
+        results: dict[Any, Inference] = {}
         for neuron, positive in enumerate(problem.positives):
             reading = _read(problem, options, asked, (positive, known, neuron), map_in_order)
             label = known.classes.tolist()[positive]
-            results[label], remarks = inference_from(reading, asked, known, neuron, label, copy.copy(classifier))
+            results[label], remarks = inference_from(
+                reading, asked, n_groups, known, neuron, label, copy.copy(classifier)
+            )
             for kind, remark in remarks:
                 of_class = f"class {label!r}: " if len(problem.positives) > 1 else ""
                 warnings.warn(of_class + remark, kind, stacklevel=2)
@@ -212,12 +222,11 @@ def _read_rows(
     )
     if not all(np.isfinite(each).all() for each in information[:8]):
         problem.raise_not_finite()
-    products, n_groups = information.products, None
+    products = information.products
     if asked.groups is not None:
         sums = read_scores_of_groups(rows, asked.groups, int(asked.groups.max()) + 1)
         products = sums_of_outer_products(sums)
-        n_groups = _groups_of_weight(problem, asked.groups)
-    return Reading(rows, standing, options, information, products, n_groups)
+    return Reading(rows, standing, options, information, products)
 
 
 def sums_of_outer_products(scores: Array) -> Array:

@@ -61,8 +61,11 @@ class Inference:
         ``car::vif`` in R for generalised linear models: by the information matrix, not by the columns alone.
     distance : float
         From the optimum, in standard errors: the largest of all coefficients, estimated by a Newton step.
-    positive : bool, int, float or str
-        The class whose log odds the coefficients are of.
+    positive : bool, int, float or str, or None
+        The class whose log odds the coefficients are of; None for a softmax layer.
+    reference : bool, int, float or str, or None
+        For a softmax layer, the first class: coefficients are those of each other class less its own, and names begin
+        with the other class, as in "b: x0". It has no Tjur R2, variance inflation factors or leverages.
     C : float
         Of the classifier. If it is finite, the information includes the penalty, and intervals are those of a posterior
         mode, not of an unbiased estimate.
@@ -93,7 +96,8 @@ class Inference:
     weights: str
     not_determined: tuple[str, ...]
     infinite: tuple[str, ...]
-    _fitted: Fitted = field(kw_only=True)
+    reference: Any = field(default=None, kw_only=True)
+    _fitted: Fitted | None = field(default=None, kw_only=True)
 
     @cached_property
     def z(self) -> Array:
@@ -211,9 +215,9 @@ class Inference:
 
     def _places(self, columns: Any) -> list[int]:
         every = [columns] if isinstance(columns, str) or is_whole(columns) else list(columns)
-        offset, places = int(self.names[0] == INTERCEPT and self._fitted.has_intercept), []
+        offset, places = int(self.names[0] == INTERCEPT), []
         for column in every:
-            is_number = is_whole(column) and 0 <= column < len(self.names) - offset
+            is_number = self._fitted is not None and is_whole(column) and 0 <= column < len(self.names) - offset
             if not is_number and column not in self.names:
                 raise ValueError(f"{column!r} is not among the coefficients: {', '.join(self.names[:12])}.")
             places.append(int(column) + offset if is_number else self.names.index(column))
@@ -238,6 +242,10 @@ class Inference:
         ValueError, TypeError
             As `inference` does.
         """
+        if self._fitted is None:
+            raise ValueError(
+                "leverage and Cook's distance are those of one neuron: fit with multi_class='one_vs_rest'."
+            )
         return influence_of(self._fitted, X, y, sample_weight)
 
     def leverage(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.training.information import Information, RowsAt, read_dots, read_largest
+from fastperceptron.training.information import Information, RowsAt, read_dots, read_largest, weights_in_loss
 from fastperceptron.uncertainty.estimable import Relation
 
 # Rows whose z moves by more are separated; none of the others may move back by more than the share of the largest.
@@ -68,3 +68,28 @@ def separation_of(rows: RowsAt, information: Information, step: Array, decrement
     parts = np.abs((problem.rows.rows_at(np.array(moved)) - point.centre[:n]) * weights[:n]).max(axis=0)
     bias = weights[n] - (weights[:n] * point.centre[:n]).sum()
     return Separation("quasi-completely", np.append(parts > LEAST_PART, abs(bias) > LEAST_SHIFT))
+
+
+def layer_separation_of(rows: RowsAt, steps: Array) -> Separation | None:
+    """Return the quasi-complete separation of the classes of a softmax layer, or None.
+
+    `steps`, (n_classes, d + 1), are the Newton step in standardised columns; `is_infinite` is by class, too.
+    """
+    problem, point, _ = rows
+    d = problem.rows.n_features
+    weights, largest = steps * point.factors[: d + 1], np.zeros(steps.shape)
+    most = back = 0.0
+    for places in rows.ranges():
+        block, codes = problem.rows.labelled(problem.codes, places.start, places.stop)
+        counts = weights_in_loss(problem, places, codes) > 0
+        moved_rows, own = block[counts] - point.centre[:d], codes[counts].astype(np.intp)
+        dots = np.einsum("ij,kj->ik", moved_rows, weights[:, :d], optimize=False) + weights[:, d]
+        change = dots[np.arange(own.size), own][:, None] - dots
+        most, back = max(most, float(change.max(initial=0.0))), max(back, float(-change.min(initial=0.0)))
+        of_columns = np.abs(moved_rows[(change > LEAST_CHANGE).any(axis=1)]).max(axis=0, initial=0.0)
+        np.maximum(largest[:, :d], of_columns * np.abs(weights[:, :d]), out=largest[:, :d])
+    if most <= LEAST_CHANGE or back > MOST_BACK * most:
+        return None
+    bias = np.abs(weights[:, d] - (weights[:, :d] * point.centre[:d]).sum(axis=1))
+    is_infinite = np.column_stack([largest[:, :d] > LEAST_PART, bias > LEAST_SHIFT])
+    return Separation("quasi-completely", is_infinite.ravel())

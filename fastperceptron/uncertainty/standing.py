@@ -11,7 +11,7 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.kernels.column_statistics import deviations_of
 from fastperceptron.training.coordinates import Coordinates, coordinates_of
-from fastperceptron.training.information import Information, Point
+from fastperceptron.training.information import Point
 from fastperceptron.training.problem import OutOfRangeError, Problem
 from fastperceptron.uncertainty.estimable import product
 
@@ -60,14 +60,14 @@ class Standing(NamedTuple):
             errors[-1] = np.sqrt(covariance[-1, -1])
         return covariance, errors
 
-    def penalty(self, options: Options, information: Information, n_rows: int) -> Array:
-        """Return the second derivatives of the penalty, (d + 1,)."""
+    def penalty(self, options: Options, moments: Array, weight: float, n_rows: int) -> Array:
+        """Return the second derivatives of the penalty, (d + 1,), given the columns' moments and the sum of weights."""
         coordinates, n = self.coordinates, self.coordinates.n_features
         strength = 0.0 if math.isinf(options.C) else 1.0 / options.C
         deviations: Array | None = None
         if strength > 0 and options.standardize:
-            deviations, (sums, squares) = np.empty(n), information.moments
-            deviations_of(sums, squares, information.own_weight, n_rows, coordinates.centre, deviations)
+            deviations, (sums, squares) = np.empty(n), moments
+            deviations_of(sums, squares, weight, n_rows, coordinates.centre, deviations)
         elif (self.units != 1.0).any():
             deviations = self.units
         return coordinates.penalty(strength, deviations)[: n + 1]

@@ -60,7 +60,10 @@ def _title(inference: "Inference") -> str:
     how = HOW[inference.covariance]
     if inference.n_groups is not None:
         how += f" ({inference.n_groups:,} groups)"
-    return f"Log odds of class {inference.positive}: {rows}, {how}"
+    what = f"of class {inference.positive}"
+    if inference.reference is not None:
+        what = f"of each class against {inference.reference}"
+    return f"Log odds {what}: {rows}, {how}"
 
 
 def _headings(inference: "Inference") -> list[str]:
@@ -82,13 +85,13 @@ def _cells(inference: "Inference") -> list[list[str]]:
 def _figures(inference: "Inference") -> list[str]:
     lines = []
     if not math.isnan(inference.log_likelihood):
-        test = inference.likelihood_ratio_test
+        test, tjur = inference.likelihood_ratio_test, f"Tjur R2 {inference.tjur_r2:.4f}, "
+        tjur = "" if math.isnan(inference.tjur_r2) else tjur
         lines += [
             f"Log-likelihood {inference.log_likelihood:.6g} (null {inference.null_log_likelihood:.6g}), deviance "
             f"{inference.deviance:.6g} on {inference.df_residual:,.6g} residual degrees of freedom",
             f"Likelihood ratio: chi2({test.df}) = {test.statistic:.5g}, p = {probability_text(test.p_value)}",
-            f"McFadden R2 {inference.mcfadden_r2:.4f}, Tjur R2 {inference.tjur_r2:.4f}, "
-            f"AIC {inference.aic:.6g}, BIC {inference.bic:.6g}",
+            f"McFadden R2 {inference.mcfadden_r2:.4f}, {tjur}AIC {inference.aic:.6g}, BIC {inference.bic:.6g}",
         ]
     return lines + _notes(inference)
 

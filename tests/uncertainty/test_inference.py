@@ -11,7 +11,7 @@ from numba.core import config
 from sklearn.exceptions import NotFittedError
 
 import fastperceptron as fp
-from inferences import table, unpenalised
+from inferences import ONE_VS_REST, table, unpenalised
 
 X, Y, GROUPS = table()
 CLASSIFIER = unpenalised(X, Y)
@@ -89,7 +89,7 @@ def test_labels_and_sources_of_any_kind(labels: list[Any], kind: str) -> None:
 
 def test_a_data_set_may_lack_a_class_of_three() -> None:
     y = np.digitize(X[:, 0], [-0.5, 0.5])
-    classifier = unpenalised(X, y, C=1.0)
+    classifier = unpenalised(X, y, C=1.0, **ONE_VS_REST)
     part = y < 2
     data = fp.dataset((X[part], y[part]))
     with warnings.catch_warnings():
@@ -100,7 +100,7 @@ def test_a_data_set_may_lack_a_class_of_three() -> None:
 
 def test_each_class_of_several_has_its_own() -> None:
     y = np.array(["a", "b", "c"])[np.digitize(X[:, 0] + np.random.default_rng(0).normal(size=len(X)), [-0.5, 0.5])]
-    found = fp.inference(unpenalised(X, y), X, y)
+    found = fp.inference(unpenalised(X, y, **ONE_VS_REST), X, y)
     assert list(found) == ["a", "b", "c"]
     for label, each in found.items():
         alone = fp.inference(unpenalised(X, y == label), X, y == label)
