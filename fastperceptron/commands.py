@@ -3,6 +3,7 @@
 A source is a path, pattern, folder or URI, or a list of them, since the shell expands patterns.
 """
 
+import csv
 import json
 import math
 import os
@@ -30,7 +31,9 @@ from fastperceptron.data.synthetic import synthetic
 from fastperceptron.estimator.classifier import PerceptronClassifier
 from fastperceptron.estimator.progress import show_progress
 from fastperceptron.evaluation import Evaluation, evaluate
+from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.model import Perceptron, load
+from fastperceptron.uncertainty.inference import inference
 
 ROW_GROUP = 1 << 17  # rows per row group: decoding one takes some megabytes
 MOST_WEIGHTS = 1000  # `show` prints at most this many weights per class
@@ -44,13 +47,16 @@ def train_model(
     checkpoint: Path,
     holdout: float,
     report: Path | None,
+    table: Path | None = None,
 ) -> Iterator[str]:
     """Train on a table, save the model, and return lines about it.
+
+    `table` is the CSV file that standard errors are written to, or None.
 
     `columns` are arguments of `dataset`, and `exclude`; `options` are parameters of `PerceptronClassifier`. Columns and
     class weights come as texts, as they are typed.
     """
-    _check_outputs(source, [output, checkpoint, *([] if report is None else [report])])
+    _check_outputs(source, [output, checkpoint, *(path for path in (report, table) if path is not None)])
     if columns["target"] is None and not has_own_labels(source):
         raise ValueError("train needs the column of the labels: give --target <column>.")
     data = dataset(source, **columns_as_typed(source, columns))
@@ -70,6 +76,8 @@ def train_model(
         evaluation = evaluate(model, held_out)
         lines += [f"On the {evaluation.n_rows:,} rows held out:", *_described(evaluation)]
         found["holdout"] = evaluation.as_dict()
+    if table is not None:
+        lines += _inferred(classifier, part, table)
     if report is not None:
         with replace_file(report) as temporary:
             temporary.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -105,6 +113,19 @@ def _fitted(classifier: PerceptronClassifier, data: Dataset, seconds: float) -> 
     found |= {"objective": objective, "optimality_gap": None if math.isnan(gap) else gap, "seconds": seconds}
     distance = "" if math.isnan(gap) else f", about {gap:.1g} above its minimum"
     return found, [f"{data.n_rows:,} rows, {reads} reads in {seconds:.2f} s: objective {objective:.6g}{distance}."]
+
+
+def _inferred(classifier: PerceptronClassifier, data: Dataset, path: Path) -> list[str]:
+    """Write the standard errors of a classifier's weights to a CSV file, and return the table as lines."""
+    covariance = "classical" if LOSSES[classifier.loss].IS_LIKELIHOOD else "HC0"
+    with _warnings_as_lines():
+        found = inference(classifier, data, covariance=covariance)
+    columns = found.table()
+    with replace_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(columns)
+        rows.writerows(zip(*columns.values(), strict=True))
+    return ["", *str(found).splitlines(), f"Table: {path}"]
 
 
 @contextmanager

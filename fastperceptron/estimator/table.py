@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
+from fastperceptron.data.arrays import read_only
 from fastperceptron.data.dataset import Dataset, Table
 from fastperceptron.data.generated import GeneratedRows
-from fastperceptron.data.labels import check_not_continuous, encode_classes
+from fastperceptron.data.labels import check_not_continuous, code_dtype, encode_classes
 from fastperceptron.data.sparse_arrays import Matrix, rows_of
 from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.estimator.input import (
@@ -52,6 +53,38 @@ def open_problem(
             table.rows, table.codes, table.classes.size, table.row_weights, factors, absent, is_softmax=is_softmax
         )
         yield problem, table.classes
+
+
+@contextmanager
+def open_fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Problem]:
+    """Give rows with labels as a problem with the features, classes and class weights of a fitted estimator."""
+    known = np.asarray(estimator.classes_)
+    if isinstance(X, Dataset):
+        check_goes_alone(y, sample_weight)
+        opened = with_features_of(estimator, X, known).open_table()
+    else:
+        rows = as_rows(estimator, X)
+        _, codes, counts = encode_classes(as_label_vector(estimator, y, len(rows)), len(rows), known)
+        opened = nullcontext(Table(rows_of(rows), known, codes, as_row_weights(sample_weight, len(rows)), counts))
+    with opened as found:
+        table = _with_classes(found, known)
+        factors, absent = _class_weights_of(estimator, table)
+        yield Problem(table.rows, table.codes, known.size, table.row_weights, factors, absent)
+
+
+def _with_classes(table: Table, known: Array) -> Table:
+    """Return a table whose class numbers are positions in `known`; raise ValueError if it has other classes."""
+    own, labels = table.classes.tolist(), known.tolist()
+    if own == labels:
+        return table
+    if unknown := [label for label in own if label not in labels]:
+        raise ValueError(f"y holds the class {unknown[0]!r}, which is not among those of the classifier: {labels}.")
+    numbers: Array = np.array([labels.index(label) for label in own], code_dtype(known.size))
+    counts: Array | None = None
+    if table.known_counts is not None:
+        counts = np.zeros(known.size, np.int64)
+        counts[numbers] = table.known_counts
+    return Table(table.rows, known, read_only(numbers[table.codes[:]]), table.row_weights, counts)
 
 
 def chunk_problems(

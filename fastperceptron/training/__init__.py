@@ -17,6 +17,8 @@ minimise/    minima of functions of a few values: objective.py the function and 
 reads.py     a read of all rows: cuts it into tasks of tiles (whose size is in kernels/objective.py), adds their sums
 sparse_reads.py  a read of sparse rows, by tiles of their own (kernels/sparse_objective.py)
 hessian.py   the Hessian over all rows, by tasks of some rows and columns (kernels/outer_products.py)
+information.py  a read for inference (uncertainty/): likelihood, exact information and scores in float64;
+             softmax_information.py that of a softmax layer
 units.py     weights, C and columns in units near 1  separation.py  classes without a finite optimum
 threads.py   runs tasks                              problem.py     what solvers take and return, and their options
 observer.py  who hears of progress                   coordinates.py standardised columns
