@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
-from bench.competitors import Array, Competitor, Fitted
+from bench.competitors import Array, Competitor, Fitted, Rows
 
 CHUNK_ROWS = 1 << 14
 
@@ -20,13 +21,27 @@ def _write(path: Path, X: Array, y: Array) -> None:
             file.writelines(pattern % tuple(row) for row in rows.tolist())
 
 
-def fit(X: Array, y: Array, C: float, passes: int) -> Fitted:
+def _write_sparse(path: Path, X: Rows, y: Array) -> None:
+    with path.open("w") as file:
+        for start in range(0, len(y), CHUNK_ROWS):
+            part = X[start : start + CHUNK_ROWS]
+            ends, labels = part.indptr.tolist(), y[start : start + CHUNK_ROWS].tolist()
+            cells = [
+                f" {place}:{value:.6g}" for place, value in zip(part.indices.tolist(), part.data.tolist(), strict=True)
+            ]
+            file.writelines(
+                f"{2 * label - 1} |{''.join(cells[first:end])}\n"
+                for label, first, end in zip(labels, ends, ends[1:], strict=False)
+            )
+
+
+def fit(X: Rows, y: Array, C: float, passes: int) -> Fitted:
     """Fit by its default: adaptive, normalised, invariant steps, which need no scaled columns."""
     from vowpalwabbit import Workspace
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.vw"
-        _write(path, X, y)
+        (_write_sparse if sparse.issparse(X) else _write)(path, X, y)
         options = f"--loss_function logistic --passes {passes} --l2 {1 / (C * len(y)):.3g} --holdout_off --quiet"
         model: Any = Workspace(f"--data {path} --cache_file {path}.cache -b {_bits(X.shape[1])} {options}")
         weights = np.array([model.get_weight_from_name(str(place)) for place in range(X.shape[1])])
@@ -47,9 +62,10 @@ COMPETITORS = [
         fit,
         tuple({"passes": passes} for passes in (1, 2, 5, 20)),
         "Vowpal Wabbit wiki, Command-line arguments; input format of numbered features",
-        "passes; --l2 is 1 / (C n)",
+        "passes; --l2 is 1 / (C n); --oaa is one-vs-rest, which is another model",
         is_scaled=False,
         checks_values=False,
-        most_values=4_000_000,
+        most_values=12_000_000,
+        takes_sparse=True,
     )
 ]
