@@ -10,13 +10,15 @@ import numpy as np
 from scipy import sparse
 
 from bench.competitors import OURS, Array, Competitor, Fitted, Rows
+from bench.objective import log_loss_objective
 from bench.tables import labels_of
 
 N_ROWS, STORED_SHARE = 4000, 0.4
 # A run must agree with itself on rescaled columns to this share of the logits' deviation.
 SAME_LOGITS = 0.05
-# By so much less than the model that the labels were drawn from may weights predict, as a share of the rows.
-ACCURACY_SLACK = 0.1
+# By so much may weights be worse than the model that the labels were drawn from: log loss per row.
+LOSS_SLACK = 0.05
+BIASES = np.array([-1.0, 1.0, 0.5])
 TRUTH = np.array([[1, -1, 0.5, 0.5], [-1, 0.5, 1, -0.5], [0, 0.5, -1.5, 1]], np.float32)
 
 
@@ -50,7 +52,7 @@ def _tables(competitor: Competitor) -> Iterator[Table]:
 
 def _drawn(name: str, plain: Rows, scaled: Rows, n_classes: int, rng: np.random.Generator) -> Table:
     """Return a table whose labels are drawn from a logistic or softmax model."""
-    truth = Fitted.of(*((TRUTH[:1], 0.0) if n_classes == 2 else (TRUTH, np.zeros(n_classes))))
+    truth = Fitted.of(*((TRUTH[:1], BIASES[0]) if n_classes == 2 else (TRUTH, BIASES)))
     return Table(name, plain, scaled, labels_of(truth.logits(plain), rng), truth)
 
 
@@ -65,10 +67,10 @@ def check(competitor: Competitor) -> None:
     """Raise ValueError where an adapter leaves out work that is its competitor's.
 
     It must scale where the documentation says scale: then a fit of columns of scales from 0.001 to 1000 predicts what a
-    fit of the same columns of one scale does. Its weights must predict the labels nearly as well as those which these
-    were drawn from: else they are not in the columns' and the classes' order. And where its library validates, the
-    timed call must: NaN is refused. Of our own more is asked, since we could go round our own border: a label that is
-    NaN, and rows without labels.
+    fit of the same columns of one scale does. Its weights and bias must have nearly the log loss of those that the
+    labels were drawn from: else they are not what its library predicts with. And where its library validates, the timed
+    call must: NaN is refused. Of our own more is asked, since we could go round our own border: a label that is NaN,
+    and rows without labels.
     """
     for table in _tables(competitor):
         _check_model(competitor, table)
@@ -79,8 +81,12 @@ def _check_model(competitor: Competitor, table: Table) -> None:
     setting = competitor.settings[-1]
     plain = competitor.fit(table.plain, table.y, C=1.0, **setting)
     expected = _centred_logits(plain, table.plain)
-    shares = [np.mean(np.argmax(z, axis=1) == table.y) for z in (expected, _centred_logits(table.truth, table.plain))]
-    if not (plain.weights.shape == table.truth.weights.shape and shares[0] >= shares[1] - ACCURACY_SLACK):
+    none = np.zeros(TRUTH.shape[1])
+    is_good = plain.weights.shape == table.truth.weights.shape
+    if is_good and competitor.has_probabilities:
+        losses = [log_loss_objective(table.plain, table.y, each, none) / N_ROWS for each in (plain, table.truth)]
+        is_good = losses[0] <= losses[1] + LOSS_SLACK
+    if not is_good:
         raise ValueError(f"{competitor.name}: the weights of {table.name} are not those of a model of the labels")
     if competitor.is_scaled:
         found = _centred_logits(competitor.fit(table.scaled, table.y, C=1.0, **setting), table.scaled)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.linear_model import LogisticRegression
 
 from bench.competitors import OURS, Competitor, Fitted, all_competitors, fit_pipeline
 from bench.generated import marks, write_part
@@ -29,7 +29,7 @@ def run(held_out: float, seconds: float = 1.0) -> Run:
 
 
 def fit_unscaled(X: Any, y: Any, C: float) -> Fitted:
-    model = SGDClassifier(loss="log_loss", max_iter=5, tol=None, random_state=0).fit(X, y)
+    model = LogisticRegression(C=C, max_iter=1000).fit(X, y)
     return Fitted.of(model.coef_, model.intercept_)
 
 
@@ -79,6 +79,10 @@ def fit_in_another_order(X: Any, y: Any, C: float) -> Fitted:
     return Fitted(np.reshape(fitted.weights.T.ravel(), fitted.weights.shape), fitted.bias)
 
 
+def without_its_bias(X: Any, y: Any, C: float) -> Fitted:
+    return Fitted(fit_scaled(X, y, C).weights, 0.0)
+
+
 def ignoring_nan(X: Any, y: Any, C: float) -> Fitted:
     return fit_scaled(sparse.csr_matrix(np.nan_to_num(X.toarray())) if sparse.issparse(X) else np.nan_to_num(X), y, C)
 
@@ -90,6 +94,7 @@ PLANTED = [
     ("classes", ignoring_nan, r"took a NaN \(rows of three classes\)"),
     ("classes", fit_one_row_of_weights, "weights of rows of three classes are not those of a model"),
     ("classes", fit_in_another_order, "weights of rows of three classes are not those of a model"),
+    ("sparse", without_its_bias, "weights of sparse rows are not those of a model"),
     ("sparse", lambda X, y, C: fit_scaled(X, 1 - y, C), "weights of sparse rows are not those of a model"),
 ]
 

@@ -101,6 +101,8 @@ class Competitor:
         Whether it fits scipy.sparse CSR rows without making them dense. All fit dense rows of two classes.
     takes_classes : bool
         Whether it fits the softmax model of three classes and more. One-vs-rest is another model, and does not count.
+    has_probabilities : bool
+        Whether its weights are those of a model of probabilities.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Competitor:
     most_weights: int = field(default=1 << 62)
     takes_sparse: bool = False
     takes_classes: bool = False
+    has_probabilities: bool = True
 
     def refusal(self, table: TableKind) -> str:
         """Return why it is not asked to fit a table, or an empty string where it is."""

@@ -40,5 +40,6 @@ COMPETITORS = [
         SOURCE,
         "epochs; it has no probabilities, so it can reach no log loss but by chance",
         takes_sparse=True,
+        has_probabilities=False,
     ),
 ]

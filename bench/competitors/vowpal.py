@@ -10,6 +10,8 @@ from scipy import sparse
 from bench.competitors import Array, Competitor, Fitted, Rows
 
 CHUNK_ROWS = 1 << 14
+# VW's own index of the bias: by its name, "Constant", another weight is found.
+BIAS = 11650396
 
 
 def _write(path: Path, X: Array, y: Array) -> None:
@@ -43,11 +45,19 @@ def fit(X: Rows, y: Array, C: float, passes: int) -> Fitted:
         path = Path(folder) / "rows.vw"
         (_write_sparse if sparse.issparse(X) else _write)(path, X, y)
         options = f"--loss_function logistic --passes {passes} --l2 {1 / (C * len(y)):.3g} --holdout_off --quiet"
+        options += f" --readable_model {path}.txt"
         model: Any = Workspace(f"--data {path} --cache_file {path}.cache -b {_bits(X.shape[1])} {options}")
         weights = np.array([model.get_weight_from_name(str(place)) for place in range(X.shape[1])])
-        bias = float(model.get_weight_from_name("Constant"))
+        bias = float(model.get_weight(BIAS))
         model.finish()
-    return Fitted(weights, bias)
+        shrinkage = _shrinkage(Path(f"{path}.txt"))
+    return Fitted(shrinkage * weights, shrinkage * bias)
+
+
+def _shrinkage(path: Path) -> float:
+    """Return the factor that --l2 has brought about: VW keeps it apart from the weights that it tells."""
+    with path.open() as file:
+        return next(float(line.split()[1]) for line in file if line.startswith("l2_state"))
 
 
 def _bits(n_features: int) -> int:
