@@ -29,10 +29,10 @@ class Block(NamedTuple):
 class Table:
     """Rows with class numbers, ready for a fit."""
 
-    rows: Any  # ArrayRows or GeneratedRows
+    rows: Any  # ArrayRows, GeneratedRows or PartedRows
     classes: Array  # (n_classes,), sorted
     codes: Any  # (n_rows,): positions in `classes`; an array, or an object that is indexed like one
-    row_weights: Array | None = None  # (n_rows,) float64
+    row_weights: Any = None  # (n_rows,) float64, or what is indexed like it
     known_counts: Array | None = None  # (n_classes,) int64
 
     @property

@@ -19,9 +19,8 @@ from fastperceptron.estimator.input import (
 )
 from fastperceptron.estimator.progress import Display
 from fastperceptron.training.checkpoint import Checkpoint, digest
+from fastperceptron.training.parted_rows import DIGEST, PartedRows, digests_of
 from fastperceptron.training.problem import Problem
-from fastperceptron.training.threads import ranges_of
-from fastperceptron.training.tile_sums import rows_per_run
 
 LABELS_AT_FIRST = 1 << 16  # examined at a time until all classes were seen: synthetic labels are computed as read
 
@@ -89,20 +88,20 @@ def open_checkpoint(
     parameters["the start"] = "none" if start is None else digest(start)
     names = getattr(estimator, "feature_names_in_", None)
     parameters["the names of the features"] = "none" if names is None else ", ".join(map(repr, names))
-    rows = problem.rows if isinstance(problem.rows, ArrayRows) else None
+    rows = problem.rows if isinstance(problem.rows, ArrayRows | PartedRows) else None
     return Checkpoint(path, {**parameters, "the data": _digest_of(problem, classes)}, rows=rows)
 
 
 def _digest_of(problem: Problem, classes: Array) -> str:
     """Return a digest of all labels and weights, but not of the rows; of synthetic rows, of their definition."""
-    rows, codes, weights = problem.rows, problem.codes, problem.row_weights
-    if not isinstance(rows, ArrayRows):
+    rows: Any = problem.rows
+    if isinstance(rows, PartedRows):
+        digests = [each for of_part in rows.ask(DIGEST) for each in of_part]
+    elif isinstance(rows, ArrayRows):
+        digests = digests_of(problem.codes, problem.row_weights, rows.n_rows, rows.n_features)
+    else:
         return digest(rows.identity)
-    parts = [rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist()]
-    for places in ranges_of(rows.n_rows, rows_per_run(rows.n_features)):
-        part = slice(places.start, places.stop)
-        parts += [digest(codes[part], None if weights is None else weights[part])]
-    return digest(*parts)
+    return digest(rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist(), *digests)
 
 
 def note_features(estimator: Any, data: Dataset) -> None:

@@ -12,7 +12,8 @@ tutorial/    fastperceptron.train: train.py the checks, descent.py the steps, ro
 minimise/    minima of functions of a few values: objective.py the function and how far its quadratic model holds
              (kernels/reach.py), damped_newton.py, lbfgs.py and corrected_sample.py the methods, search.py what the last
              two share, inverse_hessian.py their linear solves. It knows nothing of rows on disk, nor of the trainers.
-reads.py     a read of all rows: cuts it into tasks of tiles (whose size is in kernels/objective.py), adds their sums
+reads.py     a read of all rows            tile_sums.py  what it asks, and the sums of tiles (kernels/objective.py)
+tile_tree.py adds sums of tiles, always in the same order            parted_rows.py  rows that lie in parts elsewhere
 hessian.py   the Hessian over all rows, by tasks of some rows and columns (kernels/outer_products.py)
 units.py     weights, C and columns in units near 1  separation.py  classes without a finite optimum
 threads.py   runs tasks                              problem.py     what solvers take and return, and their options
