@@ -47,9 +47,9 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
 
     Parameters
     ----------
-    loss : {"squared_error", "log_loss"}
-        "squared_error" is the cost of the tutorial's neuron, and more forgiving of wrong labels. "log_loss" makes this
-        ``make_pipeline(StandardScaler(), LogisticRegression())`` with coefficients for the raw columns.
+    loss : {"log_loss", "squared_error"}
+        "log_loss" makes this ``make_pipeline(StandardScaler(), LogisticRegression())`` with coefficients for the raw
+        columns. "squared_error" is the cost of the tutorial's neuron: more forgiving of wrong labels, and not convex.
     solver : {"newton", "sgd"}
         "newton" reads the data a few times and estimates its gap to the optimum; "sgd" is mini-batch gradient descent.
     C : float
@@ -127,7 +127,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
     def __init__(
         self,
         *,
-        loss: str = "squared_error",
+        loss: str = "log_loss",
         solver: str = "newton",
         C: float = 1.0,
         fit_intercept: bool = True,

@@ -194,7 +194,7 @@ class Solution:
 class ObjectiveOptions:
     """What is minimised, and when a solver stops. See `fastperceptron.PerceptronClassifier`."""
 
-    loss: str = option("squared_error", one_of(LOSSES))
+    loss: str = option("log_loss", one_of(LOSSES))
     C: float = option(1.0, POSITIVE_OR_INFINITE)
     fit_intercept: bool = option(True, BOOLEAN)
     standardize: bool = option(True, BOOLEAN)

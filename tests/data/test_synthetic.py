@@ -147,6 +147,16 @@ def test_made_flowers_are_like_the_tutorials() -> None:
     assert fp.PerceptronClassifier().fit(made).score(made) > 0.98
 
 
+@pytest.mark.compiled
+@pytest.mark.parametrize(("loss", "C", "least"), [("log_loss", 1.0, 0.0140850), ("squared_error", math.inf, 0.0032066)])
+def test_classes_that_hardly_overlap_take_a_handful_of_reads(loss: str, C: float, least: float) -> None:
+    # Few sampled rows have a curvature: their losses differ, and the squared error has saturated over them.
+    classifier = fp.PerceptronClassifier(loss=loss, C=C).fit(fp.two_flowers(100_000, rng=0))
+    assert classifier.n_iter_ <= 10
+    assert classifier.loss_curve_[-1] == pytest.approx(least, abs=1e-7)
+    assert 0 <= classifier.optimality_gap_ < 1e-7
+
+
 def test_codes_are_read_like_an_array() -> None:
     data = fp.synthetic(100_000, 1, rng=0)
     with data.open_table() as table:

@@ -116,7 +116,7 @@ def test_a_warm_start_begins_at_coefficients_that_were_set() -> None:
 
 @pytest.mark.parametrize("learn", ["fit", "partial_fit"])
 def test_partial_fit_goes_on_from_changed_coefficients(learn: str) -> None:
-    classifier = fp.PerceptronClassifier()
+    classifier = fp.PerceptronClassifier(loss="squared_error")
     classifier.fit(X, Y) if learn == "fit" else classifier.partial_fit(X, Y, [0, 1])
     before = classifier.coef_.copy(), classifier.intercept_ + 1
     classifier.intercept_ += 1

@@ -169,7 +169,7 @@ class Workshop:
         row_weights = None if weights is None else read_only(np.asarray(weights, np.float64))
         codes = read_only(np.asarray(y).astype(np.uint8))
         problem = Problem(ArrayRows(X), codes, n_classes, row_weights, class_weights)
-        return minimise_by_newton(problem, NewtonOptions(**{"n_threads": 2, **options}), start)
+        return minimise_by_newton(problem, NewtonOptions(**{"n_threads": 2, "loss": "squared_error", **options}), start)
 
 
 @pytest.fixture(scope="session")

@@ -82,17 +82,18 @@ class Reach(NamedTuple):
     def is_local(self, value: float, gap: float, is_confirmed: bool = False, is_of_all: bool = False) -> bool:
         """Whether the quadratic model holds, so that the gap is known within a factor of 3.
 
-        `value` and `gap` are of all rows, where these are a sample: if they differ, it does not represent them. Of a
-        sample, two of three proofs are asked for: its gap agrees, the last step over all rows gained what was foretold
-        (`is_confirmed`; true where the rows are all), and the curvature changes little. Where the gap is from a Hessian
-        of all rows (`is_of_all`), there is nothing to agree with.
+        `value` and `gap` are of all rows, where these are a sample. Of a sample, two of three proofs are asked for: its
+        gap agrees, the last step over all rows gained what was foretold (`is_confirmed`; true where the rows are all),
+        and the curvature changes little. All three are, if its loss differs: of classes that hardly overlap, a sample
+        has few rows that count. Where the gap is from a Hessian of all rows (`is_of_all`), there is nothing to agree
+        with.
         """
         if gap <= ROUNDING * abs(value):
             return True
-        is_like = are_alike(self.value, value) and self.upper <= MOST_GROWTH * self.quadratic
         is_small = self.upper <= SMALL_GROWTH * self.quadratic
         is_alike = is_of_all or are_alike(self.quadratic, gap)
-        return is_like and is_small + is_confirmed + is_alike >= 2
+        asked = 2 if is_of_all or are_alike(self.value, value) else 3
+        return self.upper <= MOST_GROWTH * self.quadratic and is_small + is_confirmed + is_alike >= asked
 
 
 def are_alike(one: float, other: float) -> bool:

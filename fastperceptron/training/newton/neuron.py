@@ -101,6 +101,7 @@ class Neuron:
         self.pace = Pace()
         self.hessian_point: Array | None = None  # where its Hessian is of all rows
         self.has_gained = False  # whether a step was accepted
+        self.n_unproven = 0  # reads after which the gap was at most the goal, but not known
         # Whether `point` is one step beyond the last read: a search that ended before any step was accepted takes it.
         self.is_beyond = False
         self.is_done = False  # whether the goal is reached, or nothing more can be gained

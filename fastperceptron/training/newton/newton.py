@@ -23,8 +23,8 @@ from fastperceptron.training.minimise.corrected_sample import CorrectedSample
 from fastperceptron.training.newton.all_rows import AllRows, Reading
 from fastperceptron.training.newton.ending import searched, solution_of
 from fastperceptron.training.newton.neuron import Neuron, OwnHessian
-from fastperceptron.training.newton.start import Start, stages
-from fastperceptron.training.newton.turns import Turns
+from fastperceptron.training.newton.start import Start
+from fastperceptron.training.newton.turns import MOST_UNPROVEN, Turns
 from fastperceptron.training.newton.ways import Way
 from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
@@ -83,17 +83,20 @@ class Newton:
         given = [None] * len(positives) if weights is None else list(weights)
         points = map(self._start.first_point, positives, given)
         neurons = [Neuron(positive, point) for positive, point in zip(positives, points, strict=True)]
-        self._start.prepare(neurons, self._all_rows.penalty, weights is not None)
+        losses = self._start.prepare(neurons, self._all_rows.penalty, weights is not None)
         if self._start.is_all:
             return self._solution_of_sample(neurons)
-        is_close = weights is not None or self._start.has_hessian
-        for stage in [loss] if is_close else stages(loss):
+        for stage in losses:
             self._minimise(neurons, stage, self._options.tol if stage == loss else 1.0)
         return self._solution(neurons, self._all_rows.n_reads, np.array(self._curve))
 
     def _minimise(self, neurons: list[Neuron], loss: str, tol: float) -> None:
         """Read all rows until all neurons are within `tol` of the minimum, or max_iter reads are done."""
         self._all_rows.choose(loss, min(neuron.exactness for neuron in neurons))
+        if self._curve and self._start.has_hessian:
+            # Their Hessians are of the loss before.
+            self._all_rows.choose(loss, 1.0)
+            self._take_hessians(neurons, [neuron.point for neuron in neurons])
         self._begin(neurons, [neuron.point for neuron in neurons], tol)
         self._curve = []
         self._record(neurons)
@@ -192,7 +195,9 @@ class Newton:
         search, is_last = neuron.search, self._all_rows.loss == self._options.loss
         if search.gap > neuron.certificate.goal(tol) or not (is_last and neuron.hessian.is_own):
             return search.gap <= neuron.certificate.goal(tol)
-        return self._start.is_enough(neuron, searched(neuron), self._all_rows.penalty)
+        is_known = self._start.is_enough(neuron, searched(neuron), self._all_rows.penalty)
+        neuron.n_unproven += not is_known
+        return is_known
 
     def _is_stuck(self, neuron: Neuron) -> bool:
         """Return whether steps gain nothing, as far as the precision shows."""
@@ -208,7 +213,7 @@ class Newton:
         for neuron in neurons:
             way = self._turns.way_of(neuron, tol)
             if way is Way.STEPS or self._is_spent:
-                neuron.is_done = neuron.search.is_stuck
+                neuron.is_done = neuron.search.is_stuck or neuron.n_unproven > MOST_UNPROVEN
             elif way is Way.HESSIAN:
                 self._turns.take_hessian(neuron)
             elif self._turns.draw(neuron) and not self._is_spent:

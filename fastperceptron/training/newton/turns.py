@@ -16,6 +16,9 @@ from fastperceptron.training.threads import MapInOrder
 FAR = 4.0
 # Rejected steps in a row after which a corrected sample or a new Hessian is given up.
 REJECTIONS = 3
+# Reads with a gap at the goal that is not known, after which a Hessian of all rows is to prove it, and those after
+# which a search ends without proof.
+UNPROVEN, MOST_UNPROVEN = 2, 6
 
 
 class Turns:
@@ -53,7 +56,10 @@ class Turns:
             return Way.STEPS
         # No gap exceeds the objective, which is never negative.
         needed = halvings(max(min(search.gap, search.value) / neuron.certificate.goal(tol), 1.0))
-        return self._prices.cheapest(neuron.pace, needed, neuron.hessian_point is not search.point)
+        is_new = neuron.hessian_point is not search.point
+        if needed == 0 and neuron.n_unproven >= UNPROVEN:
+            return Way.HESSIAN if is_new and self._prices.is_hessian_useful else Way.STEPS
+        return self._prices.cheapest(neuron.pace, needed, is_new)
 
     def draw(self, neuron: Neuron) -> bool:
         """Draw the sample to correct, unless a neuron did; return whether the neuron is far from its minimum.

@@ -87,6 +87,8 @@ class Prices:
     ----------
     n_corrected : int
         How many rows a corrected sample has.
+    is_hessian_useful : bool
+        Whether there are enough rows for a Hessian of all of them.
     """
 
     def __init__(self, n_rows: int, n_features: int, n_sampled: int) -> None:
@@ -96,7 +98,7 @@ class Prices:
         sample_step = 1 + self.n_corrected / n_rows * (self._hessian + SAMPLE_EVALUATIONS)
         self._read = {Way.STEPS: 1.0, Way.SAMPLE: sample_step, Way.HESSIAN: 1.0}
         self._is_sample_useful = enough <= n_rows
-        self._is_hessian_useful = n_rows >= FEWEST_ROWS * (n_features + 1)
+        self.is_hessian_useful = n_rows >= FEWEST_ROWS * (n_features + 1)
 
     def cheapest(self, pace: Pace, needed: float, is_hessian_new: bool) -> Way:
         """Return how to go on where the gap must be halved `needed` times; STEPS is what is done already.
@@ -106,7 +108,7 @@ class Prices:
         costs = {Way.STEPS: needed * self._read[pace.way] / pace.gained if pace.gained > 0 else math.inf}
         if self._is_sample_useful and pace.way is not Way.SAMPLE:
             costs[Way.SAMPLE] = 1 + needed * self._read[Way.SAMPLE] / pace.known[Way.SAMPLE]
-        if self._is_hessian_useful and is_hessian_new and pace.n_reads >= PATIENCE * self._hessian:
+        if self.is_hessian_useful and is_hessian_new and pace.n_reads >= PATIENCE * self._hessian:
             costs[Way.HESSIAN] = (1 + self._hessian) * (1 + needed / pace.known[Way.HESSIAN])
         return min(costs, key=costs.__getitem__)
 

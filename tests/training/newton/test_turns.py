@@ -115,7 +115,9 @@ def test_each_way_ends_at_the_minimum(
     monkeypatch.setattr(Prices, "cheapest", only(way))
     # Steps alone know columns that are rare in the sample by a few rows: there they are never the way that is chosen.
     check(*make(30_000), "log_loss", is_gap_told=way is not Way.STEPS)
-    assert set(ways) == ({way} if way is not Way.STEPS else set())
+    # Whatever the way, a Hessian may prove the gap at its end.
+    assert set(ways) - {Way.HESSIAN} == {way} - {Way.HESSIAN, Way.STEPS}
+    assert way is not Way.HESSIAN or ways
 
 
 @pytest.mark.parametrize("make", HARD)
