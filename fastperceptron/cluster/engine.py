@@ -25,6 +25,9 @@ class Engine(Protocol):
         `tell` is called with the number of each task that is done. It raises what the first task that failed raised.
         """
 
+    def release(self, handles: Sequence[Any]) -> None:
+        """Let results go, as soon as nothing needs them."""
+
     def together(self, handles: Sequence[Any]) -> list[list[int]]:
         """Return the places of handles in groups: of what lies on one worker, a few groups for each of its threads."""
 
@@ -53,6 +56,9 @@ class SerialEngine:
             found.append(function(*task, *shared))
             tell(k)
         return found
+
+    def release(self, handles: Sequence[Any]) -> None:
+        """Do nothing."""
 
     def together(self, handles: Sequence[Any]) -> list[list[int]]:
         """Return groups of every n-th handle."""

@@ -30,12 +30,18 @@ class Piece(NamedTuple):
 
 
 def parted_table(
-    engine: Engine, loaded: Sequence[Any], names: Sequence[str], n_threads: int = 1, rows_read: Tell = int
+    engine: Engine,
+    tasks: Sequence[tuple[Any, ...]],
+    names: Sequence[str],
+    n_threads: int = 1,
+    rows_read: Tell = int,
+    load: Callable[..., parts.Loaded] = parts.load_block,
 ) -> Table:
-    """Return the rows of partitions that were loaded, as handles in the rows' order; `names` are for errors.
+    """Return the rows of partitions, one per task of `load`, in the rows' order; `names` are for errors.
 
     `n_threads` is that of a worker for one bundle.
     """
+    loaded = engine.place("load", load, tasks)
     abouts: list[About] = engine.ask("about", parts.about, [(each,) for each in loaded])
     check_alike(abouts, names)
     lengths = [each.n_rows for each in abouts]
@@ -43,7 +49,9 @@ def parted_table(
     first = next(each for each in abouts if each.n_rows)
     aligned = _aligned(engine, loaded, lengths, first.n_features, numbers)
     groups = engine.together(aligned)
+    engine.release(loaded)
     bundles = engine.place("bundle", parts.bundle, [([aligned[k] for k in group],) for group in groups])
+    engine.release(aligned)
     asked = Bundles(engine, bundles, {k: each.fingerprint for k, each in enumerate(abouts)}, names, n_threads)
     rows = PartedRows(asked, sum(lengths), first.n_features, np.dtype(first.dtype))
     rows_read(rows.n_rows)

@@ -190,6 +190,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
             infinite, so that there is no finite optimum: the weights are then those where the fit stopped.
         """
         check_parameters(self, RULES)
+        X, y, sample_weight = table.as_data(self, X, y, sample_weight, "fit")
         known = coefficients_to_start_from(self)
         with (
             unchanged_by_failure(self),
@@ -254,6 +255,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         from fastperceptron.training.online.online import OnlineNewton
 
         check_parameters(self, RULES)
+        X, y, sample_weight = table.as_data(self, X, y, sample_weight, "partial_fit")
         is_first = self.__dict__.get("_online") is None and not are_set(self)
         if classes is None and isinstance(X, Dataset) and is_first:
             classes = X.classes

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
+from fastperceptron.cluster.collections import CollectionDataset, is_collection
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.dataset import Dataset, Table
 from fastperceptron.data.labels import check_not_continuous, encode_classes
@@ -15,6 +16,7 @@ from fastperceptron.estimator.input import (
     as_label_vector,
     as_row_weights,
     as_rows,
+    check_columns_are_numbers,
     weights_of_classes,
 )
 from fastperceptron.estimator.progress import Display
@@ -44,6 +46,28 @@ def open_problem(
         check_not_continuous(table.classes)
         factors, absent = _class_weights_of(estimator, table)
         yield Problem(table.rows, table.codes, table.classes.size, table.row_weights, factors, absent), table.classes
+
+
+def as_data(estimator: Any, X: Any, y: Any, sample_weight: Any, what: str) -> tuple[Any, Any, Any]:
+    """Return a collection of Dask with its labels and weights as a data set that goes alone, and others as they are.
+
+    `what` is the method that asks. It raises ValueError where that needs labels and there are none, or the solver needs
+    rows in an order.
+    """
+    if not is_collection(X):
+        return X, y, sample_weight
+    if what == "fit" and estimator.solver == "sgd":
+        raise ValueError(
+            "solver='sgd' takes rows one after another, which a collection of Dask does not give: use solver='newton', "
+            "which reads all partitions at the same time, or partial_fit, which takes them in order."
+        )
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
+        )
+    check_columns_are_numbers(X._meta)
+    n_threads = 1 if estimator.n_jobs is None else max(estimator.n_jobs, 1)
+    return CollectionDataset(X, y, sample_weight, n_threads=n_threads), None, None
 
 
 def chunk_problems(

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from fastperceptron.cluster import parts
 from fastperceptron.cluster.engine import SerialEngine
 from fastperceptron.cluster.parted_dataset import parted_table
 from fastperceptron.data.dataset import Dataset
@@ -30,7 +29,7 @@ class PartedArrays(Dataset):
             for number, (a, b) in enumerate(places)
         ]
         names = [f"partition {k}" for k in range(len(places))]
-        return nullcontext(parted_table(engine, engine.place("load", parts.load_block, tasks), names, 1, rows_read))
+        return nullcontext(parted_table(engine, tasks, names, 1, rows_read))
 
 
 def table(

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 import fastperceptron as fp
 from cluster.conftest import PartedArrays, table
 from fastperceptron.cluster.engine import SerialEngine
-from fastperceptron.cluster.parted_dataset import pieces_of, plans_of
+from fastperceptron.cluster.parted_dataset import parted_table, pieces_of, plans_of
 from fastperceptron.training.newton import sample_size
 from fastperceptron.training.tile_sums import rows_per_run
 from tables import bits
@@ -162,9 +162,4 @@ def test_partitions_that_differ_are_named() -> None:
 
 
 def _open(tasks: list[Any]) -> Any:
-    from fastperceptron.cluster import parts
-    from fastperceptron.cluster.parted_dataset import parted_table
-
-    engine = SerialEngine()
-    names = [f"partition {k}" for k in range(len(tasks))]
-    return parted_table(engine, engine.place("load", parts.load_block, tasks), names)
+    return parted_table(SerialEngine(), tasks, [f"partition {k}" for k in range(len(tasks))])
