@@ -7,17 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastperceptron.checks import column_names, frame_names
+from fastperceptron.checks import column_names
 from fastperceptron.cluster.parted_dataset import parted_table
-from fastperceptron.data.array_dataset import text_names
 from fastperceptron.data.arrays import kernel_dtype
 from fastperceptron.data.chunk_dataset import ChunksDataset, as_block
 from fastperceptron.data.dataset import Block, Dataset, Table, no_labels
-
-
-def is_collection(value: Any) -> bool:
-    """Return whether a value is an array or a frame of Dask, which need not be imported for that."""
-    return type(value).__module__.startswith("dask.") and hasattr(value, "to_delayed") and hasattr(value, "ndim")
+from fastperceptron.data.labels import as_labels
+from fastperceptron.lazy import dtype_of_collection, is_collection, n_features_of_collection, with_whole_rows
+from fastperceptron.model import Perceptron
 
 
 class Partition(NamedTuple):
@@ -42,18 +39,11 @@ class CollectionDataset(Dataset):
     """
 
     def __init__(self, X: Any, y: Any = None, weights: Any = None, *, client: Any = None, n_threads: int = 1) -> None:
-        X, meta = _with_whole_rows(X), X._meta
-        if X.ndim != 2:
-            raise ValueError(f"Expected 2D array, got {X.ndim}D array instead: X must have rows and columns.")
-        names = frame_names(meta)
-        self.n_features = int(X.shape[1]) if names is None else len(names)
-        dtype = X.dtype if names is None else np.result_type(np.float32, *(_dtype_of(each) for each in meta.dtypes))
+        self.n_features, dtype, X = n_features_of_collection(X), dtype_of_collection(X), with_whole_rows(X)
         if dtype.kind not in "fiub":
             raise ValueError(f"X must hold real numbers, but its dtype is {dtype}.")
-        if names is not None and {_dtype_of(each) for each in meta.dtypes} != {np.dtype(np.float32)}:
-            dtype = np.result_type(*(_dtype_of(each) for each in meta.dtypes))
         self.dtype = np.dtype(kernel_dtype(dtype))
-        self.feature_names = column_names(meta) if names is None else text_names(column_names(meta))
+        self.feature_names = column_names(X._meta)
         name = getattr(y, "name", None) if hasattr(y, "_meta") and hasattr(y._meta, "index") else None
         self.target_name = name if isinstance(name, str) and name else None
         lengths = lengths_of(X)
@@ -85,6 +75,23 @@ class CollectionDataset(Dataset):
         for number, chunk in enumerate(self.chunks()):
             yield as_block(chunk, number, "partition")[0]
 
+    def accuracy(self, model: Perceptron) -> float:
+        """Return the share of the rows' weight whose class a model predicts: partitions are compared where they are."""
+        from dask import compute, delayed
+
+        own = model.aligned(self._X) if self.feature_names else self._X
+        compare = delayed(_compared, pure=False, traverse=False)
+        found = compute(
+            *(
+                compare(X, y, weights, model, number)
+                for number, (X, (_, y, weights)) in enumerate(zip(pieces_of(own), self._partitions, strict=True))
+            )
+        )
+        right, all_rows = (math.fsum(each) for each in zip(*found, strict=True))
+        if all_rows == 0:
+            raise ValueError("all weights are zero: at least one row must count.")
+        return right / all_rows
+
     @contextmanager
     def open_table(self, rows_read: Any = int) -> Iterator[Table]:
         """Give the rows as a `Table`: on the workers of the current client, or decoded into files without one."""
@@ -102,22 +109,21 @@ class CollectionDataset(Dataset):
             yield parted_table(engine, tasks, names, self._n_threads, rows_read)
 
 
+def _compared(X: Any, y: Any, weights: Any, model: Perceptron, number: int) -> tuple[float, float]:
+    """Return what the rows of a partition weigh whose class a model predicts, and what all of them do."""
+    if len(X) == 0:
+        return 0.0, 0.0
+    own = np.full(len(X), 1.0 if weights is None else weights) if np.ndim(weights) == 0 else weights
+    block, _ = as_block((X, y, own), number, "partition")
+    is_right = np.asarray(model.predict(X)) == as_labels(block.y, f"y of partition {number}")
+    return float(block.weights[is_right].sum()), float(block.weights.sum())  # type: ignore[index,union-attr]  # given
+
+
 def _is_kept(X: Any) -> bool:
     """Return whether workers keep the collection's partitions in memory."""
     from distributed import futures_of
 
     return bool(futures_of(X))
-
-
-def _dtype_of(dtype: Any) -> np.dtype:
-    """Return the dtype of the values of a column of a frame, of which pandas' own types have another."""
-    own: np.dtype = np.dtype(getattr(dtype, "numpy_dtype", dtype))
-    return own
-
-
-def _with_whole_rows(X: Any) -> Any:
-    """Return a collection none of whose rows is cut."""
-    return X.rechunk({1: -1}) if hasattr(X, "rechunk") and X.ndim == 2 and X.numblocks[1] > 1 else X
 
 
 def lengths_of(X: Any) -> list[int] | None:

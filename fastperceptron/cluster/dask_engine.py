@@ -27,24 +27,29 @@ def current_engine(client: Any = None) -> Iterator["DaskEngine | None"]:
     It raises TypeError for an asynchronous client.
     """
     distributed: Any = sys.modules.get("distributed")
-    if client is None and distributed is None:
+    if client is None and distributed is not None and _is_in_task(distributed):
+        # This task no longer counts as one of the worker's then: it could wait for itself.
+        with distributed.worker_client() as own, _engine_of(own) as engine:
+            yield engine
+        return
+    client = client or _current_client(distributed)
+    if client is None:
         yield None
         return
-    from distributed import worker_client
-
-    if client is None and _is_in_task(distributed):
-        with worker_client() as own:  # this task no longer counts as one of the worker's: it could wait for itself
-            yield from _engine_of(own)
-        return
-    if client is None:
-        try:
-            client = distributed.default_client()
-        except ValueError:
-            yield None
-            return
-    yield from _engine_of(client)
+    with _engine_of(client) as engine:
+        yield engine
 
 
+def _current_client(distributed: Any) -> Any:
+    if distributed is None:
+        return None
+    try:
+        return distributed.default_client()
+    except ValueError:
+        return None
+
+
+@contextmanager
 def _engine_of(client: Any) -> Iterator["DaskEngine"]:
     if client.asynchronous:
         raise TypeError(

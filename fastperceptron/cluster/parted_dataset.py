@@ -169,15 +169,15 @@ def _aligned(engine: Engine, loaded: Sequence[Any], lengths: Sequence[int], n_fe
     plans = plans_of(lengths, n_features)
     needed = [*pieces_of(plans, lengths)]
     each_piece = [piece for pieces in needed for piece in pieces]
-    fragments = iter(
-        engine.place(
-            "fragment",
-            parts.fragment,
-            [(loaded[piece.number], numbers[piece.number], piece.start, piece.stop) for piece in each_piece],
-        )
-    )
-    tasks = []
+    tasks: list[tuple[Any, ...]] = [
+        (loaded[piece.number], numbers[piece.number], piece.start, piece.stop) for piece in each_piece
+    ]
+    placed = engine.place("fragment", parts.fragment, tasks)
+    tasks, fragments = [], iter(placed)
     for number, (plan, pieces) in enumerate(zip(plans, needed, strict=True)):
         if plan is not None:
-            tasks.append((loaded[number], numbers[number], plan, number, [next(fragments) for _ in pieces]))
-    return engine.place("align", parts.align, tasks)
+            sources = [number, *(piece.number for piece in pieces)]
+            tasks.append((loaded[number], numbers[number], plan, sources, [next(fragments) for _ in pieces]))
+    aligned = engine.place("align", parts.align, tasks)
+    engine.release(placed)
+    return aligned

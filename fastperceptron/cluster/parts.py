@@ -54,6 +54,7 @@ class Fragment(NamedTuple):
     X: Array
     codes: Array
     weights: Array | None
+    fingerprint: int  # of the partition
 
 
 class Plan(NamedTuple):
@@ -70,8 +71,7 @@ class Aligned(NamedTuple):
     """The runs that begin in a partition."""
 
     parts: list[Part]  # the whole runs, where the partition's rows are, and the last one
-    number: int  # of the partition
-    fingerprint: int
+    fingerprints: list[tuple[int, int]]  # (number, fingerprint) of the partitions whose rows these are
 
 
 class Bundle:
@@ -79,7 +79,7 @@ class Bundle:
 
     def __init__(self, all_aligned: list[Aligned]) -> None:
         self.parts = [part for aligned in all_aligned for part in aligned.parts]
-        self.fingerprints = [(aligned.number, aligned.fingerprint) for aligned in all_aligned]
+        self.fingerprints = [each for aligned in all_aligned for each in aligned.fingerprints]
 
     @property
     def nbytes(self) -> int:
@@ -129,11 +129,16 @@ def fragment(loaded: Loaded, numbers: Array, start: int, stop: int) -> Fragment:
     """Return some rows of a partition, copied; `numbers` has the class number of each of its labels."""
     own = loaded.weights
     X = np.array(loaded.X[start:stop], kernel_dtype(loaded.X.dtype))
-    return Fragment(X, numbers[loaded.codes[start:stop]], None if own is None else own[start:stop].copy())
+    return Fragment(
+        X, numbers[loaded.codes[start:stop]], None if own is None else own[start:stop].copy(), loaded.about.fingerprint
+    )
 
 
-def align(loaded: Loaded, numbers: Array, plan: Plan, number: int, fragments: list[Fragment]) -> Aligned:
-    """Return the runs that begin in a partition; `fragments` have the rows that the last one lacks."""
+def align(loaded: Loaded, numbers: Array, plan: Plan, sources: list[int], fragments: list[Fragment]) -> Aligned:
+    """Return the runs that begin in a partition; `fragments` have the rows that the last one lacks.
+
+    `sources` are the numbers of the partition and of those that the fragments are of.
+    """
     parts, own = [], loaded.weights
     body = slice(plan.first - plan.start, plan.body - plan.start)
     if body.start < body.stop:
@@ -145,7 +150,8 @@ def align(loaded: Loaded, numbers: Array, plan: Plan, number: int, fragments: li
         X, codes = (np.concatenate([piece[k] for piece in pieces]) for k in (0, 1))
         weights = None if own is None else read_only(np.concatenate([piece.weights for piece in pieces]))
         parts.append(Part(ArrayRows(X), read_only(codes), weights, plan.body))
-    return Aligned(parts, number, loaded.about.fingerprint)
+    fingerprints = [loaded.about.fingerprint, *(each.fingerprint for each in fragments)]
+    return Aligned(parts, [*zip(sources, fingerprints, strict=True)])
 
 
 def bundle(all_aligned: list[Aligned]) -> Bundle:

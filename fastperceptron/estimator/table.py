@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.cluster.collections import CollectionDataset, is_collection
+from fastperceptron.cluster.collections import CollectionDataset
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.dataset import Dataset, Table
 from fastperceptron.data.labels import check_not_continuous, encode_classes
@@ -20,6 +20,7 @@ from fastperceptron.estimator.input import (
     weights_of_classes,
 )
 from fastperceptron.estimator.progress import Display
+from fastperceptron.lazy import is_collection
 from fastperceptron.training.checkpoint import Checkpoint, digest
 from fastperceptron.training.parted_rows import DIGEST, PartedRows, digests_of
 from fastperceptron.training.problem import Problem
@@ -144,14 +145,18 @@ def with_features_of(estimator: Any, data: Dataset, classes: Array | None = None
     known = getattr(estimator, "feature_names_in_", None)
     if known is not None and data.feature_names is not None:
         data = data.with_features(tuple(known), has_labels=classes is not None, classes=classes)
+    check_n_features(estimator, data.n_features)
+    return data
+
+
+def check_n_features(estimator: Any, found: int) -> None:
+    """Raise ValueError if rows have another number of features than those of the fit."""
     # Coefficients that were set without a fit say it themselves.
     n_features = estimator.n_features_in_ if hasattr(estimator, "n_features_in_") else np.shape(estimator.coef_)[-1]
-    if data.n_features != n_features:
+    if found != n_features:
         raise ValueError(
-            f"X has {data.n_features} features, but {type(estimator).__name__} is expecting "
-            f"{n_features} features as input."
+            f"X has {found} features, but {type(estimator).__name__} is expecting {n_features} features as input."
         )
-    return data
 
 
 def name_of_labels(X: Any, y: Any) -> str | None:

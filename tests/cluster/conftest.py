@@ -1,11 +1,13 @@
 """Partitions of rows on an engine that runs here: all that a cluster does but for the network."""
 
+import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 
 from fastperceptron.cluster.engine import SerialEngine
 from fastperceptron.cluster.parted_dataset import parted_table
@@ -41,3 +43,24 @@ def table(
     y = (X @ rng.normal(size=(n_features, n_classes)) + rng.gumbel(size=(n_rows, n_classes))).argmax(axis=1)
     y[:n_classes] = range(n_classes)
     return (X * 10.0 ** rng.integers(-2, 3, n_features)).astype(dtype), y
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Any:
+    """Return a small cluster whose workers are threads of this process: it starts within a second."""
+    distributed = pytest.importorskip("distributed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with distributed.LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=False, dashboard_address=None
+        ) as started:
+            yield started
+
+
+@pytest.fixture
+def client(cluster: Any) -> Any:
+    """Make a client of the cluster the current one."""
+    from distributed import Client
+
+    with Client(cluster) as client:
+        yield client
