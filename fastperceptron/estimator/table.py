@@ -173,6 +173,8 @@ def _class_weights_of(estimator: Any, table: Table) -> tuple[Array | None, tuple
         sums = weights_of_classes(table.codes, table.counts, table.row_weights, estimator.class_weight)
     factors = as_class_weights(estimator.class_weight, table.classes, sums)
     is_absent = (sums == 0) | (False if factors is None else factors == 0)
+    if is_absent.all() and (sums == 0).all():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
     if is_absent.all():
         raise ValueError("class_weight must hold at least one number above 0, of a class that has rows of weight.")
     return factors, tuple(np.flatnonzero(is_absent).tolist())
