@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         squared_error_derivative as squared_error_derivative,
     )
     from fastperceptron.model import Perceptron as Perceptron, load as load
+    from fastperceptron.onnx_converter import register_onnx_converter as register_onnx_converter
+    from fastperceptron.reliability import calibration as calibration
     from fastperceptron.training.tutorial.train import train as train
 
 __version__ = "0.1.0"
@@ -35,6 +37,8 @@ _NAMES = {
     "evaluation": ["evaluate"],
     "functional": ["log_loss", "sigmoid", "sigmoid_derivative", "slope", "squared_error", "squared_error_derivative"],
     "model": ["Perceptron", "load"],
+    "onnx_converter": ["register_onnx_converter"],
+    "reliability": ["calibration"],
     "training.tutorial.train": ["train"],
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}

@@ -219,6 +219,32 @@ def show(
 
 
 @app.command()
+def export(
+    model: ModelFile,
+    to: Annotated[str, typer.Option("--to", metavar="<form>", help="onnx, sql or json.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; by default SQL and JSON are printed.", **_FILE)
+    ] = None,
+    dialect: Annotated[str | None, typer.Option(help="Of SQL: duckdb (the default), sqlite or postgres.")] = None,
+    categorical: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--categorical",
+            "-c",
+            metavar="<column>",
+            help="For SQL: column whose features are levels, as in plan=basic; by default all names with = are such, "
+            "'' for none. Repeatable.",
+        ),
+    ] = None,
+) -> None:
+    """Write a model for other programs. An ONNX graph, an SQL expression of the probability, or a JSON object."""
+    from fastperceptron.command_export import export_model
+
+    for line in export_model(model, to, output, dialect, categorical):
+        typer.echo(line)
+
+
+@app.command()
 def synthesize(
     output: Written,
     rows: Annotated[
@@ -253,7 +279,7 @@ def demo(
 ) -> None:
     """Run the 2017 tutorial. One neuron learns two kinds of flowers, and names an unknown one."""
     from fastperceptron.demo import UNKNOWN_FLOWER, run_demo, write_demo
-    from fastperceptron.plot import percent
+    from fastperceptron.drawing import percent
 
     try:
         output.mkdir(parents=True, exist_ok=True)

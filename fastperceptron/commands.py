@@ -116,11 +116,11 @@ def _warnings_as_lines() -> Iterator[None]:
 
 
 def _described(evaluation: Evaluation) -> list[str]:
-    lines = [f"  {name:<10}{value:.6g}" for name, value in evaluation.scores.items()]
-    of_class = "the predicted class" if evaluation.calibrated_class is None else f"class {evaluation.calibrated_class}"
-    lines += ["", f"  Probability and share of {of_class}:", "  predicted  observed        rows"]
-    lines += [f"  {p:9.4f}  {share:8.4f}{count:12,}" for p, share, count in evaluation.calibration]
-    return lines
+    found = evaluation.details
+    scores = {name: f"{score:.6g}" for name, score in evaluation.scores.items()}
+    scores |= {"log loss": found.described_log_loss, "AUC": found.described_auc}
+    lines = [f"  {name:<10}{score}" for name, score in scores.items()]
+    return [*lines, "", f"  Probability and share of {found.of_class}:", *found.bin_lines()]
 
 
 def _rows_for(model: Perceptron, source: Any, csv: Any) -> Dataset:

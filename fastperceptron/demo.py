@@ -68,8 +68,8 @@ def write_demo(result: DemoResult, directory: Path) -> list[Path]:
     paths = [directory / name for name in ("activation.png", "flowers.png", "cost.png", "model.safetensors")]
     # Fixed margins: constrained layout draws everything twice, which takes half a second here.
     figures = [Figure(figsize=(6.4, 4.8), dpi=110) for _ in range(3)]
-    for figure in figures:
-        figure.subplots_adjust(left=0.12, right=0.95, top=0.92, bottom=0.23)
+    for figure, bottom in zip(figures, (0.12, 0.23, 0.12), strict=True):  # the legend of the flowers is below
+        figure.subplots_adjust(left=0.12, right=0.95, top=0.92, bottom=bottom)
     plot_activation(ax=figures[0].subplots())
     plot_boundary(result.model, result.X, result.y, unknown=UNKNOWN_FLOWER, ax=figures[1].subplots())
     plot_cost(result.model, ax=figures[2].subplots())

@@ -13,6 +13,7 @@ from fastperceptron.checks import Array, as_matrix, as_numpy, check_is_array_lik
 from fastperceptron.data.arrays import ArrayRows, kernel_dtype
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.labels import codes_of
+from fastperceptron.export.exports import Exports
 from fastperceptron.history import History
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.lazy import is_collection, predicted
@@ -22,7 +23,7 @@ from fastperceptron.model_file import read_model, write_model
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Perceptron:
+class Perceptron(Exports):
     """One sigmoid neuron: p = sigmoid(weights . x + bias) is the probability of the second class.
 
     Three or more classes take one neuron each, which separates its class from the others; the probabilities of a row

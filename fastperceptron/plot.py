@@ -3,23 +3,33 @@
 Each function draws on the Axes `ax`, or on a new figure if it is None, and returns the Axes.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastperceptron.checks import Array, as_matrix
+from fastperceptron.boundary import rows_to_show, section_of
+from fastperceptron.checks import Array, as_matrix, check_finite
+from fastperceptron.comparison import as_perceptron
+from fastperceptron.data.holdout import row_hashes
 from fastperceptron.data.labels import codes_of
-from fastperceptron.evaluation import as_perceptron
+from fastperceptron.drawing import (
+    CLASS_COLOURS,
+    as_text,
+    draw_curves,
+    draw_points,
+    mark_unknown,
+    notes_of,
+    percent,
+    shade,
+    write_title,
+)
+from fastperceptron.evaluation import Evaluation
 from fastperceptron.functional import sigmoid, sigmoid_derivative
-from fastperceptron.model import Perceptron
+from fastperceptron.reliability import Calibration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-# Colours of Okabe and Ito (2008), which colour-blind readers can distinguish; more classes repeat them.
-CLASS_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
-CLASS_TINTS = ("#8DBFDE", "#F2B98F")
-CLASS_MARKERS = ("o", "^", "s", "D", "v", "P", "X", "<", ">")
 
 
 def plot_activation(*, limit: float = 6.0, ax: "Axes | None" = None) -> "Axes":
@@ -34,46 +44,66 @@ def plot_activation(*, limit: float = 6.0, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def plot_boundary(model: Any, X: Any, y: Any, *, unknown: Any = None, ax: "Axes | None" = None) -> "Axes":
-    """Draw rows of two features by class, the model's probability as shading, and its boundary.
+def plot_boundary(
+    model: Any, X: Any, y: Any, *, features: Sequence[Any] | None = None, unknown: Any = None, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw rows by class over two features, the model's probability as shading, and its boundary.
 
     For two classes the shading is the probability of the second, and the boundary is at p = 0.5. For more, a place has
-    the colour of the class that is predicted there.
+    the colour of the class that is predicted there. With more than two features the shading is that of rows whose other
+    features have their means, which the picture states. A single feature is drawn with curves of the probability.
+
+    More than 300 rows are small translucent points; of more than 2,000 a sample is shown, in which each class has its
+    share, but 30 rows at least. The same rows are shown each time, and the picture states how many.
 
     Parameters
     ----------
     model : Perceptron or PerceptronClassifier
-        Of two features.
-    X : array-like or frame of shape (n_rows, 2)
+    X : array-like or frame of shape (n_rows, n_features)
     y : array-like of shape (n_rows,)
-    unknown : array-like of shape (2,), optional
+    features : sequence of two str or int, optional
+        The features of the axes, by name or number: by default the two whose weight times standard deviation is
+        largest.
+    unknown : array-like of shape (n_features,), optional
         One more row, marked, and labelled with the class and the probability that the model gives it.
     ax : matplotlib.axes.Axes, optional
 
     Raises
     ------
     ValueError
-        If the model does not have two features, or X and y do not fit it.
+        If `features` are not two of the model's, or X and y do not fit it.
     """
     model = as_perceptron(model)
-    if model.n_features != 2:
-        raise ValueError(f"only a model of two features can be drawn, but this one has {model.n_features}.")
-    rows = as_matrix(model.aligned(X), 2)
+    rows = as_matrix(model.aligned(X), model.n_features)
+    check_finite(rows, 0)
     codes = codes_of(y, len(rows), model.classes)
-    ax = _axes(ax)
-    everything = rows if unknown is None else np.vstack([rows, unknown])
+    shown = rows_to_show(codes, len(model.classes))
+    section, ax = section_of(model, rows, features), _axes(ax)
+    # float64 before columns are chosen: the places of a few rows.
+    points, own = rows[shown][:, section.places].astype(np.float64), codes[shown]
+    mark = None if unknown is None else np.asarray(unknown, dtype=float)
+    at_mark = points[:0] if mark is None else mark.reshape(1, -1)[:, section.places]
+    everything = np.vstack([points, at_mark])
     low, high = everything.min(axis=0), everything.max(axis=0)
     margin = 0.08 * np.where(high > low, high - low, 1.0)
-    _shade(model, low - margin, high + margin, ax)
-    for code, label in enumerate(model.classes.tolist()):
-        x, y_axis = rows[codes == code].T
-        ax.scatter(x, y_axis, c=_colour(code), marker=_marker(code), edgecolors="white", label=str(label))
-    if unknown is not None:
-        _mark_unknown(model, np.asarray(unknown, dtype=float), ax)
-    names = model.feature_names or ("first feature", "second feature")
-    ax.set(xlabel=names[0], ylabel=names[1], title="What the neuron learnt")
+    labels = list(section.names)
+    if len(labels) == 1:
+        draw_curves(section.model, low - margin, high + margin, ax)
+        spread = 0.03 * (row_hashes(0, len(rows))[shown] / 2.0**64 - 0.5)
+        points = np.column_stack([points, -0.06 * (own + 1) + spread])
+        at_mark = np.column_stack([at_mark, np.zeros(len(at_mark))])
+        labels.append("p = probability of " + (str(model.classes[1]) if len(model.classes) == 2 else "each class"))
+    else:
+        shade(section.model, low - margin, high + margin, ax)
+    draw_points(model, points, own, ax)
+    if mark is not None:
+        mark_unknown(model, mark, at_mark[0], ax)
+    ax.set(xlabel=as_text(labels[0], 60), ylabel=as_text(labels[1], 45))
+    write_title(ax, "What the neuron learnt", notes_of(section.held, len(shown), len(rows)))
     # Below the axes, where it does not hide a row.
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2 if len(model.classes) < 4 else 4, frameon=False)
+    longest = max(len(text) for text in ax.get_legend_handles_labels()[1])
+    columns = 1 if longest > 45 else 2 if longest > 12 or len(model.classes) < 4 else 4
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=columns, frameon=False)
     return ax
 
 
@@ -99,51 +129,71 @@ def plot_cost(model: Any, *, ax: "Axes | None" = None) -> "Axes":
         steps, costs, labels = np.arange(1, len(curve) + 1), np.asarray(curve), ("reads of the data", "objective")
     if len(costs) == 0:
         raise ValueError("the model's history holds no costs: train with record_every at most the number of steps.")
+    from matplotlib.ticker import MaxNLocator
+
     ax = _axes(ax)
     ax.plot(steps, costs, color=CLASS_COLOURS[0], linewidth=1.0, marker="." if len(costs) < 50 else None)
-    ax.set(xlabel=labels[0], ylabel=labels[1], title="The cost curve", yscale="log")
-    ax.set_xlim(0, steps[-1])
+    # A cost of 0 has no place on a logarithmic axis.
+    ax.set(xlabel=labels[0], ylabel=labels[1], title="The cost curve", yscale="log" if min(costs) > 0 else "linear")
+    ax.margins(y=0.02)
+    ax.set_xlim(steps[0] if curve is not None and len(steps) > 1 else 0, steps[-1])
     # Plain numbers: typesetting powers of ten as formulas takes 0.3 s.
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter("{x:g}" if max(costs) < 10 * min(costs) else "")
+    ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.grid(alpha=0.3)
     return ax
 
 
 def plot_calibration(table: Any, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw the observed share over the predicted probability, as dots whose area grows with the number of rows.
+    """Draw the observed share over the predicted probability, with intervals and a histogram of the predictions.
 
-    An `Evaluation` also names the class on the axes.
+    The area of the dots grows with the number of rows.
 
     Parameters
     ----------
-    table : Evaluation, or sequence of (predicted probability, observed share, number of rows)
-        What `fastperceptron.evaluate` returns, or its `calibration`.
+    table : Calibration, Evaluation, or sequence of (predicted probability, observed share, number of rows)
+        What `fastperceptron.calibration` or `fastperceptron.evaluate` returns. A sequence has neither intervals nor a
+        histogram.
     ax : matplotlib.axes.Axes, optional
+
+    Raises
+    ------
+    ValueError
+        If there are no bins.
     """
-    ax = _axes(ax)
-    bins = getattr(table, "calibration", table)
-    of_class = ""
-    if bins is not table:
-        is_of_each = table.calibrated_class is None
-        of_class = " of the predicted class" if is_of_each else f" of class {table.calibrated_class}"
-    predicted, observed, counts = (np.array(column, float) for column in zip(*bins, strict=True))
+    found = table.details if isinstance(table, Evaluation) else table
+    ax, of_class = _axes(ax), ""
     ax.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="as predicted", zorder=1)
-    ax.plot(predicted, observed, color="tab:blue", linewidth=1, zorder=2)
-    ax.scatter(
-        predicted, observed, 20 + 180 * counts / counts.max(), color="tab:blue", label="observed; area: rows", zorder=3
-    )
+    if isinstance(found, Calibration):
+        predicted, observed, counts = found.predicted, found.observed, found.rows
+        of_class = " of the predicted class" if found.label is None else f" of class {as_text(found.label, 30)}"
+        _draw_histogram(found.histogram, ax)
+        reach = np.stack([observed - found.low, found.high - observed])
+        ax.errorbar(
+            predicted,
+            observed,
+            reach,
+            fmt="none",
+            ecolor=CLASS_COLOURS[0],
+            elinewidth=1.2,
+            capsize=3,
+            zorder=2,
+            label=f"{100 * found.level:g}% interval",
+        )
+    elif len(found) == 0:
+        raise ValueError("the table has no bins: there is nothing to draw.")
+    else:
+        predicted, observed, counts = (np.array(column, float) for column in zip(*found, strict=True))
+    ax.plot(predicted, observed, color=CLASS_COLOURS[0], linewidth=1, zorder=2)
+    sizes = 8 + 30 * counts / counts.max()
+    ax.scatter(predicted, observed, sizes, color=CLASS_COLOURS[0], label="observed; area: rows", zorder=3)
     ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), title="Calibration")
     ax.set(xlabel=f"predicted probability{of_class}", ylabel=f"observed share{of_class}")
     ax.set_aspect("equal")
-    ax.legend(loc="upper left", frameon=False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False, fontsize=9)
     return ax
-
-
-def percent(p: float) -> str:
-    """Return a probability as text; above 0.9999 it is ">99.99%", never certainty."""
-    return ">99.99%" if p > 0.9999 else f"{p:.2%}"
 
 
 def _axes(ax: "Axes | None") -> "Axes":
@@ -157,40 +207,9 @@ def _axes(ax: "Axes | None") -> "Axes":
     return pyplot.subplots(layout="constrained")[1]
 
 
-def _colour(code: int) -> str:
-    return CLASS_COLOURS[code % len(CLASS_COLOURS)]
-
-
-def _marker(code: int) -> str:
-    return CLASS_MARKERS[code % len(CLASS_MARKERS)]
-
-
-def _shade(model: Perceptron, low: Array, high: Array, ax: "Axes") -> None:
-    from matplotlib.colors import LinearSegmentedColormap, to_rgb
-
-    axes = [np.linspace(low[axis], high[axis], 200) for axis in range(2)]
-    grid = np.stack(np.meshgrid(*axes), axis=-1)
-    extent = (low[0], high[0], low[1], high[1])
-    each = model.predict_proba(grid.reshape(-1, 2))
-    if len(model.classes) > 2:
-        pale = np.array([to_rgb(_colour(code)) for code in range(len(model.classes))]) * 0.35 + 0.65
-        codes = each.argmax(axis=1).reshape(grid.shape[:2])
-        ax.imshow(pale[codes], extent=extent, origin="lower", aspect="auto")
-        return
-    p = each[:, 1].reshape(grid.shape[:2])
-    colours = LinearSegmentedColormap.from_list("classes", [CLASS_TINTS[0], "white", CLASS_TINTS[1]])
-    # An image: smooth shading by triangles took a second, and showed its edges.
-    shading = ax.imshow(
-        p, cmap=colours, vmin=0.0, vmax=1.0, extent=extent, origin="lower", aspect="auto", interpolation="bilinear"
-    )
-    ax.figure.colorbar(shading, ax=ax, label=f"p = probability of {model.classes[1]}")
-    if p.min() < 0.5 < p.max():
-        ax.contour(*axes, p, levels=[0.5], colors="black", linewidths=1.2)
-        ax.plot([], [], color="black", linewidth=1.2, label="p = 0.5")
-
-
-def _mark_unknown(model: Perceptron, row: Array, ax: "Axes") -> None:
-    probabilities = model.predict_proba(row)
-    code = int(probabilities.argmax())
-    name = f"unknown: {model.classes[code]}, {percent(probabilities[code])}"
-    ax.scatter(row[0], row[1], s=160, marker="*", c="gold", edgecolors="black", zorder=3, label=name)
+def _draw_histogram(shares: Array, ax: "Axes") -> None:
+    """Draw the shares along the bottom, up to a fifth of the height."""
+    label = f"predictions; highest bar: {percent(shares.max())}"
+    edges = np.arange(len(shares)) / len(shares)
+    bars: dict[str, Any] = {"align": "edge", "color": "0.87", "edgecolor": "white", "zorder": 0}
+    ax.bar(edges, 0.2 * shares / shares.max(), 1 / len(shares), label=label, **bars)

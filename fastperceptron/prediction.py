@@ -5,6 +5,7 @@ of weights of shape (n_classes, n_features). Single-threaded: each block is read
 """
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -88,6 +89,19 @@ def _log_shares(z: Array) -> Array:
     others[rows, best] = -LARGEST
     logs: Array = d - log_loss(-functools.reduce(_log_of_sum, others.T), 1)[:, None]
     return logs
+
+
+def log_odds(logs: Array) -> Array:
+    """Return log(p / (1 - p)) of each class from the logarithms of the probabilities: both (n_rows, n_classes).
+
+    log(1 - p) is that of the sum of the other classes' probabilities, in which nothing cancels.
+    """
+    logs = np.maximum(logs, -LARGEST)  # differences of infinities would be NaN
+    before = list(itertools.accumulate(logs.T[:-1], _log_of_sum))
+    after = list(itertools.accumulate(logs.T[:0:-1], _log_of_sum))[::-1]
+    between = [_log_of_sum(*each) for each in zip(before, after[1:], strict=False)]
+    odds: Array = logs - np.stack([after[0], *between, before[-1]], axis=1)
+    return odds
 
 
 def _log_of_sum(a: Array, b: Array) -> Array:

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 import fastperceptron as fp
-from fastperceptron import reference
+from fastperceptron import prediction, reference
 from models import random_model
 
 finite = st.floats(-1e6, 1e6)
@@ -218,3 +218,14 @@ def test_rows_that_overflow_in_both_directions_are_named() -> None:
         model.predict([[0.0, 0.0], [1e300, -1e300]])
     with pytest.raises(ValueError, match="X is finite, but so large in row 0 that"):
         fp.Perceptron([[1e300, 1e300]] * 3, [0, 0, 0], [0, 1, 2]).predict([1e300, -1e300])
+
+
+def test_log_odds_are_accurate_in_both_tails() -> None:
+    p = np.array([[0.2, 0.3, 0.5], [1.0, 5e-31, 5e-31], [1e-200, 0.25, 0.75]])
+    logs = np.log(p)
+    logs[1, 0] = -1e-30  # that is log(1 - 1e-30)
+    expected = np.log(p / (p.sum(axis=1, keepdims=True) - p + [[0, 0, 0], [1e-30, 0, 0], [0, 0, 0]]))
+    np.testing.assert_allclose(prediction.log_odds(logs), expected, rtol=1e-14, atol=1e-15)
+    impossible = prediction.log_odds(np.array([[0.0, -np.inf, -np.inf]]))
+    assert impossible[0, 0] > 1e308
+    assert (impossible[0, 1:] < -1e308).all()

@@ -37,9 +37,13 @@ class Part(View):
 
 def _is_held_out(first: int, n_rows: int, share: float) -> Array:
     """Return whether each of the rows first to first + n_rows - 1 is held out: (n_rows,) bool."""
+    return (row_hashes(first, n_rows) >> np.uint64(11)).astype(np.float64) < share * 2.0**53
+
+
+def row_hashes(first: int, n_rows: int) -> Array:
+    """Return a number that looks random for each of the rows first to first + n_rows - 1: (n_rows,) uint64."""
     with np.errstate(over="ignore"):
         words = (np.arange(first + 1, first + n_rows + 1, dtype=np.uint64)) * COUNTER_STEP
         words = (words ^ (words >> np.uint64(30))) * FIRST_FACTOR
         words = (words ^ (words >> np.uint64(27))) * SECOND_FACTOR
-    words ^= words >> np.uint64(31)
-    return (words >> np.uint64(11)).astype(np.float64) < share * 2.0**53
+    return words ^ (words >> np.uint64(31))

@@ -1,0 +1,14 @@
+"""How the decision values of a model become probabilities: each form of a model writes the same kind."""
+
+from typing import Any, Literal
+
+Kind = Literal["sigmoid", "one_vs_rest", "softmax"]
+
+# Sigmoids of several classes are computed of z - min(largest z + 40, 0): from z = -40 on down the sigmoid is exp(z) to
+# the last bit, so that the ratios stay the same where all sigmoids would underflow.
+TAIL = 40.0
+
+
+def kind_of(model: Any) -> Kind:
+    """Return "sigmoid" for two classes, and "one_vs_rest" (sigmoids divided by their sum) for more."""
+    return "sigmoid" if model.weights.ndim == 1 else "one_vs_rest"

@@ -1,0 +1,304 @@
+"""fastperceptron.calibration: do probabilities hold? One read, and memory that does not grow with the rows."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from fastperceptron.checks import Array, choice, is_number, whole_number
+from fastperceptron.comparison import Compared, as_dataset, as_perceptron, compared_blocks, no_weight
+from fastperceptron.reliability_parts import (
+    area_under_curve,
+    bins_of,
+    brier_parts,
+    histogram_of,
+    total,
+    wilson_interval,
+)
+from fastperceptron.score_cells import TOP, Cells, cells_of
+
+STRATEGIES = ("quantile", "uniform")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration:
+    """The result of `calibration`; print() shows it as a table.
+
+    Attributes
+    ----------
+    label : bool, int, float or str, or None
+        The class that the probabilities are of; None means the predicted class of each row.
+    n_rows : int
+        The number of rows of positive weight.
+    predicted, observed : ndarray of shape (n_bins,), float64
+        The mean probability of the class and its share, by weight, in ascending order. Bins without rows are left out.
+    low, high : ndarray of shape (n_bins,), float64
+        Wilson's interval of the share, for the effective number of rows, (sum of w)^2 / (sum of w^2).
+    rows : ndarray of shape (n_bins,), int64
+        The number of rows of positive weight.
+    weights : ndarray of shape (n_bins,), float64
+        The bin's share of the weight of all rows.
+    level : float
+        The confidence level of all intervals.
+    strategy : {"quantile", "uniform"}
+    histogram : ndarray of shape (20,), float64
+        The share of the weight by probability, in 20 bins of equal width from 0 to 1.
+    accuracy : float
+        The share of the weight whose class is predicted.
+    log_loss : float
+        The mean of -log(p of the label's side: the class, or all others), computed from z. It is infinite if a z is
+        infinite and the label the other one. If `label` is None, that of all classes: -log(p of the label).
+    brier : float
+        The mean of (p - y)^2; if `label` is None, of the sum of it over all classes.
+    brier_calibration, brier_refinement, brier_within : float
+        Parts of `brier`, which add up to it. Calibration and refinement are Murphy's (1973): the means over bins of
+        (predicted - observed)^2 and of observed (1 - observed), by weight. The rest, which may be negative, is the
+        variance of p within bins less twice its covariance with the label. If `label` is None, sums over all classes.
+    expected_calibration_error : float
+        The mean over bins of abs(predicted - observed), by weight.
+    auc : float
+        The area under the ROC curve; NaN if there is only one class. If `label` is None, the mean of all classes' own.
+    auc_low, auc_high : float
+        DeLong's interval, within 0 and 1; NaN if there is no AUC, only one row of a class, or `label` is None. It has
+        no width where z separates the classes, as its variance is 0 there.
+    auc_error : float
+        The AUC of the rows differs from `auc` by at most this, as rows whose z are in the same cell count as equal: 0
+        for up to 2^19 rows times classes (262,144 rows of two classes), where each z has its own cell. All else is
+        exact, except that a cell, which is some thousandths of z wide, is in one bin as a whole.
+    by_class : dict of label to Calibration
+        If `label` is None, each class against all others; else empty.
+    """
+
+    label: Any
+    n_rows: int
+    predicted: Array
+    observed: Array
+    low: Array
+    high: Array
+    rows: Array
+    weights: Array
+    level: float
+    strategy: str
+    histogram: Array
+    accuracy: float
+    log_loss: float
+    brier: float
+    brier_calibration: float
+    brier_refinement: float
+    brier_within: float
+    expected_calibration_error: float
+    auc: float
+    auc_low: float
+    auc_high: float
+    auc_error: float
+    by_class: dict[Any, "Calibration"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+
+    def to_frame(self, backend: str = "pandas") -> Any:
+        """Return the bins as a frame of "pandas", "polars" or "pyarrow"."""
+        try:
+            import narwhals as nw
+        except ModuleNotFoundError as error:
+            message = "to_frame needs the package narwhals: pip install 'fastperceptron[files]'"
+            raise ModuleNotFoundError(message, name="narwhals") from error
+        names = ("predicted", "observed", "low", "high", "rows", "weights")
+        return nw.from_dict({name: getattr(self, name) for name in names}, backend=backend).to_native()  # type: ignore[arg-type]
+
+    def bin_lines(self) -> Iterator[str]:
+        """Yield the bins as lines of a table."""
+        interval = f"{100 * self.level:g}% interval"
+        yield f"  predicted  observed  {interval:<16}{'rows':>12}"
+        for p, share, low, high, n_rows in zip(
+            self.predicted, self.observed, self.low, self.high, self.rows, strict=True
+        ):
+            yield f"  {p:9.4f}  {share:8.4f}  {low:.4f} to {high:.4f}{n_rows:12,}"
+
+    @property
+    def of_class(self) -> str:
+        """The class that the probabilities are of, in words."""
+        return "the predicted class" if self.label is None else f"class {self.label}"
+
+    @property
+    def described_log_loss(self) -> str:
+        """The log loss, and why it is infinite where it is, in words."""
+        return f"{self.log_loss:.6g}" + (
+            " (the label of a row has the probability 0)" if math.isinf(self.log_loss) else ""
+        )
+
+    @property
+    def described_auc(self) -> str:
+        """The AUC with its interval and error, in words."""
+        if math.isnan(self.auc):
+            return "not defined: a class has no rows"
+        mean = ", the mean of each class against all others" if self.label is None else ""
+        known = (
+            ""
+            if math.isnan(self.auc_low)
+            else f", {100 * self.level:g}% interval {self.auc_low:.4f} to {self.auc_high:.4f}"
+        )
+        error = f", within {self.auc_error:.1g}" if self.auc_error else ""
+        return f"{self.auc:.6g}{error}{known}{mean}"
+
+    def __str__(self) -> str:
+        """Show bins and scores as a table."""
+        of_all = " of all classes" if self.label is None else ""
+        parts = f"{self.brier_calibration:.3g} calibration + {self.brier_refinement:.6g} refinement"
+        kind = "weight" if self.strategy == "quantile" else "width"
+        lines = [
+            f"Calibration of {self.of_class}: {self.n_rows:,} rows, bins of equal {kind}",
+            *self.bin_lines(),
+            f"  expected calibration error  {self.expected_calibration_error:.6g}",
+            f"  log loss{of_all}  {self.described_log_loss}",
+            f"  Brier{of_all}  {self.brier:.6g} = {parts} {self.brier_within:+.3g} within bins",
+            f"  AUC  {self.described_auc}",
+        ]
+        if self.by_class:
+            lines.append("  each class against all others:  ECE       Brier     log loss  AUC")
+        for label, each in self.by_class.items():
+            scores = (each.expected_calibration_error, each.brier, each.log_loss, each.auc)
+            lines.append(f"  {label!s:<30}  " + "  ".join(f"{score:<8.4g}" for score in scores).rstrip())
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        """Show the class and the main scores."""
+        scores = f"ECE {self.expected_calibration_error:.4g}, Brier {self.brier:.4g}, log loss {self.log_loss:.4g}"
+        return f"Calibration(of {self.of_class}: {self.n_rows:,} rows, {scores}, AUC {self.auc:.4g})"
+
+
+def calibration(
+    classifier: Any,
+    data: Any,
+    *,
+    n_bins: int = 10,
+    strategy: str = "quantile",
+    level: float = 0.95,
+    pos_label: Any = None,
+) -> Calibration:
+    """Compare predicted probabilities with the shares of the classes, in one read of the data.
+
+    Memory does not grow with the number of rows. The result has the same bits for any chunks of the same rows.
+
+    Parameters
+    ----------
+    classifier : PerceptronClassifier or Perceptron
+    data : Dataset, or what `fastperceptron.dataset` takes
+        With labels: (X, y) or (X, y, weights), or a table that has the model's `target_name` as a column. Rows of
+        weight 0 do not count. Shares, means and quantiles are by weight; intervals treat weights as importances of
+        single rows, not as numbers of repeated rows.
+    n_bins : int
+        The largest number of bins.
+    strategy : {"quantile", "uniform"}
+        Whether bins have equal weights, or equal widths of the probability. Rows of equal probability are in one bin.
+    level : float
+        The confidence level of intervals, between 0 and 1.
+    pos_label : bool, int, float or str, optional
+        The class whose probability is looked at. By default the second of two classes; of more, the predicted class of
+        each row, and each class against all others in `by_class`.
+
+    Returns
+    -------
+    Calibration
+
+    Raises
+    ------
+    ValueError
+        If there are no rows or no labels, a label is missing or not a class of the model, all weights are zero, the
+        features are not the model's, or an option is not as above.
+    TypeError
+        If the model is of another kind, or `n_bins` is not a whole number.
+
+    References
+    ----------
+    Murphy (1973), "A new vector partition of the probability score". DeLong, DeLong and Clarke-Pearson (1988),
+    "Comparing the areas under two or more correlated receiver operating characteristic curves". Wilson (1927),
+    "Probable inference, the law of succession, and statistical inference".
+
+    Examples
+    --------
+    >>> import fastperceptron as fp
+    >>> model = fp.Perceptron([1.0], 0.0, ["no", "yes"])
+    >>> X = [[-2.0], [-1.0], [0.0], [1.0], [2.0], [3.0]]
+    >>> print(fp.calibration(model, (X, ["no", "yes", "no", "yes", "no", "yes"]), n_bins=2))
+    Calibration of class yes: 6 rows, bins of equal weight
+      predicted  observed  95% interval            rows
+         0.2960    0.3333  0.0615 to 0.7923           3
+         0.8548    0.6667  0.2077 to 0.9385           3
+      expected calibration error  0.112714
+      log loss  0.770352
+      Brier  0.27484 = 0.0184 calibration + 0.222222 refinement +0.0342 within bins
+      AUC  0.666667, 95% interval 0.1332 to 1.0000
+    """
+    model, n_bins = as_perceptron(classifier), whole_number(n_bins, "n_bins")
+    choice(strategy, STRATEGIES, "strategy")
+    if not is_number(level) or not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, but is {level!r}.")
+    labels = model.classes.tolist()
+    if pos_label is not None and pos_label not in labels:
+        raise ValueError(f"pos_label={pos_label!r} is not a valid label. It should be one of {labels}.")
+    targets = [TOP, *range(len(labels))] if len(labels) > 2 else [1]
+    targets = targets if pos_label is None else [labels.index(pos_label)]
+    blocks = compared_blocks(model, as_dataset(model, data))
+    cells, is_exact = cells_of(_some(blocks), targets)
+    if not cells:
+        raise no_weight()
+    names = [None if target == TOP else labels[target] for target in targets]
+    first, *others = (
+        _summary(own, name, bins_of(own, n_bins, strategy), level, strategy=strategy, is_exact=is_exact)
+        for own, name in zip(cells, names, strict=True)
+    )
+    return _of_all(first, others) if others else first
+
+
+def _summary(cells: Cells, label: Any, bins: Cells, level: float, *, strategy: str, is_exact: bool) -> Calibration:
+    weight = bins.weight
+    low, high = wilson_interval(bins, level)
+    parts, area = brier_parts(bins), area_under_curve(cells, level)
+    return Calibration(
+        label=label,
+        n_rows=int(bins.rows.sum()),
+        predicted=bins.p / weight,
+        observed=bins.positive / weight,
+        low=low,
+        high=high,
+        rows=bins.rows.astype(np.int64),
+        weights=weight / total(weight),
+        level=float(level),
+        strategy=strategy,
+        histogram=histogram_of(cells),
+        accuracy=total(bins.right) / total(weight),
+        log_loss=total(bins.log_loss) / total(weight),
+        brier=total(bins.squared_error) / total(weight),
+        brier_calibration=parts.calibration,
+        brier_refinement=parts.refinement,
+        brier_within=parts.within,
+        expected_calibration_error=parts.expected_calibration_error,
+        auc=area.value,
+        auc_low=area.low,
+        auc_high=area.high,
+        auc_error=0.0 if is_exact else area.error,
+    )
+
+
+def _of_all(top: Calibration, each: list[Calibration]) -> Calibration:
+    """Return the predicted class's calibration with the scores of all classes: Brier parts as sums, AUC as mean."""
+    names = ("brier_calibration", "brier_refinement", "brier_within")
+    scores: dict[str, Any] = {name: math.fsum(getattr(own, name) for own in each) for name in names}
+    scores |= {name: math.fsum(getattr(own, name) for own in each) / len(each) for name in ("auc", "auc_error")}
+    by_class = {own.label: own for own in each}
+    return replace(top, **scores, auc_low=math.nan, auc_high=math.nan, by_class=by_class)
+
+
+def _some(blocks: Iterator[Compared]) -> Iterator[Compared]:
+    """Yield the blocks; raise ValueError if there are none."""
+    is_empty = True
+    for block in blocks:
+        is_empty = False
+        yield block
+    if is_empty:
+        raise ValueError("the data set has no rows: at least one is needed.")
