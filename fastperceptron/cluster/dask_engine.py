@@ -84,11 +84,20 @@ class DaskEngine:
         self._numbers = itertools.count()
         self._futures: list[Any] = []
 
+    @property
+    def n_bundles(self) -> int:
+        """How many bundles keep all threads busy; there may be more workers in a moment."""
+        return BUNDLES_PER_THREAD * max(sum(self._client.nthreads().values()), 1)
+
     def place(
         self, name: str, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *shared: Any
     ) -> list[Any]:
         """Call a function for each task, wherever its arguments are; return futures of the results."""
-        each = [(*task, *shared) for task in tasks]
+        futures = self._submit(name, function, [(*task, *shared) for task in tasks])
+        self._futures += futures
+        return futures
+
+    def _submit(self, name: str, function: Callable[..., Any], each: list[tuple[Any, ...]]) -> list[Any]:
         if not each:
             return []
         keys = [f"fastperceptron-{name}-{self._fit}-{next(self._numbers)}" for _ in each]
@@ -101,21 +110,18 @@ class DaskEngine:
             )
         else:
             futures = self._client.map(function, *zip(*each, strict=True), key=keys, pure=False)
-        self._futures += futures
         return list(futures)
 
     def ask(
         self, name: str, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *shared: Any, tell: Tell = int
     ) -> list[Any]:
         """Do the same, and return the results themselves, in the tasks' order."""
-        kept, self._futures = self._futures, []
+        futures = self._submit(name, function, [(*task, *shared) for task in tasks])
         try:
-            futures = self.place(name, function, tasks, *shared)
             self._wait(futures, tell)
             return list(self._client.gather(self._once_more(futures)))
         finally:
-            self._cancel()
-            self._futures = kept
+            self._cancel(futures)
 
     def together(self, handles: Sequence[Any]) -> list[list[int]]:
         """Return the places of futures in groups: of what lies on one worker, a few groups for each of its threads."""
@@ -139,13 +145,13 @@ class DaskEngine:
 
     def close(self) -> None:
         """Cancel what is not done, and let all go."""
-        self._cancel()
+        self._cancel(self._futures)
+        self._futures = []
 
-    def _cancel(self) -> None:
-        pending = [each for each in self._futures if each.status == "pending"]
+    def _cancel(self, futures: Sequence[Any]) -> None:
+        pending = [each for each in futures if each.status == "pending"]
         if pending:
             self._client.cancel(pending, force=True)
-        self._futures = []
 
     def _wait(self, futures: Sequence[Any], tell: Tell) -> None:
         """Wait until all are done or one failed; raise RuntimeError where there is no worker for some time."""

@@ -12,6 +12,7 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import ArrayRows, kernel_dtype, read_only
 from fastperceptron.data.chunk_dataset import as_block
+from fastperceptron.data.dataset import Block
 from fastperceptron.data.running_labels import RunningLabels
 from fastperceptron.kernels.cache import generation
 from fastperceptron.kernels.fingerprint import fingerprint
@@ -102,6 +103,11 @@ def load_block(X: Any, y: Any, weights: Any, number: int, is_view: bool = False)
     if weights is not None and np.ndim(weights) == 0:
         weights = np.full(len(X), weights)
     block, names = as_block((X, y, weights), number, "partition")
+    return loaded_of(block, names, number, is_view=is_view)
+
+
+def loaded_of(block: Block, names: tuple[Any, ...] | None, number: int, *, is_view: bool = False) -> Loaded:
+    """Return the rows of a partition that has some."""
     labels = RunningLabels()
     codes = labels.codes_of(block.y, f"y of partition {number}")
     known = None if block.weights is None else range_of(block.weights)

@@ -3,6 +3,8 @@
 A reader knows the schema and yields record batches of chosen columns; it knows nothing of features and targets.
 """
 
+import copy
+import itertools
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -10,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from fastperceptron.data.files import SourceFile
@@ -89,6 +92,19 @@ class FileReader(Reader):
         with closing(read_ahead(self._read_files(types, columns, n_files))) as pieces:
             yield from pieces
         self._check_unchanged()
+
+    def groups(self, n: int) -> list["FileReader"]:
+        """Return readers of the same columns, of at most n runs of files of about the same size each."""
+        sizes = np.cumsum([size for size, _ in self._stamps])
+        of_file = ((sizes - 1) * n // max(int(sizes[-1]), 1)).tolist()
+        readers = []
+        for _, places in itertools.groupby(range(len(self._files)), of_file.__getitem__):
+            chosen, reader = [*places], copy.copy(self)
+            part = slice(chosen[0], chosen[-1] + 1)
+            reader._files, reader._stamps, reader.n_rows = self._files[part], self._stamps[part], None
+            reader.name = f"{reader._files[0]}" + (f" and {len(chosen) - 1} more" if len(chosen) > 1 else "")
+            readers.append(reader)
+        return readers
 
     def _read_files(
         self, types: dict[str, pa.DataType], columns: Sequence[str], n_files: int | None

@@ -110,14 +110,14 @@ class ScaledWeights:
     """Weights divided by a power of two when they are asked for: there may be as many as rows on disk."""
 
     def __init__(self, weights: Array, exponent: int) -> None:
-        self._weights, self.exponent, self.size = weights, exponent, weights.size
+        self.undivided, self.exponent, self.size = weights, exponent, weights.size
 
     def __getitem__(self, places: slice | Array) -> Array:
-        return read_only(np.ldexp(self._weights[places], -self.exponent))
+        return read_only(np.ldexp(self.undivided[places], -self.exponent))
 
     def by_class(self, codes: Any, n_classes: int, power: int) -> Array:
         """Return the sums of all weights times 2^power; see tile_tree.weights_by_class."""
-        return weights_by_class(self._weights, codes, n_classes, power - self.exponent)
+        return weights_by_class(self.undivided, codes, n_classes, power - self.exponent)
 
 
 class WeightRange(NamedTuple):

@@ -85,7 +85,16 @@ def test_kinds_of_labels_and_partitions_of_one_class() -> None:
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("options", [{"C": np.inf, "tol": 1e-5}, {"fit_intercept": False}, {"standardize": False}])
+@pytest.mark.filterwarnings("ignore:the classes are separated", "ignore:solver='newton' stopped")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "log_loss", "C": np.inf, "tol": 1e-5},
+        {"loss": "squared_error", "C": np.inf, "tol": 1e-5},
+        {"fit_intercept": False},
+        {"standardize": False},
+    ],
+)
 def test_ways_that_ask_more_of_the_rows(options: dict[str, Any]) -> None:
     """Rare levels: the sample does not represent all rows, so that another is drawn, or a Hessian of all rows taken."""
     rng = np.random.default_rng(3)

@@ -12,17 +12,17 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
 from fastperceptron.kernels.column_statistics import deviations_of
-from fastperceptron.kernels.hessian import curvatures_kernel
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.training.coordinates import Coordinates
 from fastperceptron.training.hessian import hessian_of_rows
 from fastperceptron.training.minimise.inverse_hessian import is_bent
-from fastperceptron.training.newton.sample import panel_of, weights_in_loss
+from fastperceptron.training.newton.parted_hessian import Curvatures, curvatures_of, hessian_of_parts
 from fastperceptron.training.observer import Observer
+from fastperceptron.training.parted_rows import PartedRows, exponent_of
 from fastperceptron.training.problem import NewtonOptions, Problem
 from fastperceptron.training.reads import SumsOverRows
-from fastperceptron.training.threads import MapInOrder, ranges_of
-from fastperceptron.training.tile_sums import rows_per_run
+from fastperceptron.training.threads import MapInOrder
+from fastperceptron.training.tile_sums import Part
 from fastperceptron.training.units import check_range
 
 
@@ -118,23 +118,26 @@ class AllRows:
         return self._hessian(point, positive, 0.0), 0.0
 
     def _hessian(self, point: Array, positive: int, exactness: float) -> Array:
-        coordinates, n_rows, n = self._coordinates, self._problem.rows.n_rows, self._coordinates.n_features
-        has_intercept, curvatures = self._options.fit_intercept, np.empty(n_rows)
-
-        def set_curvatures(places: range) -> None:
-            rows, codes = self._problem.rows.labelled(self._problem.codes, places.start, places.stop)
-            panel = panel_of(rows, coordinates, self.deviations, has_intercept)
-            part, targets = curvatures[places.start : places.stop], (codes == positive).astype(np.float64)
-            curvatures_kernel(self.loss)(panel, targets, point, exactness, part)
-            part *= weights_in_loss(self._problem, places, codes)
-
-        set_curvatures(range(0))  # compile before threads do
-        for _ in self._map(set_curvatures, ranges_of(n_rows, rows_per_run(n))):
-            pass
-        factors = 1.0 / coordinates.scale
-        hessian = hessian_of_rows(self._problem.rows, curvatures, coordinates.centre, factors, self._map)
+        problem, coordinates, has_intercept = self._problem, self._coordinates, self._options.fit_intercept
+        own, rows, factors = problem.row_weights, problem.rows, 1.0 / coordinates.scale
+        asked = Curvatures(
+            self.loss,
+            exactness,
+            point,
+            positive,
+            coordinates,
+            self.deviations,
+            has_intercept,
+            problem.class_weights,
+            exponent_of(own),
+        )
+        if isinstance(rows, PartedRows):
+            hessian = hessian_of_parts(rows, asked, factors)
+        else:
+            curvatures = curvatures_of(Part(rows, problem.codes, own), asked, self._map)
+            hessian = hessian_of_rows(rows, curvatures, coordinates.centre, factors, self._map)
         left_out = self.is_constant.copy()
-        left_out[n] = not has_intercept
+        left_out[coordinates.n_features] = not has_intercept
         hessian[left_out], hessian[:, left_out] = 0.0, 0.0
         return hessian
 

@@ -85,11 +85,6 @@ def panel_of(rows: Array, coordinates: Coordinates, deviations: Array, has_inter
     return panel
 
 
-def weights_in_loss(problem: Problem, places: range, codes: Array) -> Array:
-    """Return the weights in the loss, (n,) float64, of the rows of a range with these class numbers."""
-    return _in_loss(problem, _own_weights(problem, places), codes)
-
-
 def _own_weights(problem: Problem, places: range) -> Array:
     own = problem.row_weights
     return np.ones(len(places)) if own is None else np.array(own[places.start : places.stop])
