@@ -100,6 +100,9 @@ def train(
         ),
     ] = None,
     solver: Annotated[str, typer.Option(help="newton, or sgd for mini-batch gradient descent.")] = "newton",
+    multi_class: Annotated[
+        str, typer.Option(help="What three or more classes take: softmax or one_vs_rest; auto is softmax if it can be.")
+    ] = "auto",
     tol: Annotated[
         float, typer.Option(help="Stop when the weights are this close to the optimum, in standard errors.")
     ] = 0.01,
@@ -143,7 +146,14 @@ def train(
 ) -> None:
     """Train a model on a table. After Ctrl-C, the same command continues from a checkpoint."""
     options = {"loss": loss, "C": C, "fit_intercept": fit_intercept, "standardize": standardize, "solver": solver}
-    options |= {"tol": tol, "max_iter": max_iter, "n_jobs": n_jobs, "class_weight": class_weight, "random_state": seed}
+    options |= {
+        "multi_class": multi_class,
+        "tol": tol,
+        "max_iter": max_iter,
+        "n_jobs": n_jobs,
+        "class_weight": class_weight,
+        "random_state": seed,
+    }
     for name, value in {"eta0": eta0, "batch_size": batch_size}.items():
         if value is not None and solver != "sgd":
             option = f"--{name.replace('_', '-')}"

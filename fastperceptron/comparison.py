@@ -20,6 +20,7 @@ class Compared(NamedTuple):
 
     z: Array  # (n,) or (n, n_classes)
     p: Array  # (n, n_classes)
+    logs: Array  # (n, n_classes): log(p), also where p is 0
     codes: Array  # (n,): the class number of each label
     is_right: Array  # (n,) bool
     weights: Array  # (n,)
@@ -64,7 +65,8 @@ def compared_blocks(model: Perceptron, data: Dataset) -> Iterator[Compared]:
                 check_finite(np.asarray(X), first_row + start)  # names the row among all
                 raise
             weights = np.ones(len(X)) if block.weights is None else block.weights[part]
-            yield Compared(z, p, codes[part], prediction.class_numbers(z) == codes[part], weights)
+            logs = model.log_probabilities_of(z)
+            yield Compared(z, p, logs, codes[part], prediction.class_numbers(z) == codes[part], weights)
         first_row += len(block.X)
 
 

@@ -21,13 +21,16 @@ from fastperceptron.model_checks import as_classes, as_float64, as_names, check_
 from fastperceptron.model_columns import columns_by_name, shortened
 from fastperceptron.model_file import read_model, write_model
 
+ACTIVATIONS = ("sigmoid", "softmax")
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Perceptron(Exports):
     """One sigmoid neuron: p = sigmoid(weights . x + bias) is the probability of the second class.
 
-    Three or more classes take one neuron each, which separates its class from the others; the probabilities of a row
-    are the sigmoids divided by their sum.
+    Three or more classes take one neuron each. With ``activation="sigmoid"`` it separates its class from the others,
+    and the probabilities of a row are the sigmoids divided by their sum. With "softmax" all neurons share them: they
+    are exp(z), divided by their sum.
 
     Rows are given as a Dataset, as an array-like of shape (n_rows, n_features), or as one row of shape (n_features,),
     whose result has no row dimension; 1-d input for a model of a single feature is many rows. A frame (pandas, polars,
@@ -48,6 +51,8 @@ class Perceptron(Exports):
     feature_names : sequence of str, optional
     target_name : str, optional
         The name of the column of the labels.
+    activation : {"sigmoid", "softmax"}
+        Softmax is for three or more classes.
     history : History
         The cost curve, and what training needs to continue.
 
@@ -76,6 +81,7 @@ class Perceptron(Exports):
     classes: Array
     feature_names: tuple[str, ...] | None = None
     target_name: str | None = field(default=None, kw_only=True)
+    activation: str = field(default="sigmoid", kw_only=True)
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
@@ -89,6 +95,9 @@ class Perceptron(Exports):
             raise ValueError(f"feature_names has {len(names)} names for {weights.shape[-1]} weights.")
         if not isinstance(self.target_name, str | None):
             raise ValueError(f"target_name must be text or None, but is {self.target_name!r}.")
+        choice(self.activation, ACTIVATIONS, "activation")
+        if self.activation == "softmax" and weights.ndim == 1:
+            raise ValueError("activation='softmax' is for three or more classes: two are those of one sigmoid neuron.")
         check_history(self.history, weights.shape[-1])
         weights.flags.writeable = classes.flags.writeable = bias.flags.writeable = False
         settled = {"weights": weights, "bias": bias if bias.ndim else float(bias), "classes": classes}
@@ -113,14 +122,15 @@ class Perceptron(Exports):
         """Return the probabilities of the classes, which sum to 1 in each row.
 
         The first of two classes is computed as sigmoid(-z), which is accurate where the second rounds to 1. The ratios
-        of more are right even where all sigmoids underflow. The first of the largest probabilities of a row is always
-        that of the class that `predict` returns.
+        of more are right even where all sigmoids underflow, or exp(z) overflows. The first of the largest probabilities
+        of a row is always that of the class that `predict` returns.
 
         Returns
         -------
         ndarray of shape (n_rows, n_classes), float32 for float32 and float16 rows, else float64
         """
-        return self._of_rows(X, prediction.probabilities)
+        is_softmax = self.activation == "softmax"
+        return self._of_rows(X, lambda rows, weights, dtype: prediction.probabilities(rows, weights, dtype, is_softmax))
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities, computed from z: relatively accurate also near log(0) and log(1).
@@ -137,9 +147,13 @@ class Perceptron(Exports):
         """
 
         def logs(rows: ArrayRows, weights: Array, dtype: type) -> Array:
-            return prediction.log_probabilities(prediction.decision_values(rows, weights), dtype)
+            return self.log_probabilities_of(prediction.decision_values(rows, weights), dtype)
 
         return self._of_rows(X, logs)
+
+    def log_probabilities_of(self, z: Array, dtype: type = np.float64) -> Array:
+        """Return the logarithms of the probabilities, given what `decision_function` returns."""
+        return prediction.log_probabilities(z, dtype, self.activation == "softmax")
 
     def predict(self, X: Any) -> Any:
         """Return the class of each row: of two the second if z > 0, of more the one with the largest z.
@@ -160,8 +174,9 @@ class Perceptron(Exports):
     def cost(self, X: Any, y: Any, loss: str = "squared_error") -> float:
         """Return the mean cost over the rows; for the squared error it is the Brier score.
 
-        The cost of a row for three or more classes is the sum over the neurons, whose target is 1 for the row's own
-        class and 0 for the others. X is not a Dataset here.
+        The target of a neuron is 1 for the rows of its class and 0 for the others. The cost of a row for three or more
+        classes is the sum over the neurons; with softmax, the log loss is -log of the probability of the row's class.
+        X is not a Dataset here.
 
         Raises
         ------
@@ -171,7 +186,8 @@ class Perceptron(Exports):
         choice(loss, LOSSES, "loss")
         rows, _, _ = self._rows(X)
         codes = codes_of(np.atleast_1d(np.asarray(y)), rows.n_rows, self.classes)
-        return prediction.mean_cost(rows, codes, prediction.padded(self.weights, self.bias), loss)
+        weights = prediction.padded(self.weights, self.bias)
+        return prediction.mean_cost(rows, codes, weights, loss, self.activation == "softmax")
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as a safetensors file; an old file is replaced only when the new one is complete.
@@ -244,7 +260,7 @@ class Perceptron(Exports):
             )
             for each in (self, other)
         )
-        names = ("feature_names", "target_name", "history")
+        names = ("feature_names", "target_name", "activation", "history")
         return arrays == others and all(getattr(self, name) == getattr(other, name) for name in names)
 
     def __hash__(self) -> int:
@@ -261,7 +277,8 @@ class Perceptron(Exports):
             each = [f"{label}: {_shown(names, row)}" for label, row in zip(classes, self.weights.tolist(), strict=True)]
             weights = f"{{{shortened(each)}}}"
             bias = f"[{shortened([f'{value:.4g}' for value in self.bias])}]"
-        return f"Perceptron(weights={weights}, bias={bias}, classes=[{shortened(classes)}])"
+        activation = "" if self.activation == "sigmoid" else f", activation={self.activation!r}"
+        return f"Perceptron(weights={weights}, bias={bias}, classes=[{shortened(classes)}]{activation})"
 
 
 def _shown(names: Any, weights: list[float]) -> str:

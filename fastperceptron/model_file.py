@@ -21,7 +21,7 @@ def write_model(path: str | os.PathLike[str], model: Any) -> None:
         tensors["history.pending"] = model.history._unfinished_step
     described: dict[str, Any] = {name: getattr(model.history, name) for name in _HISTORY_NUMBERS}
     described["feature_names"] = None if model.feature_names is None else list(model.feature_names)
-    described["target_name"] = model.target_name
+    described["target_name"], described["activation"] = model.target_name, model.activation
     if model.classes.dtype.kind in "UO":
         described["classes"], described["classes_dtype"] = model.classes.tolist(), model.classes.dtype.str
     else:
@@ -46,7 +46,9 @@ def read_model(path: str | os.PathLike[str], make: Callable[..., Model]) -> Mode
         weights, bias = tensors["weights"], tensors["bias"]
         # The one bias of two classes is stored as an array of one.
         bias = bias if weights.ndim == 2 else bias.reshape(())
-        target = described.get("target_name")
-        return make(weights, bias, classes, described["feature_names"], history, target_name=target)
+        # Files that were written before there was softmax say neither.
+        target, activation = described.get("target_name"), described.get("activation", "sigmoid")
+        names = described["feature_names"]
+        return make(weights, bias, classes, names, history, target_name=target, activation=activation)
     except Exception as error:  # whatever the file holds in place of these, it is not a model
         raise not_a_model(path, error) from error

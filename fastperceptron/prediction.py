@@ -1,7 +1,8 @@
 """Decision values, probabilities and mean costs of rows, block by block.
 
 One neuron separates two classes: its weights have shape (n_features,). More classes take one neuron per class, as rows
-of weights of shape (n_classes, n_features). Single-threaded: each block is read from memory once.
+of weights of shape (n_classes, n_features), each with its sigmoid, or all with softmax. Single-threaded: each block is
+read from memory once.
 """
 
 import functools
@@ -13,6 +14,7 @@ from fastperceptron.checks import Array, check_finite
 from fastperceptron.data.arrays import ArrayRows, read_only
 from fastperceptron.functional import log_loss
 from fastperceptron.kernels import dot_products, prediction as kernels
+from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.rows import padded_size
 
 LARGEST = np.finfo(np.float64).max
@@ -43,13 +45,13 @@ def decision_values(rows: ArrayRows, weights: Array) -> Array:
     return z
 
 
-def probabilities(rows: ArrayRows, weights: Array, dtype: type = np.float64) -> Array:
+def probabilities(rows: ArrayRows, weights: Array, dtype: type = np.float64, is_softmax: bool = False) -> Array:
     """Return the probability of each class, of shape (n_rows, n_classes): computed in float64, then rounded to `dtype`.
 
-    One neuron gives sigmoid(-z) and sigmoid(z). The sigmoids of several are divided by the row's sum; they are computed
-    relative to the largest, so that this is exact even where all of them underflow. Where rounding would make another
-    class as probable as that of the largest z, this one gets the next number above: the first of the most probable
-    classes is always the one that `class_numbers` gives. Raises as `decision_values`.
+    One neuron gives sigmoid(-z) and sigmoid(z). The sigmoids of several, or with softmax exp(z), are divided by the
+    row's sum; they are computed relative to the largest, so that this is exact even where all of them underflow. Where
+    rounding would make another class as probable as that of the largest z, this one gets the next number above: the
+    first of the most probable classes is always the one that `class_numbers` gives. Raises as `decision_values`.
     """
     n_classes = 2 if weights.ndim == 1 else len(weights)
     result: Array = np.empty((rows.n_rows, n_classes), dtype)
@@ -60,31 +62,35 @@ def probabilities(rows: ArrayRows, weights: Array, dtype: type = np.float64) -> 
         if weights.ndim == 1:
             are_finite = kernels.probabilities(block, weights, result[place], scratch, eps)
         else:
-            are_finite = kernels.class_probabilities(block, weights, result[place], scratch, best, eps)
+            are_finite = kernels.class_probabilities(block, weights, result[place], scratch, best, (eps, is_softmax))
         if not are_finite:
             _check_cause(block, result[place], place.start)
     return result
 
 
-def log_probabilities(z: Array, dtype: type = np.float64) -> Array:
+def log_probabilities(z: Array, dtype: type = np.float64, is_softmax: bool = False) -> Array:
     """Return log(p) of each class, of shape (n_rows, n_classes), from z as `decision_values` returns it.
 
     One neuron gives s(-z) and s(z), where s(z) = log(sigmoid(z)) = -log_loss(z, 1). Several give s(z_k) minus the log
     of the sum of all exp(s(z_j)). With d_j = s(z_j) - s(largest z) <= 0 this is d_k - log(1 + the sum of the other
-    exp(d_j)), in which nothing cancels.
+    exp(d_j)), in which nothing cancels. Of softmax, s(z) is z.
     """
-    logs = -np.stack([log_loss(z, 0), log_loss(z, 1)], axis=1) if z.ndim == 1 else _log_shares(z)
+    logs = -np.stack([log_loss(z, 0), log_loss(z, 1)], axis=1) if z.ndim == 1 else _log_shares(z, is_softmax)
     with np.errstate(over="ignore"):
         rounded: Array = logs.astype(dtype, copy=False) + dtype(0)  # -0.0 + 0.0 is 0.0
     return rounded
 
 
-def _log_shares(z: Array) -> Array:
-    z = np.maximum(z, -LARGEST)  # differences of infinities would be NaN
+def _log_shares(z: Array, is_softmax: bool) -> Array:
+    z = np.clip(z, -LARGEST, LARGEST)  # differences of infinities would be NaN
     rows, best = np.arange(len(z)), largest(z)
-    # s(z) = min(z, 0) - log(1 + exp(-|z|)): each part is subtracted by itself, since one may be much the larger.
-    linear, rest = np.minimum(z, 0), log_loss(np.abs(z), 1)
-    d = linear - linear[rows, best][:, None] - (rest - rest[rows, best][:, None])
+    if is_softmax:
+        with np.errstate(over="ignore"):
+            d = np.maximum(z - z[rows, best][:, None], -LARGEST)
+    else:
+        # s(z) = min(z, 0) - log(1 + exp(-|z|)): each part is subtracted by itself, since one may be much the larger.
+        linear, rest = np.minimum(z, 0), log_loss(np.abs(z), 1)
+        d = linear - linear[rows, best][:, None] - (rest - rest[rows, best][:, None])
     others = d.copy()
     others[rows, best] = -LARGEST
     logs: Array = d - log_loss(-functools.reduce(_log_of_sum, others.T), 1)[:, None]
@@ -122,8 +128,13 @@ def class_numbers(z: Array) -> Array:
     return (z > 0).astype(np.intp) if z.ndim == 1 else largest(z)
 
 
-def mean_cost(rows: ArrayRows, codes: Array, weights: Array, loss: str) -> float:
-    """Return the mean cost over the rows; the cost of a row is summed over the neurons, each one-vs-rest."""
+def mean_cost(rows: ArrayRows, codes: Array, weights: Array, loss: str, is_softmax: bool = False) -> float:
+    """Return the mean cost over the rows; the cost of a row is summed over the neurons, each one-vs-rest.
+
+    The log loss of softmax is -log of the probability of the row's class, its squared error the sum over the classes.
+    """
+    if is_softmax:
+        return _mean_cost_of_softmax(rows, codes, weights, loss)
     total_cost = kernels.total_cost_kernel(loss)
     total, scratch = 0.0, np.empty(2 * kernels.PREDICTION_TILE)
     for place, block in rows.blocks():
@@ -135,6 +146,15 @@ def mean_cost(rows: ArrayRows, codes: Array, weights: Array, loss: str) -> float
             targets = read_only((codes[place] == number).view(np.uint8))
             total += total_cost(block, targets, neuron, scratch)
     return float(total / rows.n_rows)
+
+
+def _mean_cost_of_softmax(rows: ArrayRows, codes: Array, weights: Array, loss: str) -> float:
+    if loss == "log_loss":
+        logs = log_probabilities(decision_values(rows, weights), is_softmax=True)
+        return float(sum_in_order(-logs[np.arange(rows.n_rows), codes]) / rows.n_rows)
+    errors = probabilities(rows, weights, is_softmax=True)
+    errors[np.arange(rows.n_rows), codes] -= 1.0
+    return float(sum_in_order((errors**2).reshape(-1)) / rows.n_rows)
 
 
 def _check_cause(block: Array, values: Array, first_row: int) -> None:

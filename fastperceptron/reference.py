@@ -67,6 +67,45 @@ COSTS: dict[str, Callable[[float, float], float]] = {
 SLOPES: dict[str, Callable[[float, float], float]] = {"squared_error": squared_error_slope, "log_loss": log_loss_slope}
 
 
+def softmax(z: Sequence[float]) -> list[float]:
+    """Return exp(z_k) / sum of exp(z_l): the probabilities of classes that share a layer, one neuron each."""
+    largest = max(z)
+    exponentials = [math.exp(value - largest) for value in z]
+    return [each / math.fsum(exponentials) for each in exponentials]
+
+
+def softmax_cost(z: Sequence[float], y: int) -> float:
+    """Return -log p_y, computed from z: log(sum of exp(z_k)) - z_y. `y` is the number of the row's class."""
+    largest, best = max(z), max(range(len(z)), key=z.__getitem__)
+    others = math.fsum(math.exp(value - largest) for k, value in enumerate(z) if k != best)
+    return (largest - z[y]) + math.log1p(others)
+
+
+def softmax_derivatives(z: Sequence[float]) -> list[list[float]]:
+    """Return dp_l/dz_k = p_l ((k == l) - p_k), as row k and column l."""
+    p = softmax(z)
+    return [[p[other] * ((k == other) - p[k]) for other in range(len(z))] for k in range(len(z))]
+
+
+def softmax_slopes(z: Sequence[float], y: int) -> list[float]:
+    """Return dcost/dz_k by the chain rule: dcost/dp_y = -1 / p_y, times dp_y/dz_k. It is p_k - (k == y)."""
+    p_y = softmax(z)[y]
+    return [-1 / p_y * of_class[y] for of_class in softmax_derivatives(z)]
+
+
+def softmax_gradient(
+    X: Sequence[Sequence[float]], y: Sequence[int], weights: Sequence[Sequence[float]], bias: Sequence[float]
+) -> tuple[list[list[float]], list[float]]:
+    """Return the derivatives of the sum of costs over all rows by each neuron's weights and bias."""
+    by_weights, by_bias = [[0.0] * len(each) for each in weights], [0.0] * len(bias)
+    for x, own in zip(X, y, strict=True):
+        z = [weighted_sum(each, b, x) for each, b in zip(weights, bias, strict=True)]
+        for k, slope in enumerate(softmax_slopes(z, own)):
+            by_bias[k] += slope
+            by_weights[k] = [total + slope * value for total, value in zip(by_weights[k], x, strict=True)]
+    return by_weights, by_bias
+
+
 def mean_cost(
     X: Sequence[Sequence[float]], y: Sequence[float], weights: Sequence[float], bias: float, loss: str = "squared_error"
 ) -> float:

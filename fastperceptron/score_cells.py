@@ -90,9 +90,8 @@ def _scored(blocks: Iterable[Compared]) -> Iterator[_Scored]:
         counts = block.weights > 0
         if not counts.any():
             continue
-        z, p, codes, is_right, weights = block if counts.all() else (part[counts] for part in block)
+        z, p, logs, codes, is_right, weights = block if counts.all() else (part[counts] for part in block)
         exponent = np.frexp(weights[0])[1] - 1 if exponent is None else exponent
-        logs = prediction.log_probabilities(z)
         odds = np.stack([-z, z], axis=1) if z.ndim == 1 else prediction.log_odds(logs)
         yield _Scored(odds, p, -logs[np.arange(len(codes)), codes], codes, is_right, np.ldexp(weights, -exponent))
 

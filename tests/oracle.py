@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, logsumexp
 
 Values = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -19,6 +19,14 @@ def losses_at(loss: str, z: np.ndarray, y: np.ndarray, exactness: float = 1.0) -
     if loss == "log_loss":
         return np.logaddexp(0, z) - y * z, error, p * q
     return error**2, 2 * error * p * q, 2 * p * q * (p * q + exactness * error * (q - p))
+
+
+def softmax_at(z: np.ndarray, codes: np.ndarray) -> Values:
+    """Return the cost of each row, and slopes and curvatures, (n_rows, n_classes), of the softmax layer."""
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    cost = logsumexp(z, axis=1) - z[np.arange(len(z)), codes]
+    return cost, p - (codes[:, None] == np.arange(z.shape[1])), p * (1 - p)
 
 
 def standards(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -77,3 +77,22 @@ def test_training_records_the_mean_cost_every_record_every_steps() -> None:
     after_eight, bias_after_eight, _ = reference.train(X, y, order[:8], [0.1], 0.0)
     assert history[-1] == reference.mean_cost(X, y, after_eight, bias_after_eight)
     assert (weights, bias) != (after_eight, bias_after_eight)
+
+
+LAYERS = st.lists(st.floats(-12, 12), min_size=2, max_size=5)
+
+
+@given(LAYERS)
+def test_softmax_sums_to_one_and_of_two_is_the_sigmoid_of_their_difference(z: list[float]) -> None:
+    assert math.fsum(reference.softmax(z)) == pytest.approx(1.0, rel=1e-14)
+    assert reference.softmax(z[:2])[0] == pytest.approx(reference.sigmoid(z[0] - z[1]), rel=1e-13)
+    assert reference.softmax_cost(z[:2], 0) == pytest.approx(reference.log_loss(z[0] - z[1], 1.0), rel=1e-12)
+
+
+@given(LAYERS, st.integers(0, 4), st.integers(0, 4))
+def test_softmax_slopes_are_the_derivatives_of_its_cost(z: list[float], y: int, k: int) -> None:
+    y, k, h = y % len(z), k % len(z), 1e-4
+    up, down = ([value + sign * h * (number == k) for number, value in enumerate(z)] for sign in (1, -1))
+    difference = (reference.softmax_cost(up, y) - reference.softmax_cost(down, y)) / (2 * h)
+    assert reference.softmax_slopes(z, y)[k] == pytest.approx(difference, rel=1e-6, abs=1e-9)
+    assert reference.softmax_slopes(z, y)[k] == pytest.approx(reference.softmax(z)[k] - (k == y), abs=1e-12)

@@ -87,7 +87,7 @@ class DaskEngine:
     @property
     def n_bundles(self) -> int:
         """How many bundles keep all threads busy; there may be more workers in a moment."""
-        return BUNDLES_PER_THREAD * max(sum(self._client.nthreads().values()), 1)
+        return BUNDLES_PER_THREAD * max(sum(map(int, self._client.nthreads().values())), 1)
 
     def place(
         self, name: str, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *shared: Any

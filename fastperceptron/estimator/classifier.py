@@ -29,6 +29,7 @@ from fastperceptron.estimator.callbacks import FIT_DEPTH, CallbackSupportMixin, 
 from fastperceptron.estimator.coefficients import Learnt, are_set, forget_learnt, unchanged_by_failure
 from fastperceptron.estimator.going_on import engine_to_go_on_with
 from fastperceptron.estimator.input import check_parameters, classes_to_expect
+from fastperceptron.estimator.multi_class import asks_for_softmax
 from fastperceptron.estimator.predictions import Predictions
 from fastperceptron.estimator.progress import show_progress
 from fastperceptron.estimator.solvers import RULES, SOLVERS, describe_shortfall, options_of
@@ -41,9 +42,9 @@ NEGLIGIBLE_DOUBT = 0.001
 class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Sigmoid neurons, trained to a certified optimum in a few reads of raw data.
 
-    Two classes take one neuron. More take one neuron each, which separates its class from all others. Rows may have any
-    real or boolean dtype and any memory layout, columns any scale: no preparation is needed. The same data and
-    parameters give the same result to the last bit, for any number of threads.
+    Two classes take one neuron. More share a softmax layer, or take one neuron each, which separates its class from all
+    others. Rows may have any real or boolean dtype and any memory layout, columns any scale: no preparation is needed.
+    The same data and parameters give the same result to the last bit, for any number of threads.
 
     Parameters
     ----------
@@ -52,6 +53,11 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         columns. "squared_error" is the cost of the tutorial's neuron: more forgiving of wrong labels, and not convex.
     solver : {"newton", "sgd"}
         "newton" reads the data a few times and estimates its gap to the optimum; "sgd" is mini-batch gradient descent.
+    multi_class : {"auto", "softmax", "one_vs_rest"}
+        What three or more classes take. "softmax" is the multinomial log loss of ``LogisticRegression``: the solver
+        finds the weights of all classes together, with a sum of 0 over the classes in each column. "one_vs_rest" takes
+        one neuron per class; probabilities are the sigmoids divided by their sum. "auto" is "softmax" with the log loss
+        and solver="newton", "one_vs_rest" with others, which have no softmax. Two classes are one neuron's with any.
     C : float
         The inverse strength of the penalty: the solver minimises the sum of the rows' losses + ``|w|**2 / (2 * C)``,
         where w are the weights of standardised columns. ``float("inf")`` means no penalty.
@@ -129,6 +135,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         *,
         loss: str = "log_loss",
         solver: str = "newton",
+        multi_class: str = "auto",
         C: float = 1.0,
         fit_intercept: bool = True,
         standardize: bool = True,
@@ -146,7 +153,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:
-        self.loss, self.solver, self.C = loss, solver, C
+        self.loss, self.solver, self.multi_class, self.C = loss, solver, multi_class, C
         self.fit_intercept, self.standardize, self.class_weight = fit_intercept, standardize, class_weight
         self.tol, self.max_iter = tol, max_iter
         self.learning_rate, self.eta0, self.power_t = learning_rate, eta0, power_t
@@ -204,7 +211,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
                 display.begin("read 1", rows.n_rows, rows.dtype.itemsize * rows.n_features)
                 solution = SOLVERS[self.solver](self, problem, start, Observer(display.rows_read, read_done, kept))
             self._online: Any = None  # the engine of partial_fit
-            self._memory = solution.memory
+            self._memory, self._is_softmax = solution.memory, asks_for_softmax(self)
             self._target_name = table.name_of_labels(X, y)
             self._keep(solution, classes)
         if not solution.is_converged or solution.separation:
@@ -264,7 +271,13 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
             online = None if is_first else engine_to_go_on_with(self)
             for problem in table.chunk_problems(self, X, y, sample_weight, known, is_first=is_first):
                 if online is None:
-                    online = OnlineNewton(problem.rows.n_features, known.size, options_of(self, NewtonOptions))
+                    self._is_softmax = asks_for_softmax(self)
+                    online = OnlineNewton(
+                        problem.rows.n_features,
+                        known.size,
+                        options_of(self, NewtonOptions),
+                        is_softmax=self._is_softmax and known.size > 2,
+                    )
                 if problem.row_weights is None or problem.row_weights.any():
                     online.update(problem)
             if online is None:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastperceptron.checks import Array, as_numbers
 from fastperceptron.data.labels import as_labels
+from fastperceptron.estimator.multi_class import has_softmax
 from fastperceptron.model import Perceptron
 
 NAMES = ("coef_", "intercept_", "classes_")
@@ -109,7 +110,8 @@ def model_of(estimator: Any, target_name: str | None) -> Perceptron:
     weights, bias, classes, names = coefficients_of(estimator)
     if len(bias) == 1:
         return Perceptron(weights[0], bias[0], classes, names, target_name=target_name)
-    return Perceptron(weights, bias, classes, names, target_name=target_name)
+    activation = "softmax" if has_softmax(estimator) else "sigmoid"
+    return Perceptron(weights, bias, classes, names, target_name=target_name, activation=activation)
 
 
 @contextmanager

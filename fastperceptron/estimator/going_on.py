@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.estimator.coefficients import are_as_learnt, coefficients_of
+from fastperceptron.estimator.multi_class import has_softmax
 from fastperceptron.estimator.solvers import options_of
+from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.problem import NewtonOptions
 
 
@@ -26,7 +28,12 @@ def engine_to_go_on_with(estimator: Any) -> Any:
     now = coefficients_of(estimator)
     if online is None:
         (n_neurons, n_features), n_classes = now.weights.shape, len(now.classes)
-        if memory is not None and (len(memory.hessians), memory.means.size) != (n_neurons, n_features):
+        is_softmax = has_softmax(estimator) and n_classes > 2
+        n_layers = 1 if is_softmax else n_neurons
+        if memory is not None and (
+            (len(memory.hessians), memory.means.size) != (n_layers, n_features)
+            or memory.hessians[0].shape[1] != padded_size(n_features) * (n_neurons // n_layers)
+        ):
             memory = None
         if memory is None:
             warnings.warn(
@@ -35,6 +42,8 @@ def engine_to_go_on_with(estimator: Any) -> Any:
                 "that partial_fit is given alone.",
                 stacklevel=3,
             )
-        online = OnlineNewton(n_features, n_classes, options_of(estimator, NewtonOptions), memory)
+        online = OnlineNewton(
+            n_features, n_classes, options_of(estimator, NewtonOptions), memory, is_softmax=is_softmax
+        )
     online.go_on_from(now.weights, now.bias)
     return online

@@ -27,6 +27,7 @@ from fastperceptron.checks import (
 )
 from fastperceptron.data.arrays import read_only
 from fastperceptron.data.labels import as_labels, check_not_continuous
+from fastperceptron.estimator.multi_class import RULE as MULTI_CLASS, check_multi_class
 from fastperceptron.training.problem import LARGEST
 from fastperceptron.training.tile_tree import weights_by_class
 
@@ -36,6 +37,7 @@ _RULES: dict[str, Rule] = {
         lambda value: value is None or isinstance(value, dict) or (isinstance(value, str) and value == "balanced"),
         "an instance of 'dict', a str among {'balanced'} or None",
     ),
+    "multi_class": MULTI_CLASS,
     "warm_start": BOOLEAN,
     "n_jobs": Rule(
         lambda value: value is None or (is_whole(value) and 0 < abs(value) < 1 << 31),
@@ -56,6 +58,7 @@ def check_parameters(estimator: Any, solver_rules: dict[str, Rule]) -> None:
             raise ValueError(
                 f"The {name!r} parameter of {type(estimator).__name__} must be {expected}. Got {value!r} instead."
             )
+    check_multi_class(estimator)
     check_random_state(estimator.random_state)
 
 

@@ -19,6 +19,7 @@ from fastperceptron.estimator.input import (
     check_columns_are_numbers,
     weights_of_classes,
 )
+from fastperceptron.estimator.multi_class import asks_for_softmax
 from fastperceptron.estimator.progress import Display
 from fastperceptron.lazy import is_collection
 from fastperceptron.training.checkpoint import Checkpoint, digest
@@ -46,7 +47,11 @@ def open_problem(
             note_features(estimator, X)
         check_not_continuous(table.classes)
         factors, absent = _class_weights_of(estimator, table)
-        yield Problem(table.rows, table.codes, table.classes.size, table.row_weights, factors, absent), table.classes
+        is_softmax = table.classes.size > 2 and asks_for_softmax(estimator)
+        problem = Problem(
+            table.rows, table.codes, table.classes.size, table.row_weights, factors, absent, is_softmax=is_softmax
+        )
+        yield problem, table.classes
 
 
 def as_data(estimator: Any, X: Any, y: Any, sample_weight: Any, what: str) -> tuple[Any, Any, Any]:

@@ -10,5 +10,7 @@ TAIL = 40.0
 
 
 def kind_of(model: Any) -> Kind:
-    """Return "sigmoid" for two classes, and "one_vs_rest" (sigmoids divided by their sum) for more."""
-    return "sigmoid" if model.weights.ndim == 1 else "one_vs_rest"
+    """Return "sigmoid" for two classes; for more "softmax", or "one_vs_rest": sigmoids divided by their sum."""
+    if model.weights.ndim == 1:
+        return "sigmoid"
+    return "softmax" if model.activation == "softmax" else "one_vs_rest"

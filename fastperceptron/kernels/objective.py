@@ -250,7 +250,11 @@ def objective_kernel(loss, is_narrow):
     sums, moments : float64, zeros; see `sums_shape` and `moments_shape`; `moments` may have no tiles
     exactness : of the curvature in the Hessian diagonals; see the losses
     """
-    add_sub_tile = narrow_kernel(loss) if is_narrow else wide_kernel(loss)
+    return over_tiles(narrow_kernel(loss) if is_narrow else wide_kernel(loss))
+
+
+def over_tiles(add_sub_tile):
+    """Return the kernel that adds rows tile by tile, by add_sub_tile for at most SUB_TILE rows."""
 
     @jit
     def add_tiles(X, labels, neurons, centre, sums, moments, scratch, exactness):

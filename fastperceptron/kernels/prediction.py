@@ -126,22 +126,40 @@ def raise_above_others(p, best, eps):
 
 
 @jit
-def class_probabilities(X, weights, out, scratch, best, eps):
-    """Write the sigmoids of all classes, divided by their sum, to out[i]; return whether all z are finite.
+def set_exponentials(z, best):
+    """Replace each row of z by exp(z - its largest); the position of that, the first of equal ones, is best[i]."""
+    for i in range(z.shape[0]):
+        row, largest, place = z[i], -LARGEST, 0
+        for k in range(row.size):
+            # Differences of infinities would be NaN; what is NaN stays.
+            row[k] = -LARGEST if row[k] < -LARGEST else (LARGEST if row[k] > LARGEST else row[k])
+            place = k if row[k] > largest else place
+            largest = max(largest, row[k])
+        best[i] = place
+        for k in range(row.size):
+            row[k] = exp_nonpositive(row[k] - largest)[0]
+
+
+@jit
+def class_probabilities(X, weights, out, scratch, best, how):
+    """Write the sigmoids, or exponentials, of all classes, divided by their sum; return whether all z are finite.
 
     scratch : (PREDICTION_TILE, n_classes) float64
     best : (PREDICTION_TILE,) intp, scratch too
-    eps : the relative spacing of numbers of out's dtype, which is float64 or float32
+    how : the relative spacing of numbers of out's dtype, which is float64 or float32; and whether it is softmax
     """
-    are_finite = True
+    are_finite, (eps, is_softmax) = True, how
     for start in range(0, X.shape[0], PREDICTION_TILE):
         tile = scratch[: min(PREDICTION_TILE, X.shape[0] - start)]
         class_decision_values(X, start, weights, tile)
         flat = tile.reshape(-1)
         are_finite &= all_finite(flat)
-        shift_to_largest(tile, best)
-        for i in range(flat.size):
-            flat[i] = sigmoid(flat[i])
+        if is_softmax:
+            set_exponentials(tile, best)
+        else:
+            shift_to_largest(tile, best)
+            for i in range(flat.size):
+                flat[i] = sigmoid(flat[i])
         shares = out[start : start + PREDICTION_TILE]
         divide_by_row_sums(tile, shares)
         raise_above_others(shares, best, eps)

@@ -10,8 +10,9 @@ online/      partial_fit: online.py the loop over blocks and the rows that wait,
 sgd/         solver="sgd": sgd.py the epochs, buffers.py their rows, shuffled and standardised
 tutorial/    fastperceptron.train: train.py the checks, descent.py the steps, row_order.py which row comes when
 minimise/    minima of functions of a few values: objective.py the function and how far its quadratic model holds
-             (kernels/reach.py), damped_newton.py, lbfgs.py and corrected_sample.py the methods, search.py what the last
-             two share, inverse_hessian.py their linear solves. It knows nothing of rows on disk, nor of the trainers.
+             (kernels/reach.py), softmax_objective.py that of a softmax layer; damped_newton.py, lbfgs.py and
+             corrected_sample.py the methods, search.py what the last two share, inverse_hessian.py their linear
+             solves. It knows nothing of rows on disk, nor of the trainers.
 reads.py     a read of all rows            tile_sums.py  what it asks, and the sums of tiles (kernels/objective.py)
 tile_tree.py adds sums of tiles, always in the same order            parted_rows.py  rows that lie in parts elsewhere
 hessian.py   the Hessian over all rows, by tasks of some rows and columns (kernels/outer_products.py)
@@ -29,7 +30,9 @@ To add a loss: a module in kernels/ and its name in kernels/losses.py. A solver:
 estimator/solvers.py, its docstring in estimator/classifier.py; new options stand in problem.py. A kind of rows: a
 subclass of data/arrays.Rows in data/, with `identity` where the rows are not an array.
 
-Words: a *problem* is rows, class numbers and weights; its *neurons* are one per class (one for two classes).
+Words: a *problem* is rows, class numbers and weights; its *neurons* are one per class (one for two classes). With
+softmax they are one *layer*: searches see one point, the vectors of all classes one after another, and one Hessian,
+whose *gauge* holds what is common to all classes, since that has no effect.
 *Coordinates* standardise columns; a *point* is a neuron's weights in them, bias last. A *read* goes over all rows, in
 *tiles* at fixed row numbers. A *sample* is some rows, standardised as a *panel*. An *objective* is the loss over rows
 plus the *penalty*; a *state* is its value, gradient and Hessian (this without the penalty) at a point. *Exactness* is 1

@@ -87,7 +87,10 @@ def coordinates_of(rows: Array, weights: Array, has_intercept: bool) -> Coordina
 
 
 class Move(NamedTuple):
-    """A change of coordinates from (u, 1) to (ratio * u + shift, 1), in padded vectors."""
+    """A change of coordinates from (u, 1) to (ratio * u + shift, 1), in padded vectors.
+
+    Points, gradients and Hessians may be those of several classes, whose vectors stand one after another.
+    """
 
     ratio: Array
     shift: Array
@@ -99,22 +102,34 @@ class Move(NamedTuple):
 
     def of_point(self, point: Array, bias: int) -> Array:
         """Return the weights that give the same z in the new coordinates; `bias` is the bias's index."""
-        moved: Array = point / self.ratio
-        moved[bias] -= sum_in_order(moved * self.shift)
-        return moved
+        moved: Array = point.reshape(-1, self.ratio.size) / self.ratio
+        for vector in moved:
+            vector[bias] -= sum_in_order(vector * self.shift)
+        return moved.reshape(-1)
 
     def of_gradient(self, gradient: Array, bias: int) -> Array:
         """Return a gradient with respect to the weights in the new coordinates."""
-        moved: Array = gradient * self.ratio + self.shift * gradient[bias]
-        return moved
+        by_class = gradient.reshape(-1, self.ratio.size)
+        moved: Array = by_class * self.ratio + self.shift * by_class[:, bias : bias + 1]
+        return moved.reshape(-1)
 
     def of_hessian(self, hessian: Array, bias: int) -> Array:
         """Return a Hessian in the new coordinates; of a diagonal alone, as if the columns were uncorrelated."""
+        size = self.ratio.size
         if hessian.shape[0] == 1:
-            moved: Array = self.ratio**2 * hessian + self.shift**2 * hessian[0, bias]
-            return moved
-        cross = self.ratio * hessian[:, bias]
-        moved = hessian * self.ratio * self.ratio[:, None]
+            by_class = hessian.reshape(-1, size)
+            moved: Array = self.ratio**2 * by_class + self.shift**2 * by_class[:, bias : bias + 1]
+            return moved.reshape(1, -1)
+        moved = np.zeros_like(hessian)
+        for i in range(0, hessian.shape[0], size):
+            for j in range(i, hessian.shape[0], size):
+                moved[i : i + size, j : j + size] = self._of_block(hessian[i : i + size, j : j + size], bias)
+        return moved
+
+    def _of_block(self, block: Array, bias: int) -> Array:
+        """Return the part of a Hessian that belongs to two classes, or to one: a matrix that is symmetric by itself."""
+        cross = self.ratio * block[:, bias]
+        moved: Array = block * self.ratio * self.ratio[:, None]
         moved += cross[:, None] * self.shift + cross * self.shift[:, None]
-        moved += hessian[bias, bias] * self.shift * self.shift[:, None]
+        moved += block[bias, bias] * self.shift * self.shift[:, None]
         return moved

@@ -42,7 +42,7 @@ class Problem:
 
     rows: ArrayRows | GeneratedRows  # or PartedRows, which are read like them
     codes: Any  # (n_rows,) unsigned integers, or what is read like them: the class number of each row
-    n_classes: int  # two classes are one neuron's task; more are one neuron each, against all others
+    n_classes: int  # two classes are one neuron's task; more take one neuron each
     row_weights: Any = None  # (n_rows,) float64, or what is read like it
     class_weights: Array | None = None  # (n_classes,) float64
     absent: tuple[int, ...] = ()  # the classes whose rows have no weight in the loss
@@ -50,6 +50,7 @@ class Problem:
     is_float32_enough: bool = True  # whether float32 holds all weights
     least_weight: float = 1.0  # no positive weight in the loss is smaller
     loss_unit: float = 1.0  # losses are divided by it, since the class weights are
+    is_softmax: bool = False  # whether three or more classes share a softmax layer; else each is against all others
 
     @property
     def n_neurons(self) -> int:
@@ -61,6 +62,16 @@ class Problem:
         """The class that each neuron separates from the others."""
         every = (1,) if self.n_classes == 2 else tuple(range(self.n_classes))
         return every if self.sought is None else self.sought
+
+    @property
+    def layers(self) -> tuple[tuple[int, ...], ...]:
+        """The classes whose weights are found together: all by softmax, else each by itself."""
+        return layers_of(self.positives, is_softmax=self.is_softmax)
+
+    @property
+    def n_parameters(self) -> int:
+        """Those of a layer that the data determine: the common part of a softmax layer's weights has no effect."""
+        return (self.rows.n_features + 1) * (max(self.n_neurons - 1, 1) if self.is_softmax else 1)
 
     @property
     def is_plain(self) -> bool:
@@ -145,6 +156,11 @@ def range_of(weights: Any) -> WeightRange:
     return WeightRange(smallest, least, largest)
 
 
+def layers_of(positives: tuple[int, ...], *, is_softmax: bool) -> tuple[tuple[int, ...], ...]:
+    """Return the classes of each layer: all of them with softmax, else one each."""
+    return (positives,) if is_softmax else tuple((each,) for each in positives)
+
+
 class OutOfRangeError(ValueError):
     """Columns have values whose squares overflow or underflow."""
 
@@ -161,11 +177,11 @@ class Memory(NamedTuple):
     scale: Array  # (padded size,) float64
     deviations: Array  # (n_features,) float64
     means: Array  # (n_features,) float64
-    # Per neuron the Hessian of the sum of the losses at the solution, without the penalty, float64: of shape
-    # (padded size, padded size), whose upper triangle counts, or (1, padded size), its diagonal alone.
+    # Per layer the Hessian of the sum of the losses at the solution, without the penalty, float64: of shape
+    # (size of a point, same), whose upper triangle counts, or (1, size of a point), its diagonal alone.
     hessians: tuple[Array, ...]
-    curvatures: tuple[float, ...]  # per neuron: the sum over rows of weight * d2loss/dz2
-    losses: tuple[float, ...]  # per neuron: the sum over rows of weight * loss, without the penalty
+    curvatures: tuple[float, ...]  # per layer: the sum over rows of weight * d2loss/dz2
+    losses: tuple[float, ...]  # per layer: the sum over rows of weight * loss, without the penalty
     total_weight: float  # the sum of the rows' own weights
     n_rows: int
     row_unit: float = 1.0  # the rows' weights were divided by it

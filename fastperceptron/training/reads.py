@@ -57,7 +57,7 @@ class SumsOverRows:
     ) -> None:
         self._observer, self._map = observer, map_in_order
         self._part = Part(problem.rows, problem.codes, problem.row_weights)
-        self._class_weights, self._centre = problem.class_weights, centre
+        self._class_weights, self._centre, self._is_softmax = problem.class_weights, centre, problem.is_softmax
         self.exactness, self.loss = exactness, loss
 
     def __call__(self, weights: Array, positives: Array, has_moments: bool) -> tuple[Array, Array]:
@@ -66,8 +66,17 @@ class SumsOverRows:
         `weights`, of shape (n_neurons, padded size), are for rows less the centre; their dtype is the precision of the
         arithmetic. `positives`, of shape (n_neurons,), is the class of each neuron.
         """
+        request = Request(
+            self.loss,
+            self.exactness,
+            weights,
+            positives,
+            self._centre,
+            has_moments,
+            self._class_weights,
+            self._is_softmax,
+        )
         rows, checkpoint = self._part.rows, self._observer.checkpoint
-        request = Request(self.loss, self.exactness, weights, positives, self._centre, has_moments, self._class_weights)
         n_rows, tile_size = rows.n_rows, rows_per_tile(rows.n_features)
         n_tiles = -(-n_rows // tile_size)
         sums, moments = (

@@ -20,6 +20,7 @@ from fastperceptron.kernels.objective import (
     sums_shape,
 )
 from fastperceptron.kernels.rows import padded_size
+from fastperceptron.kernels.softmax_objective import softmax_objective_kernel, softmax_scratch_shape
 from fastperceptron.training.checkpoint import TILES_AT_A_TIME, digest, hash_tiles
 from fastperceptron.training.threads import MapInOrder, ranges_of
 from fastperceptron.training.tile_tree import Nodes, TileTree
@@ -52,6 +53,7 @@ class Request(NamedTuple):
     centre: Array  # (padded size,) float64, exact in the rows' precision
     has_moments: bool  # whether the columns' moments and the Hessian diagonals are asked for, too
     class_weights: Array | None  # (n_classes,) float64
+    is_softmax: bool = False  # whether the neurons are one layer, whose probabilities add up to 1
 
     def key(self) -> str:
         """Return what identifies the request in a checkpoint; class weights follow from options and data there."""
@@ -88,14 +90,14 @@ def tile_sums(part: Part, request: Request, is_hashing: bool = False) -> Callabl
     centre = read_only(np.ascontiguousarray(request.centre, precision))
     row_weights = _NONE if part.row_weights is None else part.row_weights
     class_weights = _NONE if request.class_weights is None else read_only(request.class_weights)
-    kernel = objective_kernel(request.loss, rows.n_features < NARROW)
+    kernel, shape_of_scratch = _kernel_of(request, rows.n_features)
 
     def add_up(places: range) -> TileSums:
         n_tiles = -(-len(places) // tile_size)
         hashes = np.zeros(n_tiles if is_hashing else 0, np.uint64)
         sums = np.zeros(sums_shape(n_tiles, *shape))
         moments = np.zeros(moments_shape(n_tiles if request.has_moments else 0, *shape))
-        scratch = aligned_zeros(scratch_shape(*shape), precision)
+        scratch = aligned_zeros(shape_of_scratch(*shape), precision)
         # Rows of another dtype or layout are converted tile by tile, in cache; tiles are hashed there, too.
         whole = TILES_AT_A_TIME * tile_size if is_hashing else max(len(places), 1)
         step = whole if rows.is_in_place else tile_size
@@ -110,6 +112,13 @@ def tile_sums(part: Part, request: Request, is_hashing: bool = False) -> Callabl
         return TileSums(sums, moments, hashes)
 
     return add_up
+
+
+def _kernel_of(request: Request, n_features: int) -> tuple[Any, Any]:
+    """Return the kernel that adds up tiles, and the function for the shape of its scratch."""
+    if request.is_softmax:
+        return softmax_objective_kernel(), softmax_scratch_shape
+    return objective_kernel(request.loss, n_features < NARROW), scratch_shape
 
 
 def tasks_of(n_rows: int, n_features: int, first: int = 0) -> Iterator[range]:

@@ -93,6 +93,7 @@ def test_kinds_of_labels_and_partitions_of_one_class() -> None:
         {"loss": "squared_error", "C": np.inf, "tol": 1e-5},
         {"fit_intercept": False},
         {"standardize": False},
+        {"loss": "log_loss", "n_classes": 3, "C": np.inf, "tol": 1e-5},
     ],
 )
 def test_ways_that_ask_more_of_the_rows(options: dict[str, Any]) -> None:
@@ -100,7 +101,9 @@ def test_ways_that_ask_more_of_the_rows(options: dict[str, Any]) -> None:
     rng = np.random.default_rng(3)
     X, _ = table(60_000, 30)
     X[:, 10:] = rng.random((len(X), 20)) < 10.0 ** -rng.uniform(1, 4, 20)
-    y = (rng.random(len(X)) < 1 / (1 + np.exp(-(X[:, 10:] @ rng.normal(size=20) * 3 - 1)))).astype(int)
+    options = dict(options)
+    z = X[:, 10:] @ rng.normal(size=(20, options.pop("n_classes", 2))) * 3
+    y = (z + rng.gumbel(size=z.shape)).argmax(axis=1)
     cuts = rng.integers(0, len(X), 7).tolist()
     assert fit(PartedArrays(X, y, None, cuts, 2), **options) == fit(X, y, **options)
 

@@ -20,7 +20,6 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.online import add_product
-from fastperceptron.kernels.raking import rake
 from fastperceptron.training.minimise.inverse_hessian import Inverse, exact_inverse, inverse_hessian, is_bent
 from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.minimise.objective import Objective, Quadratic
@@ -161,15 +160,12 @@ def raked_weights(sample: Objective, point: Array, exactness: float, diagonal: A
 
     That is the diagonal of the columns that no sampled row has, and 0 elsewhere.
     """
-    panel, _, weights = sample.rows
-    curvatures, weights = sample.curvatures(point, exactness), weights.copy()
-    squares, sums = np.empty(point.size), np.zeros(point.size)
+    curvatures, weights = sample.curvatures(point, exactness), sample.rows.weights.copy()
     nothing = np.zeros(point.size)
-    rake(panel, curvatures, (nothing, nothing), weights, squares, sums)
+    sums = sample.rake(curvatures, (nothing, nothing), weights)
     is_seen = (sums > 0) & (diagonal > 0)
     units = np.divide(1.0, diagonal, out=np.zeros(point.size), where=is_seen)
     for _ in range(RAKINGS):
         shares = np.divide(1.0, sums, out=units.copy(), where=is_seen & (sums > 0))
-        sums = np.zeros(point.size)
-        rake(panel, curvatures, (shares, units), weights, squares, sums)
+        sums = sample.rake(curvatures, (shares, units), weights)
     return weights, np.where(is_seen, 0.0, np.maximum(diagonal, 0.0))

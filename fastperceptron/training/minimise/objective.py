@@ -6,7 +6,7 @@ points are. Rows that are no longer in memory may be part of the objective as a 
 
 import itertools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from fastperceptron.checks import Array
 from fastperceptron.kernels.hessian import curvatures_kernel, newton_kernel, scratch_shapes
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.online import add_model, diagonal_kernel
+from fastperceptron.kernels.raking import rake
 from fastperceptron.kernels.reach import SCRATCH_SHAPE, reach_kernel
 from fastperceptron.training.threads import MapInOrder
 
@@ -52,7 +53,7 @@ class NeuronRows(NamedTuple):
     """Rows as one neuron reads them."""
 
     panel: Array  # (n_rows, size) float64
-    targets: Array  # (n_rows,) float64: 1 for the rows of the neuron's class, 0 for all others
+    targets: Array  # (n_rows,) float64: 1 for the rows of the neuron's class, 0 for all others; see SoftmaxObjective
     weights: Array  # (n_rows,) float64, in the loss
 
 
@@ -119,8 +120,12 @@ class Objective:
     ) -> None:
         self.rows, self.loss, self.penalty, self.is_diagonal = rows, loss, penalty, is_diagonal
         self._quadratic, self._map = quadratic, map_in_order
-        self._kernel = newton_kernel(loss)
         self._last_reach: tuple[Array, Array, float, Reach] | None = None
+
+    @property
+    def n_vectors(self) -> int:
+        """How many classes' weights a point holds: one neuron's, or all of a softmax layer's."""
+        return int(self.penalty.size // self.rows.panel.shape[1])
 
     @property
     def work(self) -> int:
@@ -167,7 +172,8 @@ class Objective:
         sums, labels, shapes = np.zeros(point.size + 3), (rows.targets, rows.weights), scratch_shapes(point.size)
         is_diagonal = hessian.shape[0] == 1
         whole = hessian[:, :0] if is_diagonal else hessian
-        self._kernel(rows.panel, labels, point, exactness, sums, whole, (np.empty(shapes[0]), np.empty(shapes[1])))
+        kernel = newton_kernel(self.loss)
+        kernel(rows.panel, labels, point, exactness, sums, whole, (np.empty(shapes[0]), np.empty(shapes[1])))
         if is_diagonal:
             diagonal_kernel(self.loss)(rows.panel, labels, point, exactness, hessian[0])
         return sums, hessian
@@ -181,9 +187,8 @@ class Objective:
             last_point, last_step, last_exactness, reach = self._last_reach
             if last_point is point and last_step is step and last_exactness == exactness:
                 return reach
-        sums, rows = np.zeros(5), self.rows
-        labels = rows.targets, rows.weights
-        reach_kernel(self.loss)(rows.panel, labels, point, step, exactness, sums, np.empty(SCRATCH_SHAPE))
+        sums = np.zeros(5)
+        self._add_reach(point, step, exactness, sums)
         others = float(inner_product(self.penalty * step, step)) / 2
         quadratic, lower, upper, cubic, cost = sums.tolist()
         change = cubic / quadratic if quadratic > 0 else 0.0
@@ -191,6 +196,10 @@ class Objective:
         reach = Reach(quadratic + others, lower + others, upper + others, change, value)
         self._last_reach = point, step, exactness, reach
         return reach
+
+    def _add_reach(self, point: Array, step: Array, exactness: float, sums: Array) -> None:
+        labels = self.rows.targets, self.rows.weights
+        reach_kernel(self.loss)(self.rows.panel, labels, point, step, exactness, sums, np.empty(SCRATCH_SHAPE))
 
     def safe_step(self, point: Array, step: Array, gap: float) -> Array:
         """Return a step, halved until the objective at its end is sure to be lower, whatever was not evaluated there.
@@ -204,14 +213,18 @@ class Objective:
                 return length * step
         return np.zeros_like(step)
 
-    def weighted(self, weights: Array) -> "Objective":
+    def weighted(self, weights: Array) -> Self:
         """Return the objective with other weights of the rows, (n_rows,) float64."""
         rows = self.rows._replace(weights=weights)
-        return Objective(rows, self.loss, self.penalty, self._quadratic, self.is_diagonal, self._map)
+        return type(self)(rows, self.loss, self.penalty, self._quadratic, self.is_diagonal, self._map)
 
-    def plus(self, quadratic: Quadratic) -> "Objective":
+    def of(self, loss: str, penalty: Array) -> Self:
+        """Return the objective with another loss and penalty."""
+        return type(self)(self.rows, loss, penalty, self._quadratic, self.is_diagonal, self._map)
+
+    def plus(self, quadratic: Quadratic) -> Self:
         """Return the objective plus a quadratic function."""
-        return Objective(self.rows, self.loss, self.penalty, quadratic, self.is_diagonal, self._map)
+        return type(self)(self.rows, self.loss, self.penalty, quadratic, self.is_diagonal, self._map)
 
     def curvatures(self, point: Array, exactness: float) -> Array:
         """Return the second derivative of each row's loss with respect to z, without its weight."""
@@ -219,7 +232,13 @@ class Objective:
         curvatures_kernel(self.loss)(self.rows.panel, self.rows.targets, point, exactness, curvatures)
         return curvatures
 
-    def every(self, step: int, first: int = 0) -> "Objective":
+    def rake(self, curvatures: Array, coordinates: tuple[Array, Array], weights: Array) -> Array:
+        """Change the rows' weights as kernels/raking.py says; return the Hessian's diagonal with them."""
+        sums = np.zeros(self.penalty.size)
+        rake(self.rows.panel, curvatures, coordinates, weights, np.empty(self.rows.panel.shape[1]), sums)
+        return sums
+
+    def every(self, step: int, first: int = 0) -> Self:
         """Return the objective over every step-th row from a row on, each weighted by the step."""
         panel, targets, weights = (np.ascontiguousarray(each[first::step]) for each in self.rows)
-        return Objective(NeuronRows(panel, targets, step * weights), self.loss, self.penalty, map_in_order=self._map)
+        return type(self)(NeuronRows(panel, targets, step * weights), self.loss, self.penalty, map_in_order=self._map)

@@ -4,7 +4,7 @@ Points are standardised, values are sums over rows. A read may also return the H
 exact deviations, which the penalty uses from then on: the objective must not depend on a sample.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,20 +14,18 @@ from fastperceptron.data.arrays import aligned_zeros
 from fastperceptron.kernels.column_statistics import deviations_of
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.training.coordinates import Coordinates
-from fastperceptron.training.hessian import hessian_of_rows
 from fastperceptron.training.minimise.inverse_hessian import is_bent
-from fastperceptron.training.newton.parted_hessian import Curvatures, curvatures_of, hessian_of_parts
+from fastperceptron.training.minimise.softmax_objective import hessian_of_blocks, with_gauge_on_diagonal
+from fastperceptron.training.newton.curvatures import Asked, blocks_of_hessian
 from fastperceptron.training.observer import Observer
-from fastperceptron.training.parted_rows import PartedRows, exponent_of
 from fastperceptron.training.problem import NewtonOptions, Problem
 from fastperceptron.training.reads import SumsOverRows
 from fastperceptron.training.threads import MapInOrder
-from fastperceptron.training.tile_sums import Part
 from fastperceptron.training.units import check_range
 
 
 class Reading(NamedTuple):
-    """What a read of all rows returns for one neuron; arrays are float64 of padded size."""
+    """What a read of all rows returns for one neuron, or a softmax layer; arrays are float64, like its points."""
 
     point: Array  # the point asked for, rounded to the precision of the arithmetic
     value: float
@@ -43,7 +41,7 @@ class AllRows:
     loss : str
     exactness : float
         Of the Hessian's diagonal; see kernels/losses.py.
-    penalty : ndarray of padded size
+    penalty : ndarray of the size of a point
         The objective has penalty . point^2 / 2.
     is_constant : ndarray of padded size, bool
         The columns that a read found constant, where there is an intercept: they have no weight.
@@ -66,7 +64,7 @@ class AllRows:
         self._map, self._observer = map_in_order, observer
         self._set_penalty(coordinates.deviations)
         self.deviations = coordinates.deviations
-        self.is_constant = np.zeros(self.penalty.size, bool)
+        self.is_constant = np.zeros(coordinates.scale.size, bool)
         self.means = np.empty(0)
         self.n_reads = 0
 
@@ -77,69 +75,62 @@ class AllRows:
         self._sums = SumsOverRows(problem, loss, centre, exactness, self._map, self._observer)
 
     def read(
-        self, points: Sequence[Array], positives: Sequence[int], is_float32: bool, has_moments: bool = False
+        self, points: Sequence[Array], layers: Sequence[tuple[int, ...]], is_float32: bool, has_moments: bool = False
     ) -> list[Reading]:
         """Read all rows once, with products in float32 if `is_float32`.
 
-        `points` are of padded size, one per neuron; `positives` is the class of each neuron. With `has_moments`, the
+        `points` and `layers` hold one point each and the classes whose vectors it consists of. With `has_moments`, the
         read also returns the Hessian's diagonal and takes the columns' exact deviations.
         """
-        coordinates, n = self._coordinates, self._coordinates.n_features
-        weights = aligned_zeros((len(points), self.penalty.size), np.float32 if is_float32 else np.float64)
-        weights[:] = np.array(points) / coordinates.scale
-        sums, moments = self._sums(weights, np.array(positives), has_moments)
+        coordinates = self._coordinates
+        vectors = np.concatenate(points).reshape(-1, coordinates.scale.size)
+        weights = aligned_zeros(vectors.shape, np.float32 if is_float32 else np.float64)
+        weights[:] = vectors / coordinates.scale
+        sums, moments = self._sums(weights, np.concatenate([np.array(classes) for classes in layers]), has_moments)
         self.n_reads += 1
         if not (np.isfinite(sums).all() and np.isfinite(moments).all()):
             self._problem.raise_not_finite()
-        diagonals = np.empty((len(points), 0))
+        diagonals = np.empty((len(vectors), 0))
         if has_moments:
             self._take_moments(moments)
             diagonals = np.where(self.is_constant, 0.0, moments[2:] / coordinates.scale**2)
         rounded = weights.astype(np.float64) * coordinates.scale
-        readings = []
-        for point, its_sums, diagonal in zip(rounded, sums, diagonals, strict=True):
-            shrinking = self.penalty * point
-            gradient = its_sums[: point.size] / coordinates.scale + shrinking
-            gradient[self.is_constant] = 0.0
-            gradient[n] *= self._options.fit_intercept
-            value = float(its_sums[point.size] + inner_product(shrinking, point) / 2)
-            readings.append(Reading(point, value, gradient, diagonal))
-        return readings
+        return [self._reading(rounded[part], sums[part], diagonals[part]) for part in consecutive(map(len, layers))]
 
-    def hessian(self, point: Array, positive: int) -> tuple[Array, float]:
-        """Read all rows for the Hessian at a point of the neuron of a class; return it, symmetric, and its exactness.
+    def _reading(self, vectors: Array, sums: Array, diagonals: Array) -> Reading:
+        """Return the reading of a layer's vectors, given their rows of a read's sums."""
+        coordinates, point, n_classes = self._coordinates, vectors.reshape(-1), len(vectors)
+        size, n = coordinates.scale.size, coordinates.n_features
+        shrinking = self.penalty * point
+        gradient = sums[:, :size] / coordinates.scale + shrinking.reshape(n_classes, size)
+        gradient[:, self.is_constant] = 0.0
+        gradient[:, n] *= self._options.fit_intercept
+        value = float(sums[0, size] + inner_product(shrinking, point) / 2)
+        diagonal = with_gauge_on_diagonal(diagonals.reshape(-1), n_classes) if diagonals.size else np.empty(0)
+        return Reading(point, value, gradient.reshape(-1), diagonal)
+
+    def hessian(self, point: Array, classes: tuple[int, ...]) -> tuple[Array, float]:
+        """Read all rows for the Hessian at a point of a layer; return it, symmetric, and its exactness.
 
         Where it is not positive definite, it is the part that is never negative, of exactness 0.
         """
         self.n_reads += 1
-        hessian = self._hessian(point, positive, self.exactness)
+        if len(classes) > 1:
+            return self._hessian(point, classes, 0.0), 0.0
+        hessian = self._hessian(point, classes, self.exactness)
         if self.exactness == 0 or not is_bent(hessian, self.penalty):
             return hessian, self.exactness
-        return self._hessian(point, positive, 0.0), 0.0
+        return self._hessian(point, classes, 0.0), 0.0
 
-    def _hessian(self, point: Array, positive: int, exactness: float) -> Array:
-        problem, coordinates, has_intercept = self._problem, self._coordinates, self._options.fit_intercept
-        own, rows, factors = problem.row_weights, problem.rows, 1.0 / coordinates.scale
-        asked = Curvatures(
-            self.loss,
-            exactness,
-            point,
-            positive,
-            coordinates,
-            self.deviations,
-            has_intercept,
-            problem.class_weights,
-            exponent_of(own),
-        )
-        if isinstance(rows, PartedRows):
-            hessian = hessian_of_parts(rows, asked, factors)
-        else:
-            curvatures = curvatures_of(Part(rows, problem.codes, own), asked, self._map)
-            hessian = hessian_of_rows(rows, curvatures, coordinates.centre, factors, self._map)
+    def _hessian(self, point: Array, classes: tuple[int, ...], exactness: float) -> Array:
+        coordinates, has_intercept = self._coordinates, self._options.fit_intercept
+        asked = Asked(self.loss, exactness, point, classes, coordinates, self.deviations, has_intercept)
+        blocks = blocks_of_hessian(self._problem, asked, self._map)
         left_out = self.is_constant.copy()
         left_out[coordinates.n_features] = not has_intercept
-        hessian[left_out], hessian[:, left_out] = 0.0, 0.0
-        return hessian
+        for block in blocks:
+            block[left_out], block[:, left_out] = 0.0, 0.0
+        return blocks[0] if len(classes) == 1 else hessian_of_blocks(np.array(blocks), len(classes))
 
     def _take_moments(self, moments: Array) -> None:
         """Take the exact deviations from a read's moments (see kernels/objective.py)."""
@@ -155,4 +146,13 @@ class AllRows:
     def _set_penalty(self, deviations: Array) -> None:
         options = self._options
         raw_units = getattr(self._problem.rows, "units", None)
-        self.penalty = self._coordinates.penalty(options.penalty, deviations if options.standardize else raw_units)
+        penalty = self._coordinates.penalty(options.penalty, deviations if options.standardize else raw_units)
+        self.penalty = np.tile(penalty, len(self._problem.layers[0]))
+
+
+def consecutive(sizes: Iterable[int]) -> Iterator[slice]:
+    """Yield slices of these sizes, one after another."""
+    stop = 0
+    for size in sizes:
+        start, stop = stop, stop + size
+        yield slice(start, stop)

@@ -7,6 +7,7 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.training.minimise.softmax_objective import without_common_part
 from fastperceptron.training.newton.all_rows import AllRows
 from fastperceptron.training.newton.memory import memory_of
 from fastperceptron.training.newton.neuron import Neuron
@@ -57,7 +58,11 @@ def solution_of(
     ends = [_end_of(neuron, problem, options, start, all_rows.penalty) for neuron in neurons]
     values = [searched(neuron).value for neuron in neurons]
     is_known = all(end.is_known for end in ends)
-    weights, bias = start.sample.coordinates.to_raw(np.array([neuron.point for neuron in neurons]))
+    coordinates = start.sample.coordinates
+    vectors = np.concatenate([neuron.point for neuron in neurons]).reshape(-1, coordinates.scale.size)
+    weights, bias = coordinates.to_raw(vectors)
+    if problem.is_softmax:
+        weights, bias = without_common_part(weights), without_common_part(bias)
     return Solution(
         weights,
         bias,

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.column_statistics import column_means
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.training.minimise.inverse_hessian import diagonal_of
@@ -20,12 +21,13 @@ def memory_of(
     """Return the memory of a fit that ended at objectives of these values."""
     coordinates, means, n = sample.coordinates, all_rows.means, problem.rows.n_features
     if means.size == 0:  # nothing was read but the sample, which is all rows
-        averages = np.zeros(all_rows.penalty.size)
+        averages = np.zeros(coordinates.scale.size)
         column_means(sample.panel, sample.weights, averages)
         means = coordinates.centre[:n] + averages[:n] * coordinates.scale[:n]
     hessians = [neuron.hessian.of_all_rows(neuron.diagonal) for neuron in neurons]
-    # The bias's element is the sum of curvatures; without an intercept it is 0, and others are about that.
-    curvatures = [float(diagonal_of(hessian)[n] or diagonal_of(hessian).max()) for hessian in hessians]
+    # The biases' elements are the sum of curvatures; without an intercept they are 0, and others are about that.
+    by_class = [diagonal_of(hessian).reshape(-1, coordinates.scale.size) for hessian in hessians]
+    curvatures = [float(sum_in_order(each[:, n]) or sum_in_order(each.max(axis=1))) for each in by_class]
     if sum(hessian.size for hessian in hessians) > MOST_ELEMENTS:
         hessians = [diagonal_of(hessian)[None].copy() for hessian in hessians]
     penalties = [float(inner_product(all_rows.penalty * neuron.point, neuron.point)) / 2 for neuron in neurons]

@@ -1,4 +1,4 @@
-"""What Newton's method knows of one class's weights, and the solution that all neurons end with.
+"""What Newton's method knows of one class's weights, or of those that share a softmax layer, while it searches.
 
 A neuron's initial inverse Hessian for L-BFGS comes from one of two sources, of one interface: a Hessian of sampled or
 all rows at a point of the neuron, or the exact diagonal alone.
@@ -21,6 +21,7 @@ from fastperceptron.training.minimise.inverse_hessian import (
 )
 from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.minimise.search import Search
+from fastperceptron.training.minimise.softmax_objective import KroneckerProduct, among_sums_of_zero, inverse_of_product
 from fastperceptron.training.newton.all_rows import Reading
 from fastperceptron.training.newton.certificate import Certificate
 from fastperceptron.training.newton.ways import Pace
@@ -63,6 +64,7 @@ class OwnHessian:
 class DiagonalOnly:
     """No Hessian, since it would cost more reads than it saves."""
 
+    n_vectors: int = 1  # of the point
     sample_search: LBFGS | None = None  # over the sample: its pairs are a low-rank picture of the Hessian
     is_own: ClassVar[bool] = False
     is_scaled: ClassVar[bool] = True
@@ -78,25 +80,50 @@ class DiagonalOnly:
     def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
         """Return the inverse of the exact diagonal, corrected by the pairs of the sample."""
         inverse = inverse_diagonal(diagonal, penalty)
+        if self.n_vectors > 1:
+            inverse = among_sums_of_zero(inverse, self.n_vectors)
         if self.sample_search is None:
             return inverse
         self.sample_search.initial_inverse = inverse
         return self.sample_search.inverse_hessian_times
 
 
-class Neuron:
-    """What Newton's method knows of one class's weights while it searches."""
+@dataclass(frozen=True)
+class KroneckerHessian:
+    """A Hessian of a softmax layer as if its classes and columns were independent, where the whole is too large."""
 
-    def __init__(self, positive: int, point: Array) -> None:
-        self.positive = positive  # the class that the neuron separates from all others
-        # (padded size,) float64, standardised, bias last: where the search over all rows starts, and finally ended.
+    product: KroneckerProduct  # of the sample
+    is_own: ClassVar[bool] = False  # the gap is not known by it
+    is_scaled: ClassVar[bool] = True
+
+    def mismatch(self, diagonal: Array) -> float:  # noqa: ARG002 (as of OwnHessian)
+        """Return 0: nothing is known of it."""
+        return 0.0
+
+    def of_all_rows(self, diagonal: Array) -> Array:
+        """Return the exact diagonal, as a matrix of one row."""
+        return diagonal[None, :]
+
+    def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
+        """Return the inverse for all rows, given their exact diagonal."""
+        return inverse_of_product(self.product, diagonal, penalty)
+
+
+class Neuron:
+    """What Newton's method knows of one class's weights while it searches; or of those that share a softmax layer."""
+
+    def __init__(self, classes: tuple[int, ...], point: Array) -> None:
+        # The class that the neuron separates from all others; or those of the layer.
+        self.classes = classes
+        # Of each class (padded size,) float64, standardised, bias last, one after another: where the search over all
+        # rows starts, and finally ended.
         self.point = point
         # Where initial inverses come from.
-        self.hessian: OwnHessian | DiagonalOnly = DiagonalOnly()
+        self.hessian: OwnHessian | DiagonalOnly | KroneckerHessian = DiagonalOnly(len(classes))
         self.found: Found | None = None  # the minimum over the sample
         self.certificate = Certificate(math.inf, 0.0)
         self.search: Search = LBFGS(point, math.inf, np.zeros_like(point), np.copy)  # over all rows
-        # (padded size,) float64: of the Hessian over all rows, exact, and the point that it was read at.
+        # As `point`: of the Hessian over all rows, exact, and the point that it was read at.
         self.diagonal, self.diagonal_point = np.empty(0), point
         self.pace = Pace()
         self.hessian_point: Array | None = None  # where its Hessian is of all rows

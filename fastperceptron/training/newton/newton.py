@@ -20,7 +20,7 @@ from fastperceptron.checks import Array
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.minimise.corrected_sample import CorrectedSample
-from fastperceptron.training.newton.all_rows import AllRows, Reading
+from fastperceptron.training.newton.all_rows import AllRows, Reading, consecutive
 from fastperceptron.training.newton.ending import searched, solution_of
 from fastperceptron.training.newton.neuron import Neuron, OwnHessian
 from fastperceptron.training.newton.start import Start
@@ -79,10 +79,11 @@ class Newton:
     def run(self, weights: Array | None) -> Solution:
         """Return the solution; `weights` are those to start from."""
         loss = self._options.loss
-        positives = self._problem.positives
-        given = [None] * len(positives) if weights is None else list(weights)
-        points = map(self._start.first_point, positives, given)
-        neurons = [Neuron(positive, point) for positive, point in zip(positives, points, strict=True)]
+        layers = self._problem.layers
+        parts = consecutive(map(len, layers))
+        given = [None] * len(layers) if weights is None else [weights[part] for part in parts]
+        points = map(self._start.first_point, layers, given)
+        neurons = [Neuron(classes, point) for classes, point in zip(layers, points, strict=True)]
         losses = self._start.prepare(neurons, self._all_rows.penalty, weights is not None)
         if self._start.is_all:
             return self._solution_of_sample(neurons)
@@ -163,7 +164,7 @@ class Newton:
 
     def _read(self, neurons: list[Neuron], points: list[Array], has_moments: bool = False) -> list[Reading]:
         is_float32 = self._is_float32 and all(map(self._is_float32_enough, neurons, points))
-        return self._all_rows.read(points, [neuron.positive for neuron in neurons], is_float32, has_moments)
+        return self._all_rows.read(points, [neuron.classes for neuron in neurons], is_float32, has_moments)
 
     def _is_float32_enough(self, neuron: Neuron, point: Array) -> bool:
         """Return whether float32 rounding of z changes the objective by far less than the tolerance."""

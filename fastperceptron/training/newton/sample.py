@@ -47,11 +47,16 @@ class Sample:
         """The sums of the weights and of their squares."""
         return float(sum_in_order(self.weights)), float(sum_in_order(self.weights * self.weights))
 
-    def rough_logit(self, positive: int) -> float:
-        """Return the log odds of a class, rounded to a power of two: the bits of a logarithm vary between machines."""
+    def rough_logit(self, positive: int, *, is_shared: bool = False) -> float:
+        """Return the log odds of a class, rounded to a power of two: the bits of a logarithm vary between machines.
+
+        If the class shares a softmax layer, it is the logarithm of its probability.
+        """
         ones, all_rows = sum_in_order((self.codes == positive) * self.weights), sum_in_order(self.weights)
         if not 0 < ones < all_rows:
             return 0.0
+        if is_shared:
+            return LOG_2 * (math.frexp(ones / all_rows * SQRT_2)[1] - 1)
         if not self.is_plain:
             # The nearest power of two to the ratio: the unit of the weights must not matter.
             return LOG_2 * (math.frexp(ones / (all_rows - ones) * SQRT_2)[1] - 1)

@@ -12,10 +12,14 @@ SMALL_HESSIAN = 1 << 27
 # A Hessian of m rows takes as long as a read of n rows where m * d = 13 n (measured).
 HESSIAN_PRICE = 13
 FEWEST_ROWS_PER_PARAMETER = 4
+# Rows per column of a softmax layer's sample, where that is made use of by the matrix of columns alone.
+KRONECKER_ROWS = 8
+# Parameters of a softmax layer beyond which its Hessian takes too much time and memory (18 MB).
+MOST_PARAMETERS = 1500
 CHEAPEST_READS = 2
 
 
-def sample_size(n_rows: int, n_features: int) -> int:
+def sample_size(n_rows: int, n_features: int, n_vectors: int = 1) -> int:
     """Return how many rows to sample: enough that the Hessian is right to a few percent, at the price of half a read.
 
     Where Newton's method on all rows takes a few milliseconds, it is all rows.
@@ -26,14 +30,14 @@ def sample_size(n_rows: int, n_features: int) -> int:
     (18328, 150)
     """
     n_parameters = n_features + 1
-    if n_rows * (WORK_PER_ROW + n_parameters**2) <= SMALL_WORK:
+    if n_rows * (WORK_PER_ROW * n_vectors + pairs_of(n_vectors) * n_parameters**2) <= SMALL_WORK:
         return n_rows
     usual, twice_as_wide = (4 * int((n_rows * min(n_parameters, wide)) ** 0.5) for wide in (WIDE, 2 * WIDE))
     wanted = max(20 * n_parameters, usual, min(twice_as_wide, PLENTY_PER_PARAMETER * n_parameters))
     return min(n_rows, wanted, max(MAXIMUM_ELEMENTS // n_parameters, 20 * n_parameters))
 
 
-def hessian_rows(n_rows: int, n_features: int) -> int:
+def hessian_rows(n_rows: int, n_features: int, n_vectors: int = 1) -> int:
     """Return how many rows to take the first Hessian of, or 0 where the exact diagonal has to do.
 
     As many as `sample_size` returns, unless they cost more than two reads of all rows. Then as many as that buys, if
@@ -45,13 +49,21 @@ def hessian_rows(n_rows: int, n_features: int) -> int:
     >>> hessian_rows(200_000, 100), hessian_rows(100_000, 500), hessian_rows(20_000, 2000)
     (10116, 5189, 0)
     """
-    wanted, n_parameters = sample_size(n_rows, n_features), n_features + 1
-    if wanted * n_parameters**2 // 2 + n_parameters**3 // 6 <= SMALL_HESSIAN:
+    wanted, n_parameters = sample_size(n_rows, n_features, n_vectors), n_features + 1
+    if n_vectors > 1 and n_vectors * n_parameters > MOST_PARAMETERS:
+        return 0
+    work = pairs_of(n_vectors) * wanted * n_parameters**2 // 2 + (n_vectors * n_parameters) ** 3 // 6
+    if work <= SMALL_HESSIAN * n_vectors:
         return wanted
-    allowed = min(wanted, HESSIAN_PRICE * CHEAPEST_READS * n_rows // n_parameters)
+    allowed = min(wanted, HESSIAN_PRICE * CHEAPEST_READS * n_rows * n_vectors // (pairs_of(n_vectors) * n_parameters))
     return allowed if allowed >= FEWEST_ROWS_PER_PARAMETER * n_parameters else 0
 
 
-def gradient_rows(n_rows: int, n_features: int) -> int:
+def pairs_of(n_vectors: int) -> int:
+    """Return how many blocks of columns a Hessian of a softmax layer has; 1 for one neuron."""
+    return n_vectors * (n_vectors + 1) // 2
+
+
+def gradient_rows(n_rows: int, n_features: int, n_vectors: int = 1) -> int:
     """Return how many rows to sample where no Hessian is taken: only gradients, which few rows are enough for."""
-    return min(sample_size(n_rows, n_features), 4 * n_features)
+    return min(sample_size(n_rows, n_features), (4 if n_vectors == 1 else KRONECKER_ROWS) * n_features)

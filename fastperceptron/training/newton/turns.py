@@ -35,7 +35,7 @@ class Turns:
         self._problem, self._options, self._map = problem, options, map_in_order
         self._start, self._all_rows = start, all_rows
         self._n_sampled = start.sample.n_rows
-        self._prices = Prices(problem.rows.n_rows, problem.rows.n_features, self._n_sampled)
+        self._prices = Prices(problem.rows.n_rows, problem.rows.n_features, self._n_sampled, len(problem.layers[0]))
         self._has_drawn = False  # whether the sample is the one drawn by leverage
 
     def steps_from(self, neuron: Neuron, reading: Reading) -> None:
@@ -98,7 +98,7 @@ class Turns:
     def take_hessian(self, neuron: Neuron) -> None:
         """Go on by L-BFGS steps from the Hessian of all rows, by a read."""
         search, all_rows = neuron.search, self._all_rows
-        hessian, exactness = all_rows.hessian(search.point, neuron.positive)
+        hessian, exactness = all_rows.hessian(search.point, neuron.classes)
         neuron.hessian, neuron.hessian_point = OwnHessian(hessian, exactness), search.point
         reading = Reading(search.point, search.value, search.gradient, hessian.diagonal())
         neuron.take_diagonal(reading)

@@ -7,7 +7,7 @@ reads halved it. The cheapest is taken. Typical values were measured on 143 tabl
 import math
 from enum import Enum
 
-from fastperceptron.training.newton.sample_size import HESSIAN_PRICE
+from fastperceptron.training.newton.sample_size import HESSIAN_PRICE, MOST_PARAMETERS
 from fastperceptron.training.problem import SMALLEST
 
 # Sampled rows per parameter of a corrected sample: with 40, it needed up to twice the reads.
@@ -91,14 +91,15 @@ class Prices:
         Whether there are enough rows for a Hessian of all of them.
     """
 
-    def __init__(self, n_rows: int, n_features: int, n_sampled: int) -> None:
+    def __init__(self, n_rows: int, n_features: int, n_sampled: int, n_vectors: int = 1) -> None:
         enough = ROWS_PER_PARAMETER * (n_features + 1)
         self.n_corrected = min(max(n_sampled, enough), n_rows)
-        self._hessian = n_features / HESSIAN_PRICE
+        self._hessian = n_features * (n_vectors + 1) / 2 / HESSIAN_PRICE
         sample_step = 1 + self.n_corrected / n_rows * (self._hessian + SAMPLE_EVALUATIONS)
         self._read = {Way.STEPS: 1.0, Way.SAMPLE: sample_step, Way.HESSIAN: 1.0}
-        self._is_sample_useful = enough <= n_rows
-        self.is_hessian_useful = n_rows >= FEWEST_ROWS * (n_features + 1)
+        is_small = n_vectors == 1 or n_vectors * (n_features + 1) <= MOST_PARAMETERS
+        self._is_sample_useful = enough <= n_rows and is_small
+        self.is_hessian_useful = n_rows >= FEWEST_ROWS * (n_features + 1) and is_small
 
     def cheapest(self, pace: Pace, needed: float, is_hessian_new: bool) -> Way:
         """Return how to go on where the gap must be halved `needed` times; STEPS is what is done already.

@@ -21,7 +21,8 @@ from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.losses import CONVEX_LOSS, LOSSES
 from fastperceptron.training.coordinates import Move
 from fastperceptron.training.minimise.damped_newton import Found, minimise
-from fastperceptron.training.minimise.objective import Objective, Quadratic, State, rows_of
+from fastperceptron.training.minimise.objective import Objective, Quadratic, State
+from fastperceptron.training.minimise.softmax_objective import objective_of
 from fastperceptron.training.online.kept_rows import KeptRows
 
 # A last Newton step that moves z by less than 3% of a unit, in the mean over rows, is taken without evaluating its end.
@@ -64,9 +65,9 @@ class Task(NamedTuple):
 
 
 class Neuron(NamedTuple):
-    """A neuron and what it knows of the rows so far."""
+    """A neuron, or a softmax layer, and what it knows of the rows so far."""
 
-    positive: int  # the class that it separates from all others
+    classes: tuple[int, ...]  # the class that it separates from all others; or those of the layer
     quadratic: Quadratic  # of the rows so far, about the neuron's point
     memory: Quadratic | None = None  # of rows before the first that could be kept: those of a fit
     losses: float = 0.0  # the sum of the rows' losses, each before it was learnt from
@@ -74,7 +75,7 @@ class Neuron(NamedTuple):
 
     @property
     def point(self) -> Array:
-        """The weights, standardised, bias last."""
+        """The weights, standardised, bias last; of a layer those of its classes, one after another."""
         return self.quadratic.point
 
     @property
@@ -102,8 +103,7 @@ class Neuron(NamedTuple):
 
     def objective(self, rows: Block | KeptRows, task: Task, loss: str, quadratic: Quadratic | None) -> Objective:
         """Return the penalised loss over rows, plus a quadratic for others."""
-        own = rows_of(rows.panel, rows.codes, rows.weights, self.positive)
-        return Objective(own, loss, task.penalty, quadratic, self.is_diagonal)
+        return objective_of(rows, self.classes, loss, task.penalty, quadratic=quadratic, is_diagonal=self.is_diagonal)
 
     def objective_of_all(self, kept: KeptRows, task: Task, loss: str) -> Objective:
         """Return the penalised loss over all rows so far, as the kept rows and the memory tell it."""
@@ -168,8 +168,15 @@ def optimum_of_all(neuron: Neuron, kept: KeptRows, task: Task, *, is_fresh: bool
     return found
 
 
-def is_one_sided(block: Block, kept: KeptRows, positive: int) -> bool:
-    """Return whether rows came sorted by class: a block lacks one side, or has all rows of it so far, unlike chance."""
+def is_one_sided(block: Block, kept: KeptRows, classes: tuple[int, ...]) -> bool:
+    """Return whether rows came sorted by class: a block lacks one side, or has all rows of it so far, unlike chance.
+
+    Sides are a class and all others.
+    """
+    return any(_lacks_a_side(block, kept, each) for each in classes)
+
+
+def _lacks_a_side(block: Block, kept: KeptRows, positive: int) -> bool:
     n_rows, total = block.codes.size, float(sum_in_order(kept.class_totals))
     is_positive, share = block.codes == positive, float(kept.class_totals[positive]) / total
     for side, part in ((is_positive, share), (~is_positive, 1.0 - share)):

@@ -18,6 +18,7 @@ from fastperceptron.kernels.column_statistics import standardise
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.coordinates import Move
 from fastperceptron.training.minimise.objective import Quadratic
+from fastperceptron.training.minimise.softmax_objective import without_common_part
 from fastperceptron.training.online.kept_rows import KeptRows, kept_size
 from fastperceptron.training.online.neuron import Block, Neuron, Task, corrected, is_one_sided, learn, optimum_of_all
 from fastperceptron.training.online.running_columns import RunningColumns
@@ -29,6 +30,7 @@ from fastperceptron.training.problem import (
     OutOfRangeError,
     Problem,
     Solution,
+    layers_of,
     overflow,
 )
 from fastperceptron.training.units import check_weights, exponent_of_mean
@@ -99,14 +101,24 @@ class OnlineNewton:
         What a fit left; `go_on_from` sets its weights.
     """
 
-    def __init__(self, n_features: int, n_classes: int, options: NewtonOptions, memory: Memory | None = None) -> None:
-        self._options, self._n_features = options, n_features
+    def __init__(
+        self,
+        n_features: int,
+        n_classes: int,
+        options: NewtonOptions,
+        memory: Memory | None = None,
+        *,
+        is_softmax: bool = False,
+    ) -> None:
+        self._options, self._n_features, self._is_softmax = options, n_features, is_softmax
+        layers = layers_of((1,) if n_classes == 2 else tuple(range(n_classes)), is_softmax=is_softmax)
+        self._n_vectors = len(layers[0])
         size = padded_size(n_features)
         self._enough_rows = FEWEST_ROWS_PER_PARAMETER * size
         columns, units = RunningColumns.of_none(n_features, options.fit_intercept), None
-        positives = [1] if n_classes == 2 else range(n_classes)
-        zeros, nothing = np.zeros(size), _in_full(np.zeros((1, size)))
-        neurons = [Neuron(positive, Quadratic(zeros, zeros, nothing)) for positive in positives]
+        zeros = np.zeros(size * self._n_vectors)
+        nothing = Quadratic(zeros, zeros, _in_full(zeros[None]))
+        neurons = [Neuron(classes, nothing) for classes in layers]
         if memory is not None:
             columns = RunningColumns.of_fit(memory, options.fit_intercept)
             units = Units(memory.row_unit, memory.loss_unit)
@@ -129,9 +141,10 @@ class OnlineNewton:
         """
         known, _ = self._after_waiting()
         penalty, n = self._penalty(known), self._n_features
-        points = [known.columns.to_standard(*neuron) for neuron in zip(weights, bias, strict=True)]
-        for point in points:
-            point[n] *= self._options.fit_intercept  # without an intercept no step would change it
+        vectors = np.array([known.columns.to_standard(*neuron) for neuron in zip(weights, bias, strict=True)])
+        vectors[:, n] *= self._options.fit_intercept  # without an intercept no step would change it
+        vectors = without_common_part(vectors) if self._is_softmax else vectors
+        points = vectors.reshape(-1, penalty.size)
         neurons = tuple(neuron.about(point, penalty) for neuron, point in zip(known.neurons, points, strict=True))
         kept = KeptRows.empty(padded_size(n), known.kept.class_totals.size, kept_size(n + 1))
         self._known = Knowledge(known.columns, kept, neurons, known.units, known.columns.total)
@@ -188,7 +201,8 @@ class OnlineNewton:
         """Return what is known after a block of rows, and the sum of their losses before it was learnt from."""
         kept = known.kept.after(*block)
         total = known.earlier_weight + float(sum_in_order(kept.class_totals))
-        task = Task(self._options.loss, self._penalty(known), self._n_features + 1, total)
+        n_parameters = (self._n_features + 1) * max(self._n_vectors - 1, 1)
+        task = Task(self._options.loss, self._penalty(known), n_parameters, total)
         is_due = kept.n_seen >= CONSULTED_EVERY * known.consulted_at
         neurons = tuple(_learnt(neuron, block, kept, task, is_due) for neuron in known.neurons)
         loss = sum(after.losses - before.losses for after, before in zip(neurons, known.neurons, strict=True))
@@ -197,7 +211,7 @@ class OnlineNewton:
 
     def _penalty(self, known: Knowledge) -> Array:
         strength = (known.units or Units()).penalty(self._options)
-        return known.columns.penalty(strength, self._options.standardize)
+        return np.tile(known.columns.penalty(strength, self._options.standardize), self._n_vectors)
 
     @property
     def doubt(self) -> float:
@@ -213,7 +227,9 @@ class OnlineNewton:
         """
         if self._solution is None:
             known, curve = self._after_waiting()
-            weights, bias = known.columns.to_raw(np.array([neuron.point for neuron in known.neurons]))
+            points = np.concatenate([neuron.point for neuron in known.neurons])
+            vectors = points.reshape(-1, padded_size(self._n_features))
+            weights, bias = known.columns.to_raw(without_common_part(vectors) if self._is_softmax else vectors)
             check_weights(weights)
             losses = read_only(np.array(curve))
             self._solution = Solution(weights, bias, min(len(curve), 1), losses, math.nan, True, math.nan)
@@ -227,7 +243,7 @@ def _learnt(neuron: Neuron, block: Block, kept: KeptRows, task: Task, is_due: bo
         found = optimum_of_all(neuron, kept, task, is_fresh=is_due)
         return neuron.at(found, task.penalty)._replace(losses=losses)
     neuron, is_surprised = learn(neuron, block, task)
-    is_sorted = is_one_sided(block, kept, neuron.positive)
+    is_sorted = is_one_sided(block, kept, neuron.classes)
     return corrected(neuron, kept, task, is_sorted=is_sorted) if is_surprised or is_due or is_sorted else neuron
 
 

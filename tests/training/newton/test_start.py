@@ -16,7 +16,7 @@ def test_the_objective_over_the_sample_does_not_depend_on_what_was_asked_before(
     codes = read_only(rng.integers(0, 3, 60).astype(np.uint8))
     problem = Problem(ArrayRows(rng.normal(size=(60, 3))), codes, 3)
     start = Start(problem, NewtonOptions(), map)
-    neurons = [Neuron(positive, start.first_point(positive, None)) for positive in range(3)]
+    neurons = [Neuron((each,), start.first_point((each,), None)) for each in range(3)]
     samples = [start.sample, draw_sample(problem, 30, has_intercept=True)]
     asked = [*itertools.product(samples, neurons, ("log_loss", "squared_error"), (np.zeros(8), np.ones(8)))]
     for first, second in itertools.product(asked, repeat=2):
@@ -24,6 +24,6 @@ def test_the_objective_over_the_sample_does_not_depend_on_what_was_asked_before(
             start.sample = sample
             objective = start.objective(neuron, loss, penalty)
             assert objective.rows.panel is sample.panel
-            assert np.array_equal(objective.rows.targets, sample.codes == neuron.positive)
+            assert np.array_equal(objective.rows.targets, sample.codes == neuron.classes[0])
             assert (objective.loss, id(objective.penalty)) == (loss, id(penalty))
             assert start.objective(neuron, loss, penalty) is objective
