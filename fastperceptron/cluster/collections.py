@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastperceptron.checks import column_names
+from fastperceptron.cluster import parts
 from fastperceptron.cluster.parted_dataset import parted_table
 from fastperceptron.data.arrays import kernel_dtype
 from fastperceptron.data.chunk_dataset import ChunksDataset, as_block
@@ -34,11 +35,9 @@ class CollectionDataset(Dataset):
     ----------
     client : distributed.Client, optional
         By default the current one.
-    n_threads : int
-        That a worker takes for one task.
     """
 
-    def __init__(self, X: Any, y: Any = None, weights: Any = None, *, client: Any = None, n_threads: int = 1) -> None:
+    def __init__(self, X: Any, y: Any = None, weights: Any = None, *, client: Any = None) -> None:
         self.n_features, dtype, X = n_features_of_collection(X), dtype_of_collection(X), with_whole_rows(X)
         if dtype.kind not in "fiub":
             raise ValueError(f"X must hold real numbers, but its dtype is {dtype}.")
@@ -48,7 +47,7 @@ class CollectionDataset(Dataset):
         self.target_name = name if isinstance(name, str) and name else None
         lengths = lengths_of(X)
         self.n_rows = None if lengths is None else sum(lengths)
-        self._X, self._client, self._n_threads = X, client, n_threads
+        self._X, self._client = X, client
         pieces = pieces_of(X)
         labels, own = (
             _cut_like(X, values, name, len(pieces)) for values, name in ((y, "y"), (weights, "sample_weight"))
@@ -106,7 +105,41 @@ class CollectionDataset(Dataset):
                 return
             tasks = [(*partition, number, _is_kept(self._X)) for number, partition in enumerate(self._partitions)]
             names = [f"partition {number}" for number in range(len(tasks))]
-            yield parted_table(engine, tasks, names, self._n_threads, rows_read)
+            yield parted_table(engine, tasks, names, self.n_threads, rows_read)
+
+
+class DelayedDataset(ChunksDataset):
+    """Delayed chunks (X, y) or (X, y, weights) of Dask, in order."""
+
+    def __init__(self, chunks: list[Any], client: Any = None) -> None:
+        self._chunks, self._client = chunks, client
+        super().__init__(self._computed)
+
+    def _computed(self) -> Iterator[Any]:
+        for chunk in self._chunks:
+            yield chunk.compute()
+
+    @contextmanager
+    def open_table(self, rows_read: Any = int) -> Iterator[Table]:
+        """Give the rows as a `Table`: on the workers of the client, or decoded into files here without one."""
+        from fastperceptron.cluster.dask_engine import current_engine
+
+        with ExitStack() as stack:
+            engine = stack.enter_context(current_engine(self._client))
+            if engine is None:
+                yield stack.enter_context(super().open_table(rows_read))
+                return
+            tasks = [(chunk, number) for number, chunk in enumerate(self._chunks)]
+            names = [f"chunk {number}" for number in range(len(tasks))]
+            yield parted_table(engine, tasks, names, self.n_threads, rows_read, load_chunk)
+
+
+def load_chunk(chunk: Any, number: int) -> parts.Loaded:
+    """Return the rows of a delayed chunk."""
+    block, names = as_block(chunk, number)
+    if block.y is None:
+        raise no_labels()
+    return parts.loaded_of(block, names, number, "chunk") if len(block.X) else parts.no_rows()
 
 
 def _compared(X: Any, y: Any, weights: Any, model: Perceptron, number: int) -> tuple[float, float]:

@@ -63,7 +63,7 @@ def parted_table(
             WeightRange(*map(min, zip(*known, strict=True)))._replace(largest=max(each.largest for each in known)),
             classes.size,
         )
-    return Table(rows, classes, PartedCodes(rows, counts, code_dtype(classes.size)), weights, counts)
+    return Table(rows, classes, PartedCodes(rows, counts, code_dtype(classes.size), classes.size), weights, counts)
 
 
 class Bundles:

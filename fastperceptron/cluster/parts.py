@@ -99,17 +99,24 @@ class Answer(NamedTuple):
 def load_block(X: Any, y: Any, weights: Any, number: int, is_view: bool = False) -> Loaded:
     """Return a partition of a collection; `number` is for errors."""
     if len(X) == 0:
-        return Loaded(np.empty((0, 0)), np.empty(0, np.uint8), None, About(0, generation=generation()))
+        return no_rows()
     if weights is not None and np.ndim(weights) == 0:
         weights = np.full(len(X), weights)
     block, names = as_block((X, y, weights), number, "partition")
     return loaded_of(block, names, number, is_view=is_view)
 
 
-def loaded_of(block: Block, names: tuple[Any, ...] | None, number: int, *, is_view: bool = False) -> Loaded:
-    """Return the rows of a partition that has some."""
+def no_rows() -> Loaded:
+    """Return a partition without rows."""
+    return Loaded(np.empty((0, 0)), np.empty(0, np.uint8), None, About(0, generation=generation()))
+
+
+def loaded_of(
+    block: Block, names: tuple[Any, ...] | None, number: int, kind: str = "partition", *, is_view: bool = False
+) -> Loaded:
+    """Return the rows of a partition that has some; `kind` and `number` are for errors."""
     labels = RunningLabels()
-    codes = labels.codes_of(block.y, f"y of partition {number}")
+    codes = labels.codes_of(block.y, f"y of {kind} {number}")
     known = None if block.weights is None else range_of(block.weights)
     n_rows, n_features = block.X.shape
     known_of_it = About(

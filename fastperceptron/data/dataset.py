@@ -38,7 +38,10 @@ class Table:
     @property
     def counts(self) -> Array:
         """The number of rows of each class: (n_classes,) int64. Generated rows must be read once for it."""
-        return count_of_codes(self.codes, self.classes.size) if self.known_counts is None else self.known_counts
+        if self.known_counts is not None:
+            return self.known_counts
+        own: Array | None = getattr(self.codes, "counts", None)
+        return count_of_codes(self.codes, self.classes.size) if own is None else own
 
 
 class Dataset(ABC):
@@ -70,6 +73,7 @@ class Dataset(ABC):
     classes: Array | None = None
     dtype: np.dtype = np.dtype(np.float32)
     cache_dir: Any = None
+    n_threads = 1  # that a worker of a cluster takes for one task
 
     @abstractmethod
     def blocks(self) -> Iterator[Block]:

@@ -60,6 +60,9 @@ def as_data(estimator: Any, X: Any, y: Any, sample_weight: Any, what: str) -> tu
     `what` is the method that asks. It raises ValueError where that needs labels and there are none, or the solver needs
     rows in an order.
     """
+    n_threads = 1 if estimator.n_jobs is None else max(estimator.n_jobs, 1)
+    if isinstance(X, Dataset):
+        X.n_threads = n_threads
     if not is_collection(X):
         return X, y, sample_weight
     if what == "fit" and estimator.solver == "sgd":
@@ -72,8 +75,9 @@ def as_data(estimator: Any, X: Any, y: Any, sample_weight: Any, what: str) -> tu
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
         )
     check_columns_are_numbers(X._meta)
-    n_threads = 1 if estimator.n_jobs is None else max(estimator.n_jobs, 1)
-    return CollectionDataset(X, y, sample_weight, n_threads=n_threads), None, None
+    data = CollectionDataset(X, y, sample_weight)
+    data.n_threads = n_threads
+    return data, None, None
 
 
 def chunk_problems(
@@ -118,19 +122,20 @@ def open_checkpoint(
     parameters["the start"] = "none" if start is None else digest(start)
     names = getattr(estimator, "feature_names_in_", None)
     parameters["the names of the features"] = "none" if names is None else ", ".join(map(repr, names))
-    rows = problem.rows if isinstance(problem.rows, ArrayRows | PartedRows) else None
+    is_stored = isinstance(problem.rows, ArrayRows | PartedRows) and not getattr(problem.rows, "identity", "")
+    rows = problem.rows if is_stored else None
     return Checkpoint(path, {**parameters, "the data": _digest_of(problem, classes)}, rows=rows)
 
 
 def _digest_of(problem: Problem, classes: Array) -> str:
     """Return a digest of all labels and weights, but not of the rows; of synthetic rows, of their definition."""
     rows: Any = problem.rows
+    if getattr(rows, "identity", ""):
+        return digest(rows.identity)
     if isinstance(rows, PartedRows):
         digests = [each for of_part in rows.ask(DIGEST) for each in of_part]
-    elif isinstance(rows, ArrayRows):
-        digests = digests_of(problem.codes, problem.row_weights, rows.n_rows, rows.n_features)
     else:
-        return digest(rows.identity)
+        digests = digests_of(problem.codes, problem.row_weights, rows.n_rows, rows.n_features)
     return digest(rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist(), *digests)
 
 

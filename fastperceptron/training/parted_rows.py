@@ -12,6 +12,7 @@ import numpy as np
 
 from fastperceptron.checks import Array, check_finite
 from fastperceptron.data.arrays import Rows, read_only
+from fastperceptron.data.labels import count_of_codes
 from fastperceptron.kernels.tree import WEIGHTS_PER_TILE
 from fastperceptron.training.checkpoint import digest, hashes_of
 from fastperceptron.training.problem import Problem, ScaledWeights, WeightRange
@@ -51,9 +52,9 @@ class PartedRows(Rows):
 
     is_in_place = False
 
-    def __init__(self, engine: Engine, n_rows: int, n_features: int, dtype: Any) -> None:
+    def __init__(self, engine: Engine, n_rows: int, n_features: int, dtype: Any, identity: str = "") -> None:
         super().__init__(n_rows, n_features, dtype)
-        self.engine = engine
+        self.engine, self.identity = engine, identity  # all that generated rows are a function of; else ""
         self._last: tuple[bytes, Taken] | None = None
 
     def ask(self, question: Question, *arguments: Any, tell: Callable[[int], object] = int) -> list[Any]:
@@ -109,8 +110,16 @@ class PartedRows(Rows):
 class PartedCodes:
     """The class numbers of all rows, (n_rows,), read like an array by slices and by row numbers."""
 
-    def __init__(self, rows: PartedRows, counts: Array, dtype: Any) -> None:
-        self._rows, self.counts, self.size, self.dtype = rows, counts, rows.n_rows, np.dtype(dtype)
+    def __init__(self, rows: PartedRows, counts: Array | None, dtype: Any, n_classes: int) -> None:
+        self._rows, self._counts, self._n_classes = rows, counts, n_classes
+        self.size, self.dtype = rows.n_rows, np.dtype(dtype)
+
+    @property
+    def counts(self) -> Array:
+        """The number of rows of each class: (n_classes,) int64; the parts are asked if it is not known."""
+        if self._counts is None:
+            self._counts = np.sum(self._rows.ask(COUNT_CODES, self._n_classes), axis=0)
+        return self._counts
 
     def __len__(self) -> int:
         return self.size
@@ -231,6 +240,11 @@ def _present(part: Part, code: int | None, map_in_order: MapInOrder[Any, Any]) -
     return found
 
 
+def _count_codes(part: Part, n_classes: int, map_in_order: MapInOrder[Any, Any]) -> Array:  # noqa: ARG001
+    """Return the number of a part's rows of each class."""
+    return count_of_codes(part.codes, n_classes)
+
+
 def _count_present(part: Part, map_in_order: MapInOrder[Any, Any]) -> int:  # noqa: ARG001
     """Return how many of a part's rows have a positive weight."""
     return part.rows.n_rows if part.row_weights is None else int(np.count_nonzero(part.row_weights[:]))
@@ -252,4 +266,5 @@ def number_present(problem: Problem) -> int:
 
 
 TAKE, CHECK, HASH, DIGEST = Question(_take), Question(_check), Question(_hash), Question(_digest)
+COUNT_CODES = Question(_count_codes)
 WEIGH, COUNT, PRESENT = Question(_weigh, merge_nodes), Question(_count_present, sum), Question(_present)
