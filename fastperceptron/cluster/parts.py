@@ -42,9 +42,8 @@ class Loaded:
     def __init__(self, X: Array, codes: Array, weights: Array | None, about: About, *, is_view: bool = False) -> None:
         self.X, self.codes, self.weights, self.about, self.is_view = X, codes, weights, about, is_view
 
-    @property
-    def nbytes(self) -> int:
-        """The size of the memory that is its own."""
+    def __sizeof__(self) -> int:
+        """Return the size of the memory that is its own, by which Dask decides what to spill and where to ask."""
         own = self.codes.nbytes + (0 if self.weights is None else self.weights.nbytes)
         return int(own + (0 if self.is_view else self.X.nbytes))
 
@@ -73,6 +72,7 @@ class Aligned(NamedTuple):
 
     parts: list[Part]  # the whole runs, where the partition's rows are, and the last one
     fingerprints: list[tuple[int, int]]  # (number, fingerprint) of the partitions whose rows these are
+    n_bytes: int = 0  # of the rows, if nothing else keeps their memory
 
 
 class Bundle:
@@ -81,11 +81,11 @@ class Bundle:
     def __init__(self, all_aligned: list[Aligned]) -> None:
         self.parts = [part for aligned in all_aligned for part in aligned.parts]
         self.fingerprints = [each for aligned in all_aligned for each in aligned.fingerprints]
+        self._n_bytes = sum(aligned.n_bytes for aligned in all_aligned)
 
-    @property
-    def nbytes(self) -> int:
-        """The size of its rows: what it costs to move it."""
-        return sum(part.rows.n_rows * part.rows.n_features * part.rows.dtype.itemsize for part in self.parts)
+    def __sizeof__(self) -> int:
+        """Return the size of its rows, which it costs to move them; those of a persisted collection are counted there."""
+        return self._n_bytes
 
 
 class Answer(NamedTuple):
@@ -164,7 +164,8 @@ def align(loaded: Loaded, numbers: Array, plan: Plan, sources: list[int], fragme
         weights = None if own is None else read_only(np.concatenate([piece.weights for piece in pieces]))
         parts.append(Part(ArrayRows(X), read_only(codes), weights, plan.body))
     fingerprints = [loaded.about.fingerprint, *(each.fingerprint for each in fragments)]
-    return Aligned(parts, [*zip(sources, fingerprints, strict=True)])
+    n_bytes = 0 if loaded.is_view else loaded.X.nbytes
+    return Aligned(parts, [*zip(sources, fingerprints, strict=True)], n_bytes)
 
 
 def bundle(all_aligned: list[Aligned]) -> Bundle:

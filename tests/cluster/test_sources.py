@@ -57,7 +57,6 @@ def test_frames(choice: dict[str, Any], has_client: bool, request: pytest.Fixtur
     for partitions in (1, 4):
         data = fp.dataset(dd.from_pandas(rows, npartitions=partitions), **choice)
         assert fit(data) == expected
-    model = fp.PerceptronClassifier().fit(data)
     classifier = fp.PerceptronClassifier().fit(data)
     assert classifier.score(data) == pytest.approx(classifier.score(fp.dataset(rows, **choice)), rel=1e-12)
 
