@@ -84,7 +84,7 @@ class Bundle:
         self._n_bytes = sum(aligned.n_bytes for aligned in all_aligned)
 
     def __sizeof__(self) -> int:
-        """Return the size of its rows, which it costs to move them; those of a persisted collection are counted there."""
+        """Return the size of its rows, to be moved with it; those of a persisted collection are counted there."""
         return self._n_bytes
 
 
