@@ -99,7 +99,8 @@ class SumsOverRows:
             add_up(range(0))  # compile before threads do
         for found in (map if is_short else self._map)(add_up, tasks):
             sums.push(found.sums)
-            moments.push(found.moments)
+            if has_moments:
+                moments.push(found.moments)
             before, stop = stop, min(sums.stop * tile_size, n_rows)
             self._observer.rows_read(stop - before)
             if checkpoint is not None:

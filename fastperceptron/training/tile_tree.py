@@ -12,6 +12,7 @@ from fastperceptron.kernels.tree import (
     WEIGHTS_PER_TILE,
     Stack,
     empty_stack,
+    height_of,
     push_nodes,
     push_tiles,
     push_weights,
@@ -56,8 +57,7 @@ class TileTree:
     def take(self, parts: Iterable[Nodes]) -> None:
         """Take the nodes of all tiles, in any order; raise AssertionError if one is missing or there twice."""
         stack, n_tiles = _stack_of(parts, self._shape), self._n_tiles
-        height, places = int(stack.height[0]), places_of(0, n_tiles)
-        if [each[:height].tolist() for each in stack[:2]] != [each.tolist() for each in places]:
+        if not np.array_equal(stack.places[: height_of(stack)], np.column_stack(places_of(0, n_tiles))):
             raise AssertionError(f"the parts are not tiles 0 to {n_tiles - 1}, each once.")
         self.restore(stack.values[: self._stack.values.shape[0]], n_tiles)
 
@@ -76,8 +76,8 @@ class TileTree:
         levels, indices = places_of(0, min(stop, self._n_tiles))
         if levels.size:
             self._stack.values[: levels.size] = kept.reshape(len(kept), -1)[: levels.size]
-            self._stack.levels[: levels.size], self._stack.indices[: levels.size] = levels, indices
-            self._stack.height[0], self.stop = levels.size, stop
+            self._stack.places[: levels.size] = np.column_stack([levels, indices])
+            self._stack.places[-1, 0], self.stop = levels.size, stop
 
     def total(self) -> Array:
         """Return the sum of all tiles, which must begin with tile 0."""
@@ -130,8 +130,8 @@ def _stack_of(parts: Iterable[Nodes], shape: tuple[int, ...]) -> Stack:
 
 
 def _nodes_of(stack: Stack, shape: tuple[int, ...]) -> Nodes:
-    height = int(stack.height[0])
-    levels, indices, values = (each[:height].copy() for each in stack[:3])
+    height = height_of(stack)
+    (levels, indices), values = stack.places[:height].T.copy(), stack.values[:height].copy()
     return Nodes(levels, indices, values.reshape(height, *shape))
 
 
