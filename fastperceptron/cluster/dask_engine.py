@@ -113,13 +113,20 @@ class DaskEngine:
         return list(futures)
 
     def ask(
-        self, name: str, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *shared: Any, tell: Tell = int
+        self,
+        name: str,
+        function: Callable[..., Any],
+        tasks: Iterable[tuple[Any, ...]],
+        *shared: Any,
+        tell: Tell = int,
+        names: Sequence[str] = (),
     ) -> list[Any]:
         """Do the same, and return the results themselves, in the tasks' order."""
         futures = self._submit(name, function, [(*task, *shared) for task in tasks])
         try:
             self._wait(futures, tell)
-            return list(self._client.gather(self._once_more(futures)))
+            self._ask_once_more(futures, names)
+            return list(self._client.gather(futures))
         finally:
             self._cancel(futures)
 
@@ -183,24 +190,25 @@ class DaskEngine:
                         "start some, and fit again (with a checkpoint, it goes on where it was)."
                     )
 
-    def _once_more(self, futures: Sequence[Any]) -> Sequence[Any]:
-        """Return the futures; what failed because its worker died is asked once more, alone.
+    def _ask_once_more(self, futures: Sequence[Any], names: Sequence[str]) -> None:
+        """Ask again, one at a time, for what failed because its worker died; raise RuntimeError if that dies again.
 
         Dask gives up a task after the fourth worker that died while it had it, also if another task killed these.
         """
-        from distributed import wait
         from distributed.scheduler import KilledWorker
 
-        for future in [each for each in futures if each.status == "error"]:
-            if not isinstance(future.exception(), KilledWorker):
+        def has_died(future: Any) -> bool:
+            return future.status == "error" and isinstance(future.exception(), KilledWorker)
+
+        for number, future in enumerate(futures):
+            if not has_died(future):
                 continue
             self._client.retry([future])
-            wait([future])
-            error = future.exception() if future.status == "error" else None
-            if isinstance(error, KilledWorker):
+            self._wait([future], int)
+            if has_died(future):
+                what = names[number] if number < len(names) else future.key
                 raise RuntimeError(
-                    f"the workers of Dask that {future.key} ran on died again and again ({error.allowed_failures + 1} "
-                    "of them, and once more alone): its rows may need more memory than a worker has. Cut the "
-                    "collection into smaller partitions, or give workers more memory (memory_limit)."
-                ) from error
-        return futures
+                    f"the workers that had {what} died again and again, also when they had nothing else: it may need "
+                    "more memory than a worker has. Cut it into smaller partitions, or give workers more memory "
+                    "(memory_limit)."
+                ) from future.exception()

@@ -18,11 +18,18 @@ class Engine(Protocol):
         """
 
     def ask(
-        self, name: str, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *shared: Any, tell: Tell = int
+        self,
+        name: str,
+        function: Callable[..., Any],
+        tasks: Iterable[tuple[Any, ...]],
+        *shared: Any,
+        tell: Tell = int,
+        names: Sequence[str] = (),
     ) -> list[Any]:
         """Do the same, and return the results themselves, in the tasks' order.
 
-        `tell` is called with the number of each task that is done. It raises what the first task that failed raised.
+        `tell` is called with the number of each task that is done. It raises what a task that failed raised; `names`
+        are those of the tasks, for errors.
         """
 
     def release(self, handles: Sequence[Any]) -> None:
@@ -49,6 +56,7 @@ class SerialEngine:
         tasks: Iterable[tuple[Any, ...]],
         *shared: Any,
         tell: Tell = int,
+        names: Sequence[str] = (),  # noqa: ARG002  # likewise
     ) -> list[Any]:
         """Call a function for each task."""
         found = []

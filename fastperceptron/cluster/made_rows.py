@@ -9,7 +9,7 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.cluster import parts
 from fastperceptron.cluster.dask_engine import current_engine
-from fastperceptron.cluster.parted_dataset import Bundles
+from fastperceptron.cluster.parted_dataset import Bundles, Known
 from fastperceptron.cluster.parts import Aligned
 from fastperceptron.data.arrays import Rows
 from fastperceptron.data.dataset import Block, Dataset, Table
@@ -70,8 +70,9 @@ class MadeOnWorkers(Dataset):
             size = -(-made.n_rows // (run * engine.n_bundles)) * run
             tasks = [(made, range(k, min(k + size, made.n_rows)), k) for k in range(0, made.n_rows, size)]
             handles = engine.place("make", make_bundle, tasks)
-            names = [f"rows {places.start} to {places.stop - 1}" for _, places, _ in tasks]
-            asked = Bundles(engine, handles, {places.start: 0 for _, places, _ in tasks}, names, self.n_threads)
+            known = [Known(len(places), f"rows {places.start} to {places.stop - 1}") for _, places, _ in tasks]
+            fingerprints = {places.start: (0, each.name) for (_, places, _), each in zip(tasks, known, strict=True)}
+            asked = Bundles(engine, handles, known, fingerprints, self.n_threads)
             rows = PartedRows(asked, made.n_rows, made.n_features, made.dtype, made.identity)
             codes = PartedCodes(rows, None, np.uint8, classes.size)
             yield Table(rows, classes, codes)

@@ -42,51 +42,81 @@ def parted_table(
     `n_threads` is that of a worker for one bundle.
     """
     loaded = engine.place("load", load, tasks)
-    abouts: list[About] = engine.ask("about", parts.about, [(each,) for each in loaded])
+    abouts: list[About] = engine.ask("about", parts.about, [(each,) for each in loaded], names=names)
     check_alike(abouts, names)
     lengths = [each.n_rows for each in abouts]
     classes, numbers, counts = classes_of(abouts)
     first = next(each for each in abouts if each.n_rows)
-    aligned = _aligned(engine, loaded, lengths, first.n_features, numbers)
+    plans = plans_of(lengths, first.n_features)
+    aligned = _aligned(engine, loaded, lengths, plans, numbers)
     groups = engine.together(aligned)
     engine.release(loaded)
     bundles = engine.place("bundle", parts.bundle, [([aligned[k] for k in group],) for group in groups])
     engine.release(aligned)
-    asked = Bundles(engine, bundles, {k: each.fingerprint for k, each in enumerate(abouts)}, names, n_threads)
+    kept = [(number, plan) for number, plan in enumerate(plans) if plan is not None]
+    known = [
+        Known(
+            sum(kept[k][1].stop - kept[k][1].first for k in group),
+            names[kept[group[0]][0]] + (f" or one of {len(group) - 1} others" if len(group) > 1 else ""),
+        )
+        for group in groups
+    ]
+    fingerprints = {k: (each.fingerprint, name) for k, (each, name) in enumerate(zip(abouts, names, strict=True))}
+    asked = Bundles(engine, bundles, known, fingerprints, n_threads)
     rows = PartedRows(asked, sum(lengths), first.n_features, np.dtype(first.dtype))
     rows_read(rows.n_rows)
     weights = None
     if first.weights is not None:
-        known = [each.weights for each in abouts if each.weights is not None]
-        weights = PartedWeights(
-            rows,
-            WeightRange(*map(min, zip(*known, strict=True)))._replace(largest=max(each.largest for each in known)),
-            classes.size,
-        )
+        ranges = [each.weights for each in abouts if each.weights is not None]
+        least = WeightRange(*map(min, zip(*ranges, strict=True)))
+        weights = PartedWeights(rows, least._replace(largest=max(each.largest for each in ranges)), classes.size)
     return Table(rows, classes, PartedCodes(rows, counts, code_dtype(classes.size), classes.size), weights, counts)
 
 
+class Known(NamedTuple):
+    """What is known of a bundle here."""
+
+    n_rows: int
+    name: str  # for errors
+
+
 class Bundles:
-    """Asks bundles of partitions, and whether they are still what they were."""
+    """Asks bundles of partitions, and whether they are still what they were.
+
+    `fingerprints` has the fingerprint and the name of each partition by its number.
+    """
 
     def __init__(
-        self, engine: Engine, handles: list[Any], fingerprints: dict[int, int], names: Sequence[str], n_threads: int
+        self,
+        engine: Engine,
+        handles: list[Any],
+        known: list[Known],
+        fingerprints: dict[int, tuple[int, str]],
+        n_threads: int,
     ) -> None:
         self._engine, self._handles, self._n_threads = engine, handles, n_threads
-        self._fingerprints, self._names = fingerprints, names
+        self._known, self._fingerprints = known, fingerprints
 
     def ask(self, question: Question, arguments: tuple[Any, ...], tell: Tell = int) -> list[Any]:
         """Return the answers of all bundles, or of all parts in the rows' order where they are not merged."""
         tasks = [(each,) for each in self._handles]
         name = question.answer.__name__.strip("_")
         found: list[Answer] = self._engine.ask(
-            name, parts.answer, tasks, question, arguments, self._n_threads, tell=tell
+            name,
+            parts.answer,
+            tasks,
+            question,
+            arguments,
+            self._n_threads,
+            tell=lambda k: tell(self._known[k].n_rows),
+            names=[each.name for each in self._known],
         )
         for answer in found:
             for number, fingerprint in answer.fingerprints:
-                if fingerprint != self._fingerprints[number]:
+                known, name = self._fingerprints[number]
+                if fingerprint != known:
                     raise RuntimeError(
-                        f"{self._names[number]} was lost, and what was made again from its source is not what it was: "
+                        f"{name} was lost, and what was made again from its source is not what it was: "
                         "the fit would be that of other rows. Let its source give the same rows each time (a random "
                         "one needs a seed), or persist it."
                     )
@@ -164,9 +194,8 @@ def pieces_of(plans: Sequence[Plan | None], lengths: Sequence[int]) -> Iterator[
         yield pieces
 
 
-def _aligned(engine: Engine, loaded: Sequence[Any], lengths: Sequence[int], n_features: int, numbers: Any) -> list[Any]:
+def _aligned(engine: Engine, loaded: Sequence[Any], lengths: Sequence[int], plans: Any, numbers: Any) -> list[Any]:
     """Return handles of the aligned partitions that have runs."""
-    plans = plans_of(lengths, n_features)
     needed = [*pieces_of(plans, lengths)]
     each_piece = [piece for pieces in needed for piece in pieces]
     tasks: list[tuple[Any, ...]] = [

@@ -224,8 +224,8 @@ def test_a_partition_that_changes_when_it_is_made_again_is_named(client: Any) ->
     X, y = table(4000, 3)
     asked = Bundles.__init__
 
-    def other(self: Any, engine: Any, handles: Any, fingerprints: Any, *rest: Any) -> None:
-        asked(self, engine, handles, {**fingerprints, 2: 1}, *rest)
+    def other(self: Any, engine: Any, handles: Any, known: Any, fingerprints: Any, *rest: Any) -> None:
+        asked(self, engine, handles, known, {**fingerprints, 2: (1, fingerprints[2][1])}, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Bundles, "__init__", other)
