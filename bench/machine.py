@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import fastperceptron
-from bench.competitors import Array, Competitor
+from bench.competitors import Competitor, Rows
 
 READ_ROUNDS = 7
 
@@ -66,8 +66,8 @@ def describe(competitors: list[Competitor]) -> dict[str, Any]:
     }
 
 
-def read_seconds(X: Array) -> float:
-    """Return the median seconds of X @ w: one read of the rows."""
+def read_seconds(X: Rows) -> float:
+    """Return the median seconds of X @ w, by SciPy where X is sparse: one read of the rows."""
     w = np.ones(X.shape[1], X.dtype)
     seconds = []
     for _ in range(READ_ROUNDS):

@@ -24,6 +24,8 @@ from bench.judge import TARGETS, Judge, Run, bounds, fastest_setting, time_of
 QUIET = 0.05
 # An answer that takes so many times the patience, and start-up, is not waited for.
 OVERTIME, STARTING = 6, 120.0
+# Seconds for the check of an adapter, while all others are checked, too.
+CHECKING = 900.0
 # Timed runs of who takes longer than the patience.
 FEWEST_RUNS = 1
 # Seconds of a fit that is worth exploring twice.
@@ -169,7 +171,7 @@ class Race:
             worker.tell({"check": True})
         for worker in self._workers.values():
             try:
-                worker.answer(STARTING)
+                worker.answer(CHECKING)
             except RuntimeError as error:
                 raise ValueError(str(error)) from None
 
@@ -196,15 +198,13 @@ class Race:
                 due.add(setting)
         return sorted(due)
 
-    def run(self, folder: Path, n_values: int, judge: Judge, tell: Callable[[str], None]) -> dict[str, Any]:
+    def run(self, folder: Path, judge: Judge, tell: Callable[[str], None]) -> dict[str, Any]:
         """Return, as JSON has it, the bounds of a table and every competitor's entry and time."""
         entries: dict[str, Entry] = {}
         for name, competitor in self._competitors.items():
             tell(name)
-            if n_values > competitor.most_values:
-                entries[name] = Entry(remark=f"not asked: more than {competitor.most_values:,} values")
-            else:
-                entries[name] = self._explore(competitor, folder, judge)
+            refusal = competitor.refusal(judge.kind)
+            entries[name] = Entry(remark=refusal) if refusal else self._explore(competitor, folder, judge)
         runs = [run for entry in entries.values() for run in entry.explored if run is not None]
         reached = bounds(runs)
         for entry in entries.values():

@@ -30,7 +30,7 @@ EXCERPT = (
 )
 EVERYONE = (
     "Never: none of its settings reached the target, however long it took. Slow: none did within the patience. Empty: "
-    "not asked, since its documentation does not mean it for so many rows."
+    "not asked, since its documentation does not mean it for so many rows, or it does not take such a table."
 )
 
 
@@ -64,6 +64,12 @@ def _cost(facts: dict[str, Any], name: str | None, target: str) -> tuple[str, st
     return duration(cores), f"{entry['peak_bytes'][target] / MEGABYTE:.2g}"
 
 
+def _size(facts: dict[str, Any]) -> str:
+    """Return rows and columns, and of a sparse table the stored values."""
+    stored = facts.get("n_stored")
+    return f"{facts['n_rows']:,} x {facts['n_features']}" + (f", {stored:,} stored" if stored is not None else "")
+
+
 def _target_table(document: dict[str, Any], target: str) -> Iterator[str]:
     yield (
         "| table | rows x columns | `X @ w` | ours: median (least to most) | best of the others | theirs | times ours "
@@ -76,7 +82,7 @@ def _target_table(document: dict[str, Any], target: str) -> Iterator[str]:
         pairs = [", ".join(pair) for pair in zip(*costs, strict=True)]
         cells = [
             f"**{name}**" if found.is_large else name,
-            f"{facts['n_rows']:,} x {facts['n_features']}",
+            _size(facts),
             duration(facts["read_seconds"]),
             _spread(facts, found.way, target) + _unless_product(found.way) if found.way else "never",
             found.rival or "nobody in time",

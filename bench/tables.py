@@ -1,11 +1,14 @@
-"""Made tables for the benchmarks of fitting: float32 rows, two classes drawn from a logistic model, a seed each."""
+"""Made dense tables for the benchmarks of fitting: float32 rows, labels of a logistic model, a seed each."""
 
 import numpy as np
 from scipy.special import expit
 
 
-def _labels(z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return (rng.random(len(z)) < expit(z)).astype(np.uint8)
+def labels_of(z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return labels, uint8, drawn by the logistic model of logits (n_rows,), or the softmax model of a column each."""
+    if z.ndim == 1:
+        return (rng.random(len(z)) < expit(z)).astype(np.uint8)
+    return np.argmax(z + rng.gumbel(size=z.shape), axis=1).astype(np.uint8)
 
 
 def _rows(n_rows: int, n_features: int, rng: np.random.Generator) -> np.ndarray:
@@ -20,7 +23,7 @@ def independent(n_rows: int, n_features: int, shift: float = 0.3) -> tuple[np.nd
     """Return standard normal columns."""
     rng = np.random.default_rng(1)
     X = _rows(n_rows, n_features, rng)
-    return X, _labels(X @ _weights(n_features, rng) + shift, rng)
+    return X, labels_of(X @ _weights(n_features, rng) + shift, rng)
 
 
 def scaled(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
@@ -39,7 +42,7 @@ def heavy_tailed(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
     """Return Student's t columns of 2.5 degrees of freedom: some values are hundreds of deviations off."""
     rng = np.random.default_rng(1)
     X = rng.standard_t(2.5, size=(n_rows, n_features)).astype(np.float32)
-    return X, _labels(X @ _weights(n_features, rng) / 2, rng)
+    return X, labels_of(X @ _weights(n_features, rng) / 2, rng)
 
 
 def correlated(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +51,7 @@ def correlated(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
     Z = _rows(n_rows, n_features, rng)
     basis, _ = np.linalg.qr(rng.standard_normal((n_features, n_features)))
     mixing = (basis * np.logspace(0, -2.5, n_features)) @ basis.T
-    return Z @ mixing.astype(np.float32), _labels(Z @ _weights(n_features, rng), rng)
+    return Z @ mixing.astype(np.float32), labels_of(Z @ _weights(n_features, rng), rng)
 
 
 def rare_columns(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +59,7 @@ def rare_columns(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(1)
     X = _rows(n_rows, n_features, rng)
     X[:, -12:] = rng.random((n_rows, 12), dtype=np.float32) < np.logspace(-0.5, -5.5, 12, dtype=np.float32)
-    return X, _labels(X @ (2 * _weights(n_features, rng)), rng)
+    return X, labels_of(X @ (2 * _weights(n_features, rng)), rng)
 
 
 def one_hot(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +70,7 @@ def one_hot(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
     for category in range(5):
         levels = rng.choice(n_levels, n_rows, p=share / share.sum())
         X[np.arange(n_rows), category * n_levels + levels] = 1
-    return X, _labels(X @ rng.standard_normal(n_features, dtype=np.float32), rng)
+    return X, labels_of(X @ rng.standard_normal(n_features, dtype=np.float32), rng)
 
 
 def digits(n_rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ import pytest
 from pyarrow import csv, parquet
 
 import fastperceptron as fp
+from bench.competitors.vowpal import BIAS
 from fastperceptron.commands import write_synthetic
 from fastperceptron.kernels import synthetic as kernels
 
@@ -172,7 +173,7 @@ def vw_over_text(text: Path, best: float) -> tuple[float, int]:
         )
         seconds = time.perf_counter() - start
         weights = np.array([model.get_weight_from_name(str(k)) for k in range(N_FEATURES)])
-        loss = held_out_loss(weights, float(model.get_weight_from_name("Constant")))
+        loss = held_out_loss(weights, float(model.get_weight(BIAS)))
         model.finish()
         if loss <= best * (1 + CLOSE_ENOUGH):
             break

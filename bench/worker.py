@@ -1,7 +1,7 @@
 """A competitor's own process: it is told tables and settings, fits, and tells what that took and what came out.
 
-One process a competitor, so that its memory is its own; all map the same file of rows, which none of them copies unless
-its library does. The clock stands around the adapter's whole fit, here and nowhere else.
+One process a competitor, so that its memory is its own; all map the same file of dense rows, which none of them copies
+unless its library does. The clock stands around the adapter's whole fit, here and nowhere else.
 """
 
 import ctypes
@@ -16,16 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
-from bench.competitors import Array, Fitted, all_competitors
-from bench.judge import check
+from bench.competitors import Array, Fitted, Rows, all_competitors
+from bench.honesty import check
+from bench.tasks import SPARSE_ROWS
 
 # What is compiled at the first fit, is compiled before the clock runs: all settings, and those of many rows.
 FEW_ROWS, MANY_ROWS = 2000, 100_000
 
 
-def load(folder: Path) -> tuple[Array, Array]:
-    """Return the raw rows and labels, in the page cache and mapped: shared, until someone writes to them."""
+def load(folder: Path) -> tuple[Rows, Array]:
+    """Return the raw rows and labels, in the page cache and mapped: shared, until someone writes to them.
+
+    Sparse rows are loaded: each process has its own.
+    """
+    if (folder / SPARSE_ROWS).exists():
+        return sparse.load_npz(folder / SPARSE_ROWS), np.load(folder / "y.npy")
     X, y = (np.load(folder / f"{name}.npy", mmap_mode="c") for name in ("X", "y"))
     for part in (X, y):
         np.add.reduce(part.view(np.ndarray).ravel(order="K")[:: 4096 // part.itemsize])  # every page is resident
@@ -59,7 +66,7 @@ def give_back() -> None:
         library.malloc_trim(0)
 
 
-def measure(fit: Any, X: Array, y: Array, C: float, setting: dict[str, Any]) -> dict[str, Any]:
+def measure(fit: Any, X: Rows, y: Array, C: float, setting: dict[str, Any]) -> dict[str, Any]:
     """Fit once; return seconds, core-seconds, the peak of memory in bytes beyond what was in use, and the weights."""
     before, cores = reset_peak(), core_seconds()
     start = time.perf_counter()
@@ -70,7 +77,7 @@ def measure(fit: Any, X: Array, y: Array, C: float, setting: dict[str, Any]) -> 
         "core_seconds": core_seconds() - cores,
         "peak_bytes": max(0, _status("VmHWM") - before),
         "weights": np.asarray(fitted.weights, np.float64).tolist(),
-        "bias": float(fitted.bias),
+        "bias": np.asarray(fitted.bias, np.float64).tolist(),
     }
 
 

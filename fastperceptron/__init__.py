@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from fastperceptron.onnx_converter import register_onnx_converter as register_onnx_converter
     from fastperceptron.reliability import calibration as calibration
     from fastperceptron.training.tutorial.train import train as train
+    from fastperceptron.uncertainty.inference import inference as inference
+    from fastperceptron.uncertainty.result import Inference as Inference
 
 __version__ = "0.1.0"
 
@@ -40,6 +42,8 @@ _NAMES = {
     "onnx_converter": ["register_onnx_converter"],
     "reliability": ["calibration"],
     "training.tutorial.train": ["train"],
+    "uncertainty.inference": ["inference"],
+    "uncertainty.result": ["Inference"],
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 __all__ = list(_HOMES)

@@ -155,11 +155,16 @@ def check_finite(block: Array, first_row: int, name: str = "X") -> None:
         if np.isfinite(block.sum()) or np.isfinite(block).all():
             return
     row, column = np.argwhere(~np.isfinite(block))[0]
-    kind = "NaN" if np.isnan(block[row, column]) else str(block[row, column])
+    raise not_finite(block[row, column], first_row + row, column, name)
+
+
+def not_finite(value: Any, row: int, column: int, name: str = "X") -> ValueError:
+    """Return the error for NaN or infinity at a place."""
+    kind = "NaN" if np.isnan(value) else str(value)
     # scikit-learn's words first, for those who look for them.
-    raise ValueError(
+    return ValueError(
         f"Input {name} contains {'NaN' if kind == 'NaN' else 'infinity'}: "
-        f"{name} holds {kind} in row {first_row + row}, column {column}. "
+        f"{name} holds {kind} in row {row}, column {column}. "
         "Drop or impute such rows first (for example with sklearn.impute.SimpleImputer)."
     )
 

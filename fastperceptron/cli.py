@@ -78,7 +78,10 @@ def train(
     target: Annotated[
         str | None,
         typer.Option(
-            "--target", "-t", metavar="<column>", help="Column of the labels, by name or number; not for .npz files."
+            "--target",
+            "-t",
+            metavar="<column>",
+            help="Column of the labels, by name or number; not for .npz and .svm files.",
         ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.", **_FILE)] = Path(
@@ -138,6 +141,13 @@ def train(
     ] = None,
     csv: Csv = None,
     holdout: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the rows to test the model on.")] = 0.0,
+    inference: Annotated[
+        bool,
+        typer.Option(
+            "--inference",
+            help="Print standard errors, intervals and tests of the weights, and write them next to the model.",
+        ),
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="JSON file to write the results to.", **_FILE)] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="File that keeps the state of training; next to the model by default.", **_FILE)
@@ -165,7 +175,9 @@ def train(
     try:
         from fastperceptron.commands import train_model
 
-        lines = train_model(_source(data), columns, options, output, checkpoint, holdout, report)
+        # Next to the model, as the checkpoint is.
+        table = output.parent / f"{output.name}.inference.csv" if inference else None
+        lines = train_model(_source(data), columns, options, output, checkpoint, holdout, report, table)
     except KeyboardInterrupt:
         kept = "there is no checkpoint yet, so the same command starts at the beginning"
         if checkpoint.exists():

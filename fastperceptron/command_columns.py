@@ -7,13 +7,13 @@ import numpy as np
 from fastperceptron.command_language import class_weight_values, find_columns, split_columns
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.files import find_files
-from fastperceptron.data.formats import NPZ, ArrayFormat, format_of_files, has_known_ending
+from fastperceptron.data.formats import NPZ, SVMLIGHT, ArrayFormat, format_of_files, has_known_ending
 from fastperceptron.data.sources import dataset
 
 
-def is_npz(source: Any) -> bool:
-    """Return whether a source is .npz files, whose arrays have the names of roles."""
-    return format_of_files(find_files(source, has_known_ending)) is NPZ
+def has_own_labels(source: Any) -> bool:
+    """Return whether a source is .npz files, whose arrays have the names of roles, or svmlight files."""
+    return format_of_files(find_files(source, has_known_ending)) in (NPZ, SVMLIGHT)
 
 
 def _column_names(source: Any, csv: Any) -> list[str]:

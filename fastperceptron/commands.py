@@ -3,6 +3,7 @@
 A source is a path, pattern, folder or URI, or a list of them, since the shell expands patterns.
 """
 
+import csv
 import json
 import math
 import os
@@ -18,18 +19,21 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.atomic import destination, replace_file
-from fastperceptron.command_columns import class_weight_as_typed, columns_as_typed, is_npz
+from fastperceptron.command_columns import class_weight_as_typed, columns_as_typed, has_own_labels
 from fastperceptron.command_language import find_columns, translate
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.files import find_files
 from fastperceptron.data.formats import ArrayFormat, find_format, format_of_files, has_known_ending
 from fastperceptron.data.holdout import Part
 from fastperceptron.data.sources import dataset
+from fastperceptron.data.sparse_arrays import CsrArray
 from fastperceptron.data.synthetic import synthetic
 from fastperceptron.estimator.classifier import PerceptronClassifier
 from fastperceptron.estimator.progress import show_progress
 from fastperceptron.evaluation import Evaluation, evaluate
+from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.model import Perceptron, load
+from fastperceptron.uncertainty.inference import inference
 
 ROW_GROUP = 1 << 17  # rows per row group: decoding one takes some megabytes
 MOST_WEIGHTS = 1000  # `show` prints at most this many weights per class
@@ -43,14 +47,17 @@ def train_model(
     checkpoint: Path,
     holdout: float,
     report: Path | None,
+    table: Path | None = None,
 ) -> Iterator[str]:
     """Train on a table, save the model, and return lines about it.
+
+    `table` is the CSV file that standard errors are written to, or None.
 
     `columns` are arguments of `dataset`, and `exclude`; `options` are parameters of `PerceptronClassifier`. Columns and
     class weights come as texts, as they are typed.
     """
-    _check_outputs(source, [output, checkpoint, *([] if report is None else [report])])
-    if columns["target"] is None and not is_npz(source):
+    _check_outputs(source, [output, checkpoint, *(path for path in (report, table) if path is not None)])
+    if columns["target"] is None and not has_own_labels(source):
         raise ValueError("train needs the column of the labels: give --target <column>.")
     data = dataset(source, **columns_as_typed(source, columns))
     part, held_out = _parts(data, holdout)
@@ -69,6 +76,8 @@ def train_model(
         evaluation = evaluate(model, held_out)
         lines += [f"On the {evaluation.n_rows:,} rows held out:", *_described(evaluation)]
         found["holdout"] = evaluation.as_dict()
+    if table is not None:
+        lines += _inferred(classifier, part, table)
     if report is not None:
         with replace_file(report) as temporary:
             temporary.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -106,6 +115,19 @@ def _fitted(classifier: PerceptronClassifier, data: Dataset, seconds: float) -> 
     return found, [f"{data.n_rows:,} rows, {reads} reads in {seconds:.2f} s: objective {objective:.6g}{distance}."]
 
 
+def _inferred(classifier: PerceptronClassifier, data: Dataset, path: Path) -> list[str]:
+    """Write the standard errors of a classifier's weights to a CSV file, and return the table as lines."""
+    covariance = "classical" if LOSSES[classifier.loss].IS_LIKELIHOOD else "HC0"
+    with _warnings_as_lines():
+        found = inference(classifier, data, covariance=covariance)
+    columns = found.table()
+    with replace_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(columns)
+        rows.writerows(zip(*columns.values(), strict=True))
+    return ["", *str(found).splitlines(), f"Table: {path}"]
+
+
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
@@ -139,7 +161,7 @@ class _Ids:
 
         files = find_files(source, has_known_ending)
         if isinstance(format_of_files(files), ArrayFormat):
-            raise ValueError("--id is for tables with names of columns, not for .npy and .npz files: leave it out.")
+            raise ValueError("--id is for tables with names of columns, not for files of arrays: leave it out.")
         self._reader = open_reader(files, csv)
         names = find_columns(given, self._reader.schema.names, "--id")
         self.fields = [self._reader.schema.field(name) for name in names]
@@ -202,7 +224,7 @@ def evaluate_model(
     if plot is not None:
         destination(plot)
     is_given = target is not None
-    if target is None and not is_npz(source):
+    if target is None and not has_own_labels(source):
         target = model.target_name
         if target is None:
             raise ValueError("this model does not know its target's name: give --target.")
@@ -258,11 +280,22 @@ def _standard_deviations(data: Dataset) -> Any:
     """Return those of the features over all rows; differences from the first row keep the digits of large values."""
     n_rows, origin, sums, squares = 0, np.zeros(1), np.zeros(1), np.zeros(1)
     for block in data.blocks():
-        X = np.asarray(block.X, np.float64)
-        origin = X[0] if n_rows == 0 else origin
-        n_rows, sums = n_rows + len(X), sums + (X - origin).sum(axis=0)
-        squares = squares + ((X - origin) ** 2).sum(axis=0)
+        X = block.X.astype(np.float64)
+        if n_rows == 0:
+            origin = X[:1].toarray()[0] if isinstance(X, CsrArray) else X[0]
+        more_sums, more_squares = _moments_about(origin, X)
+        n_rows, sums, squares = n_rows + len(X), sums + more_sums, squares + more_squares
     return np.sqrt(np.maximum(squares / n_rows - (sums / n_rows) ** 2, 0.0))
+
+
+def _moments_about(origin: Any, X: Any) -> tuple[Any, Any]:
+    """Return the sums over rows of X - origin and of its squares, per column."""
+    if not isinstance(X, CsrArray):
+        return (X - origin).sum(axis=0), ((X - origin) ** 2).sum(axis=0)
+    stored, size = X.data - origin[X.indices], len(origin)
+    n_zeros = len(X) - np.bincount(X.indices, minlength=size)
+    sums, squares = (np.bincount(X.indices, values, size) for values in (stored, stored**2))
+    return sums - n_zeros * origin, squares + n_zeros * origin**2
 
 
 def write_synthetic(output: Path, n_rows: int, n_features: int, **options: Any) -> Iterator[str]:

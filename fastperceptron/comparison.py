@@ -10,6 +10,7 @@ from fastperceptron.checks import Array, as_numpy, check_finite, column_names
 from fastperceptron.data.dataset import Dataset, no_labels
 from fastperceptron.data.labels import codes_of
 from fastperceptron.data.sources import dataset
+from fastperceptron.data.sparse_input import as_matrix_or_csr
 from fastperceptron.model import Perceptron
 
 MOST_ROWS = 1 << 16  # what a prediction takes of memory does not grow with the blocks of a data set
@@ -38,7 +39,7 @@ def as_dataset(model: Perceptron, data: Any) -> Dataset:
     """Return a data set with labels and the model's features."""
     if isinstance(data, tuple):
         is_frame = bool(data) and column_names(data[0]) is not None
-        X = (np.asarray(model.aligned(data[0])),) if is_frame else data[:1]
+        X = (as_matrix_or_csr(model.aligned(data[0])),) if is_frame else data[:1]
         data = dataset(X + tuple(as_numpy(part, "y") for part in data[1:]))
     elif not isinstance(data, Dataset):
         data = dataset(data, target=model.target_name)
@@ -58,11 +59,13 @@ def compared_blocks(model: Perceptron, data: Dataset) -> Iterator[Compared]:
         codes = codes_of(block.y, len(block.X), model.classes, first_row)
         for start in range(0, len(block.X), MOST_ROWS):
             part = slice(start, start + MOST_ROWS)
-            X = np.asarray(block.X[part], np.float64) if block.X.dtype.kind == "f" else block.X[part]
+            X = block.X[part]
+            X = X.astype(np.float64, copy=False) if X.dtype.kind == "f" else X
             try:
                 z, p = model.decision_function(X), model.predict_proba(X)
             except ValueError:
-                check_finite(np.asarray(X), first_row + start)  # names the row among all
+                if isinstance(X, np.ndarray):
+                    check_finite(X, first_row + start)  # names the row among all
                 raise
             weights = np.ones(len(X)) if block.weights is None else block.weights[part]
             logs = model.log_probabilities_of(z)

@@ -13,6 +13,9 @@ from fastperceptron.checks import Array, as_matrix, as_numpy, check_is_array_lik
 from fastperceptron.data.arrays import ArrayRows, kernel_dtype
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.labels import codes_of
+from fastperceptron.data.sparse_arrays import rows_of
+from fastperceptron.data.sparse_input import as_matrix_or_csr, is_sparse, is_sparse_frame
+from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.export.exports import Exports
 from fastperceptron.history import History
 from fastperceptron.kernels.losses import LOSSES
@@ -32,12 +35,13 @@ class Perceptron(Exports):
     and the probabilities of a row are the sigmoids divided by their sum. With "softmax" all neurons share them: they
     are exp(z), divided by their sum.
 
-    Rows are given as a Dataset, as an array-like of shape (n_rows, n_features), or as one row of shape (n_features,),
-    whose result has no row dimension; 1-d input for a model of a single feature is many rows. A frame (pandas, polars,
-    pyarrow) goes by its column names if the model has feature names: the model takes its features from the columns, in
-    any order, and ignores other columns. An array goes by position, and so does a frame where the model has no names,
-    with a warning. Methods that take rows raise ValueError or TypeError if these are empty, not numeric, not finite or
-    do not have the model's features; or if a row is so large that the terms of its z overflow in both directions.
+    Rows are given as a Dataset, as an array-like or a sparse matrix (scipy.sparse) of shape (n_rows, n_features), or
+    as one row of shape (n_features,), whose result has no row dimension; 1-d input for a model of a single feature is
+    many rows. A frame (pandas, polars, pyarrow) goes by its column names if the model has feature names: the model
+    takes its features from the columns, in any order, and ignores other columns. An array goes by position, and so does
+    a frame where the model has no names, with a warning. Methods that take rows raise ValueError or TypeError if these
+    are empty, not numeric, not finite or do not have the model's features; or if a row is so large that the terms of
+    its z overflow in both directions.
 
     All computations are in float64. Probabilities and their logarithms are rounded at the end to float32 where the rows
     are float32 or float16.
@@ -146,7 +150,7 @@ class Perceptron(Exports):
                [-1.92874985e-22, -5.00000000e+01]])
         """
 
-        def logs(rows: ArrayRows, weights: Array, dtype: type) -> Array:
+        def logs(rows: Any, weights: Array, dtype: type) -> Array:
             return self.log_probabilities_of(prediction.decision_values(rows, weights), dtype)
 
         return self._of_rows(X, logs)
@@ -166,7 +170,7 @@ class Perceptron(Exports):
         ndarray of shape (n_rows,), or a single label for a single row
         """
 
-        def labels(rows: ArrayRows, weights: Array, _: type) -> Array:
+        def labels(rows: Any, weights: Array, _: type) -> Array:
             return self.classes[prediction.class_numbers(prediction.decision_values(rows, weights))]
 
         return self._of_rows(X, labels)
@@ -201,7 +205,7 @@ class Perceptron(Exports):
         """
         write_model(path, self)
 
-    def _of_rows(self, X: Any, function: Callable[[ArrayRows, Array, type], Array]) -> Array:
+    def _of_rows(self, X: Any, function: Callable[[Any, Array, type], Array]) -> Array:
         """Return what a function gives of rows, padded weights and the dtype of probabilities; of one row without axis.
 
         It raises ValueError if a data set has no rows.
@@ -232,14 +236,18 @@ class Perceptron(Exports):
             return columns_by_name(data, self.feature_names)
         if self.feature_names is not None and data.feature_names is not None:
             data = data.with_features(self.feature_names, has_labels=has_labels, classes=self.classes)
+        data = data.widened(self.n_features)
         if data.n_features != self.n_features:
             raise ValueError(f"X has {data.n_features} features, but the model was trained on {self.n_features}.")
         return data
 
-    def _rows(self, X: Any) -> tuple[ArrayRows, bool, type]:
+    def _rows(self, X: Any) -> tuple[ArrayRows | SparseRows, bool, type]:
         """Return the rows, whether they are one row without an axis, and the dtype of their probabilities."""
         check_is_array_like(X, "X")
         X = self.aligned(as_numpy(X, "X"))
+        if is_sparse(X) or is_sparse_frame(X):
+            sparse = as_matrix_or_csr(X, self.n_features)
+            return rows_of(sparse), False, kernel_dtype(sparse.dtype)
         n_axes = np.ndim(X) if column_names(X) is None else 2
         is_one = n_axes == 0 or (n_axes == 1 and self.n_features > 1)
         matrix = as_matrix(np.reshape(X, (1, -1)) if is_one else X, self.n_features)

@@ -11,11 +11,13 @@ import itertools
 import numpy as np
 
 from fastperceptron.checks import Array, check_finite
-from fastperceptron.data.arrays import ArrayRows, read_only
+from fastperceptron.data.arrays import ArrayRows, Rows, read_only
+from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.functional import log_loss
-from fastperceptron.kernels import dot_products, prediction as kernels
+from fastperceptron.kernels import dot_products, prediction as kernels, sparse_prediction
 from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.rows import padded_size
+from fastperceptron.kernels.vectors import LANES
 
 LARGEST = np.finfo(np.float64).max
 
@@ -29,11 +31,13 @@ def padded(weights: Array, bias: float | Array) -> Array:
     return result
 
 
-def decision_values(rows: ArrayRows, weights: Array) -> Array:
+def decision_values(rows: Rows, weights: Array) -> Array:
     """Return z = weights . x + bias in float64, of shape (n_rows,) or (n_rows, n_classes); `padded` made the weights.
 
     It raises ValueError if a row is not finite, or so large that the terms of its z overflow in both directions.
     """
+    if isinstance(rows, SparseRows):
+        return _sparse_decision_values(rows, weights)
     z = np.empty((rows.n_rows, *weights.shape[:-1]))
     for place, block in rows.blocks():
         if weights.ndim == 1:
@@ -45,7 +49,22 @@ def decision_values(rows: ArrayRows, weights: Array) -> Array:
     return z
 
 
-def probabilities(rows: ArrayRows, weights: Array, dtype: type = np.float64, is_softmax: bool = False) -> Array:
+def _sparse_decision_values(rows: SparseRows, weights: Array) -> Array:
+    """Return z with the bits that the same rows have when they are dense."""
+    z = np.empty((rows.n_rows, *weights.shape[:-1]))
+    lanes, arrays = np.empty((LANES, *z.shape[1:])), (rows.indptr, rows.indices, rows.values)
+    if weights.ndim == 1:
+        sparse_prediction.sparse_decision_values(arrays, rows.n_features, weights, lanes, z)
+    else:
+        neighbours = np.ascontiguousarray(weights.T)
+        sparse_prediction.sparse_class_decision_values(arrays, rows.n_features, neighbours, lanes, z)
+    if not kernels.all_finite(z.reshape(-1)):
+        rows.check_finite()
+        _check_defined(z, 0)
+    return z
+
+
+def probabilities(rows: Rows, weights: Array, dtype: type = np.float64, is_softmax: bool = False) -> Array:
     """Return the probability of each class, of shape (n_rows, n_classes): computed in float64, then rounded to `dtype`.
 
     One neuron gives sigmoid(-z) and sigmoid(z). The sigmoids of several, or with softmax exp(z), are divided by the
@@ -56,6 +75,13 @@ def probabilities(rows: ArrayRows, weights: Array, dtype: type = np.float64, is_
     n_classes = 2 if weights.ndim == 1 else len(weights)
     result: Array = np.empty((rows.n_rows, n_classes), dtype)
     eps = float(np.finfo(dtype).eps)
+    if isinstance(rows, SparseRows):
+        z = _sparse_decision_values(rows, weights)
+        if z.ndim == 1:
+            kernels.write_pairs(z, result.reshape(-1), 0.5 - 0.25 * eps)
+        else:
+            kernels.write_shares(z, result, np.empty(rows.n_rows, np.intp), (eps, is_softmax))
+        return result
     scratch = np.empty((kernels.PREDICTION_TILE, *weights.shape[:-1]))
     best = np.empty(kernels.PREDICTION_TILE, np.intp)
     for place, block in rows.blocks():
@@ -128,7 +154,7 @@ def class_numbers(z: Array) -> Array:
     return (z > 0).astype(np.intp) if z.ndim == 1 else largest(z)
 
 
-def mean_cost(rows: ArrayRows, codes: Array, weights: Array, loss: str, is_softmax: bool = False) -> float:
+def mean_cost(rows: Rows, codes: Array, weights: Array, loss: str, is_softmax: bool = False) -> float:
     """Return the mean cost over the rows; the cost of a row is summed over the neurons, each one-vs-rest.
 
     The log loss of softmax is -log of the probability of the row's class, its squared error the sum over the classes.
@@ -137,6 +163,13 @@ def mean_cost(rows: ArrayRows, codes: Array, weights: Array, loss: str, is_softm
         return _mean_cost_of_softmax(rows, codes, weights, loss)
     total_cost = kernels.total_cost_kernel(loss)
     total, scratch = 0.0, np.empty(2 * kernels.PREDICTION_TILE)
+    if isinstance(rows, SparseRows):
+        # z as rows of one feature, whose weight is 1.
+        z, one = _sparse_decision_values(rows, weights), padded(np.ones(1), 0.0)
+        if z.ndim == 1:
+            return mean_cost(ArrayRows(z[:, None]), codes, one, loss)
+        own = [read_only((codes == number).view(np.uint8)) for number in range(len(weights))]
+        return sum(mean_cost(ArrayRows(z[:, k, None]), own[k], one, loss) for k in range(len(weights)))
     for place, block in rows.blocks():
         check_finite(block, place.start)
         if weights.ndim == 1:
@@ -148,7 +181,7 @@ def mean_cost(rows: ArrayRows, codes: Array, weights: Array, loss: str, is_softm
     return float(total / rows.n_rows)
 
 
-def _mean_cost_of_softmax(rows: ArrayRows, codes: Array, weights: Array, loss: str) -> float:
+def _mean_cost_of_softmax(rows: Rows, codes: Array, weights: Array, loss: str) -> float:
     if loss == "log_loss":
         logs = log_probabilities(decision_values(rows, weights), is_softmax=True)
         return float(sum_in_order(-logs[np.arange(rows.n_rows), codes]) / rows.n_rows)
@@ -160,6 +193,11 @@ def _mean_cost_of_softmax(rows: ArrayRows, codes: Array, weights: Array, loss: s
 def _check_cause(block: Array, values: Array, first_row: int) -> None:
     """Raise ValueError if a row is not finite, or a value is NaN; the infinite z of a finite row is correct."""
     check_finite(block, first_row)
+    _check_defined(values, first_row)
+
+
+def _check_defined(values: Array, first_row: int) -> None:
+    """Raise ValueError if a value of a finite row is NaN."""
     is_undefined = np.isnan(values).reshape(len(values), -1).any(axis=1)
     if is_undefined.any():
         row = first_row + int(is_undefined.argmax())

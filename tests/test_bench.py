@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression, SGDClassifier
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 
 from bench.competitors import OURS, Competitor, Fitted, all_competitors, fit_pipeline
 from bench.generated import marks, write_part
-from bench.judge import Judge, Run, bounds, check, fastest_setting, time_of
+from bench.honesty import check
+from bench.judge import Judge, Run, bounds, fastest_setting, time_of
 from bench.outcomes import PRODUCT, outcome, summary
 from bench.race import Entry, Race, described
 from bench.report import excerpt, lines
@@ -27,8 +29,8 @@ def run(held_out: float, seconds: float = 1.0) -> Run:
 
 
 def fit_unscaled(X: Any, y: Any, C: float) -> Fitted:
-    model = SGDClassifier(loss="log_loss", max_iter=5, tol=None, random_state=0).fit(X, y)
-    return Fitted(model.coef_[0], float(model.intercept_[0]))
+    model = LogisticRegression(C=C, max_iter=1000).fit(X, y)
+    return Fitted.of(model.coef_, model.intercept_)
 
 
 def fit_scaled(X: Any, y: Any, C: float) -> Fitted:
@@ -46,13 +48,64 @@ def fit_around_the_border(X: Any, y: Any, C: float) -> Fitted:
 
 def fit_of_ours(X: Any, y: Any, C: float) -> Fitted:
     classifier = PerceptronClassifier(loss="log_loss", C=C).fit(X, y)
-    return Fitted(classifier.coef_[0], float(classifier.intercept_[0]))
+    return Fitted.of(classifier.coef_, classifier.intercept_)
 
 
 def test_unscaled_columns_are_caught_where_the_documentation_says_scale() -> None:
     with pytest.raises(ValueError, match="says scale, its adapter does not"):
         check(competitor(fit_unscaled))
     check(competitor(fit_scaled))
+
+
+def only_from(kind: str, honest: Any, planted: Any) -> Any:
+    """Return a fit that cheats on one kind of table alone: "sparse" rows, or three "classes"."""
+
+    def fit(X: Any, y: Any, C: float) -> Fitted:
+        is_kind = sparse.issparse(X) if kind == "sparse" else y.max() > 1
+        fitted: Fitted = (planted if is_kind else honest)(X, y, C)
+        return fitted
+
+    return fit
+
+
+def fit_one_row_of_weights(X: Any, y: Any, C: float) -> Fitted:
+    fitted = fit_scaled(X, y > 0, C)
+    return Fitted(fitted.weights, fitted.bias)
+
+
+def fit_in_another_order(X: Any, y: Any, C: float) -> Fitted:
+    """Return weights as XGBoost's `coef_` has them: read column by column, though they lie class by class."""
+    fitted = fit_scaled(X, y, C)
+    return Fitted(np.reshape(fitted.weights.T.ravel(), fitted.weights.shape), fitted.bias)
+
+
+def without_its_bias(X: Any, y: Any, C: float) -> Fitted:
+    return Fitted(fit_scaled(X, y, C).weights, 0.0)
+
+
+def ignoring_nan(X: Any, y: Any, C: float) -> Fitted:
+    return fit_scaled(sparse.csr_matrix(np.nan_to_num(X.toarray())) if sparse.issparse(X) else np.nan_to_num(X), y, C)
+
+
+PLANTED = [
+    ("sparse", fit_unscaled, r"says scale, its adapter does not \(sparse rows\)"),
+    ("classes", fit_unscaled, r"says scale, its adapter does not \(rows of three classes\)"),
+    ("sparse", ignoring_nan, r"took a NaN \(sparse rows\)"),
+    ("classes", ignoring_nan, r"took a NaN \(rows of three classes\)"),
+    ("classes", fit_one_row_of_weights, "weights of rows of three classes are not those of a model"),
+    ("classes", fit_in_another_order, "weights of rows of three classes are not those of a model"),
+    ("sparse", without_its_bias, "weights of sparse rows are not those of a model"),
+    ("sparse", lambda X, y, C: fit_scaled(X, 1 - y, C), "weights of sparse rows are not those of a model"),
+]
+
+
+@pytest.mark.parametrize(("kind", "planted", "message"), PLANTED)
+def test_a_cheat_on_one_kind_of_table_alone_is_caught(kind: str, planted: Any, message: str) -> None:
+    takes = {"takes_sparse": True, "takes_classes": True}
+    with pytest.raises(ValueError, match=message):
+        check(competitor(only_from(kind, fit_scaled, planted), **takes))
+    check(competitor(fit_scaled, **takes))
+    check(competitor(only_from(kind, fit_scaled, planted)))  # it is not asked for what it does not take
 
 
 @pytest.mark.compiled
@@ -89,7 +142,7 @@ def test_who_is_good_only_while_it_explores_has_no_time() -> None:
 
     race = Race([], None, patience=1.0, n_rounds=3)  # type: ignore[arg-type]  # nothing is logged
     race._competitors, race._workers = {"planted": competitor(None)}, {"planted": Cheat()}  # type: ignore[dict-item]
-    found = race.run(None, X.size, judge, str)["entries"]["planted"]  # type: ignore[arg-type]  # there is no folder
+    found = race.run(None, judge, str)["entries"]["planted"]  # type: ignore[arg-type]  # there is no folder
     assert found["chosen"]["held_out"] == 0
     assert len(found["timed"]["held_out"]) == 3
     assert found["seconds"] == {"held_out": None, "objective": None}
@@ -100,7 +153,7 @@ def test_weights_that_are_not_finite_or_of_another_length_reach_nothing() -> Non
     judge = Judge(X, y, X, y)
     told = {"seconds": 1.0, "core_seconds": 1.0, "bias": 0.0}
     assert judge.run(told | {"weights": [np.nan] * 4}).held_out == np.inf
-    with pytest.raises(ValueError, match="4 columns returned weights of shape"):
+    with pytest.raises(ValueError, match="4 columns and 2 classes returned weights of shape"):
         judge.run(told | {"weights": [0.0] * 3})
 
 
@@ -140,7 +193,9 @@ def test_the_report_says_who_never_reached_the_target_and_what_was_left_out() ->
     lost = outcome("lost", results["tables"]["lost"], "held_out")
     assert (lost.ours, lost.ratio, lost.is_first, lost.is_near_first) == (None, None, False, False)
     assert "first on 1 of the 1 large tables, 10.0 times" in summary(results)[0]
+    results["tables"]["won"]["n_stored"] = 12_345
     text = "\n".join(lines(results, []))
+    assert "| **won** | 20,000 x 2, 12,345 stored | 1 ms |" in text
     assert "| lost | 200 x 2 | 1 ms | never | another |" in text
     assert "Left out, because not installed: absent." in text
 

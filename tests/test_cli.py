@@ -281,3 +281,24 @@ def test_ctrl_c_leaves_a_checkpoint_from_which_the_same_command_continues(tmp_pa
     assert not checkpoint.exists()
     run(*arguments, "-o", "whole.safetensors", cwd=tmp_path)
     assert fp.load(tmp_path / "whole.safetensors") == fp.load(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_train_prints_and_writes_standard_errors(tmp_path: Path, loss: str, n_classes: int) -> None:
+    X, y = fp.synthetic(3000, 3, n_classes=n_classes, rng=0).arrays()
+    pd.DataFrame(X, columns=["age", "dose", "size"]).assign(died=y).to_csv(tmp_path / "rows.csv", index=False)
+    done = run("train", "rows.csv", "-t", "died", "--loss", loss, "--inference", "-o", "m", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "std err" in done.stdout
+    assert "Table: m.inference.csv" in done.stdout
+    assert ("robust standard errors (HC0)" if loss == "squared_error" else "classical") in done.stdout
+    written = pd.read_csv(tmp_path / "m.inference.csv")
+    is_layer = fp.load(tmp_path / "m").classes.size > 2 and "1: age" in done.stdout
+    assert len(written) == 4 * (1 if n_classes == 2 else 2 if is_layer else 3)
+    before = "1: " if is_layer else ""
+    assert written["name"].tolist()[:4] == [before + name for name in ("(Intercept)", "age", "dose", "size")]
+    assert "standard_error" in written
+    classifier = fp.PerceptronClassifier(loss=loss).fit(fp.dataset(tmp_path / "rows.csv", target="died"))
+    expected = classifier.coef_[1] - classifier.coef_[0] if is_layer else classifier.coef_[0]
+    np.testing.assert_array_equal(written["coef"][1:4], expected)

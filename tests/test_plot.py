@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 import fastperceptron as fp
 from fastperceptron.history import History
-from fastperceptron.plot import percent, plot_activation, plot_boundary, plot_calibration, plot_cost
+from fastperceptron.plot import percent, plot_activation, plot_boundary, plot_calibration, plot_coefficients, plot_cost
 
 mpl.use("Agg")
 
@@ -219,3 +219,25 @@ def test_the_cost_curve_fills_the_picture_and_takes_a_cost_of_0() -> None:
     assert np.log(0.02) - low < 0.03 * (high - low)
     nothing = fp.Perceptron([1.0], 0.0, [0, 1], history=History([0.5, 0.0], [1, 2], 2))
     assert plot_cost(nothing, ax=Figure().subplots()).get_yscale() == "linear"
+
+
+def test_the_forest_plot_has_a_line_per_coefficient() -> None:
+    X, y = fp.synthetic(2000, 3, rng=0).arrays()
+    rows = pd.DataFrame(X, columns=["a", "b", "c"]).assign(d=X[:, 0] + X[:, 1])
+    classifier = fp.PerceptronClassifier(loss="log_loss", C=float("inf")).fit(rows, y)
+    with pytest.warns(UserWarning, match="'d' is a combination of"):
+        found = fp.inference(classifier, rows, y)
+    for odds_ratios in (False, True):
+        ax = plot_coefficients(found, odds_ratios=odds_ratios, ax=Figure().subplots())
+        assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c", "d"]
+        assert ("odds ratio" if odds_ratios else "log odds") in ax.get_xlabel()
+        assert legend_of(ax)[-1] == "no finite interval"
+        assert ax.get_title() == "Coefficients, n = 2,000"
+    ax = plot_coefficients(found, columns=["c", "(Intercept)"])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["c", "(Intercept)"]
+    with pytest.raises(ValueError, match="'e' is not among the coefficients"):
+        plot_coefficients(found, columns=["e"])
+    with pytest.raises(ValueError, match="no coefficients to draw"):
+        plot_coefficients(found, columns=[])
+    with pytest.raises(TypeError, match="inference must be an Inference, but is a PerceptronClassifier"):
+        plot_coefficients(classifier)

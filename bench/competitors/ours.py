@@ -2,63 +2,65 @@
 
 from typing import Any
 
-from bench.competitors import OURS, Array, Competitor, Fitted
+import numpy as np
+from sklearn.utils import get_tags
+
+from bench.competitors import OURS, Array, Competitor, Fitted, Rows
 from fastperceptron import PerceptronClassifier
 
 SOURCE = "README.md"
 CHUNK_ROWS = 1 << 16
+# What the classifier says of itself: it is not asked for more.
+TAKES_SPARSE = bool(get_tags(PerceptronClassifier()).input_tags.sparse)
+TAKES_CLASSES = "multi_class" in PerceptronClassifier().get_params()
 
 
-def _fitted(classifier: PerceptronClassifier) -> Fitted:
-    return Fitted(classifier.coef_[0], float(classifier.intercept_[0]))
-
-
-def fit(X: Array, y: Array, C: float, **options: Any) -> Fitted:
+def fit(X: Rows, y: Array, C: float, **options: Any) -> Fitted:
     """Fit as a user does."""
-    return _fitted(PerceptronClassifier(C=C, **options).fit(X, y))
+    classifier = PerceptronClassifier(C=C, **options).fit(X, y)
+    return Fitted.of(classifier.coef_, classifier.intercept_)
 
 
-def fit_chunks(X: Array, y: Array, C: float, passes: int) -> Fitted:
+def fit_chunks(X: Rows, y: Array, C: float, passes: int) -> Fitted:
     """Learn from chunks by online Newton."""
-    classifier = PerceptronClassifier(loss="log_loss", C=C)
+    classifier, classes = PerceptronClassifier(loss="log_loss", C=C), np.unique(y)
     for _ in range(passes):
         for start in range(0, len(y), CHUNK_ROWS):
             part = slice(start, start + CHUNK_ROWS)
-            classifier.partial_fit(X[part], y[part], classes=[0, 1])
-    return _fitted(classifier)
+            classifier.partial_fit(X[part], y[part], classes=classes)
+    return Fitted.of(classifier.coef_, classifier.intercept_)
 
 
 def _settings(loss: str) -> tuple[dict[str, Any], ...]:
     return tuple({"loss": loss, "tol": tol} for tol in (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.001))
 
 
+def _way(name: str, fit: Any, settings: tuple[dict[str, Any], ...], tuned: str, takes_classes: bool) -> Competitor:
+    kinds = {"takes_sparse": TAKES_SPARSE, "takes_classes": takes_classes}
+    return Competitor(f"{OURS} {name}", OURS, fit, settings, SOURCE, tuned, is_scaled=False, **kinds)
+
+
 COMPETITORS = [
-    Competitor(f"{OURS} log_loss", OURS, fit, _settings("log_loss"), SOURCE, "tol, as everyone's is", False),
-    Competitor(
-        f"{OURS} squared_error",
-        OURS,
+    _way("log_loss", fit, _settings("log_loss"), "tol, as everyone's is", TAKES_CLASSES),
+    _way(
+        "squared_error",
         fit,
         _settings("squared_error"),
-        SOURCE,
-        "tol; it minimises another loss, and is judged by the log loss all the same",
+        "tol; it minimises another loss, and is judged by the log loss all the same; it has no softmax model",
         False,
     ),
-    Competitor(
-        f"{OURS} sgd",
-        OURS,
+    _way(
+        "sgd",
         fit,
         tuple({"loss": "log_loss", "solver": "sgd", "max_iter": epochs} for epochs in (1, 2, 5, 20, 100)),
-        SOURCE,
         "epochs",
         False,
     ),
-    Competitor(
-        f"{OURS} partial_fit",
-        OURS,
+    _way(
+        "partial_fit",
         fit_chunks,
         ({"passes": 1}, {"passes": 2}, {"passes": 5}),
-        SOURCE,
         "passes; chunks of 65,536 rows",
-        False,
+        TAKES_CLASSES,
     ),
 ]

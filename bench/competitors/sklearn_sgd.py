@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from bench.competitors import Array, Competitor, Fitted, fit_pipeline
+from bench.competitors import Array, Competitor, Fitted, Rows, fit_pipeline
 
 SOURCE = "scikit-learn user guide 1.5.7 (Stochastic gradient descent, tips on practical use: scale the data)"
 
 
-def fit(X: Array, y: Array, C: float, alpha: float | None = None, **options: Any) -> Fitted:
+def fit(X: Rows, y: Array, C: float, alpha: float | None = None, **options: Any) -> Fitted:
     """Fit the pipeline; without an alpha it is the one of the objective, 1 / (C n)."""
     from sklearn.linear_model import SGDClassifier
 
@@ -15,7 +15,7 @@ def fit(X: Array, y: Array, C: float, alpha: float | None = None, **options: Any
     return fit_pipeline(SGDClassifier(loss="log_loss", alpha=alpha, random_state=0, tol=None, **options), X, y)
 
 
-def fit_perceptron(X: Array, y: Array, C: float, **options: Any) -> Fitted:
+def fit_perceptron(X: Rows, y: Array, C: float, **options: Any) -> Fitted:
     """Fit the pipeline with scikit-learn's Perceptron; w . x + b is judged as if it were a logit."""
     del C  # it has no penalty
     from sklearn.linear_model import Perceptron
@@ -28,10 +28,10 @@ def _settings(is_averaged: bool) -> tuple[dict[str, Any], ...]:
     return tuple({"max_iter": epochs, "alpha": alpha, "average": is_averaged} for epochs, alpha in grid)
 
 
-TUNED = "epochs; alpha is the default 1e-4 or 1 / (C n)"
+TUNED = "epochs; alpha is the default 1e-4 or 1 / (C n); of more classes it fits one-vs-rest, which is another model"
 COMPETITORS = [
-    Competitor("SGDClassifier", "scikit-learn", fit, _settings(False), SOURCE, TUNED),
-    Competitor("SGDClassifier averaged", "scikit-learn", fit, _settings(True), SOURCE, TUNED),
+    Competitor("SGDClassifier", "scikit-learn", fit, _settings(False), SOURCE, TUNED, takes_sparse=True),
+    Competitor("SGDClassifier averaged", "scikit-learn", fit, _settings(True), SOURCE, TUNED, takes_sparse=True),
     Competitor(
         "sklearn Perceptron",
         "scikit-learn",
@@ -39,5 +39,7 @@ COMPETITORS = [
         ({"max_iter": 5, "tol": None}, {}),
         SOURCE,
         "epochs; it has no probabilities, so it can reach no log loss but by chance",
+        takes_sparse=True,
+        has_probabilities=False,
     ),
 ]

@@ -1,7 +1,7 @@
 """scikit-learn-intelex's LogisticRegression (oneDAL) behind StandardScaler, by both solvers that it accelerates.
 
 It has no scaler of its own. All others of scikit-learn's solvers it hands back to scikit-learn, and so it does
-newton-cg unless SKLEARNEX_PREVIEW is in the environment.
+newton-cg unless SKLEARNEX_PREVIEW is in the environment; sparse rows it hands back, too (2026.2).
 """
 
 import os
@@ -32,6 +32,7 @@ def _solver(name: str) -> Competitor:
         tuple({"solver": name} | each for each in settings),
         "Extension for Scikit-learn, supported algorithms and preview mode; scikit-learn user guide 1.1.11 and 7.3",
         "tol (times the rows, since its gradient is the sum's), max_iter, dtype; all cores, its default",
+        takes_classes=True,
     )
 
 

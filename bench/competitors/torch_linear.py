@@ -7,18 +7,30 @@ from bench.competitors import Array, Competitor, Fitted, of_standardised
 TOO_SMALL = 1e-14
 
 
-def _standardised(X: Array, y: Array, is_double: bool) -> tuple[Any, Any, Any, Any]:
+def _standardised(X: Array, is_double: bool) -> tuple[Any, Any, Any]:
     import torch
 
     dtype = torch.float64 if is_double else torch.float32
     rows = torch.from_numpy(X).to(dtype)
     means, deviations = rows.mean(0), rows.std(0, correction=0)
     deviations[deviations == 0] = 1
-    return (rows - means) / deviations, torch.from_numpy(y).to(dtype), means, deviations
+    return (rows - means) / deviations, means, deviations
+
+
+def _layer_and_loss(rows: Any, y: Array) -> tuple[Any, Any, Any]:
+    """Return a layer with one logit for two classes and one per class for more, the labels, and the mean loss."""
+    import torch
+
+    n_classes = int(y.max()) + 1
+    if n_classes == 2:
+        loss_of, labels = torch.nn.BCEWithLogitsLoss(), torch.from_numpy(y).to(rows.dtype)[:, None]
+    else:
+        loss_of, labels = torch.nn.CrossEntropyLoss(), torch.from_numpy(y).long()
+    return torch.nn.Linear(rows.shape[1], 1 if n_classes == 2 else n_classes, dtype=rows.dtype), labels, loss_of
 
 
 def _fitted(layer: Any, means: Any, deviations: Any) -> Fitted:
-    weights, bias = layer.weight.detach().double().numpy()[0], float(layer.bias.detach()[0])
+    weights, bias = layer.weight.detach().double().numpy(), layer.bias.detach().double().numpy()
     return of_standardised(weights, bias, means.double().numpy(), deviations.double().numpy())
 
 
@@ -26,10 +38,9 @@ def fit_lbfgs(X: Array, y: Array, C: float, max_iter: int, is_double: bool = Fal
     """Minimise the objective over all rows at once."""
     import torch
 
-    rows, labels, means, deviations = _standardised(X, y, is_double)
-    layer = torch.nn.Linear(rows.shape[1], 1, dtype=rows.dtype)
+    rows, means, deviations = _standardised(X, is_double)
+    layer, labels, loss_of = _layer_and_loss(rows, y)
     torch.nn.init.zeros_(layer.weight)
-    loss_of = torch.nn.BCEWithLogitsLoss()
     optimizer = torch.optim.LBFGS(
         layer.parameters(),
         max_iter=max_iter,
@@ -40,7 +51,7 @@ def fit_lbfgs(X: Array, y: Array, C: float, max_iter: int, is_double: bool = Fal
 
     def closure() -> Any:
         optimizer.zero_grad()
-        loss = loss_of(layer(rows)[:, 0], labels) + layer.weight.square().sum() / (2 * C * len(y))
+        loss = loss_of(layer(rows), labels) + layer.weight.square().sum() / (2 * C * len(y))
         loss.backward()
         return loss
 
@@ -54,9 +65,8 @@ def fit_adam(X: Array, y: Array, C: float, epochs: int, batch_size: int, learnin
     import torch
 
     torch.manual_seed(0)
-    rows, labels, means, deviations = _standardised(X, y, is_double=False)
-    layer = torch.nn.Linear(rows.shape[1], 1)
-    loss_of = torch.nn.BCEWithLogitsLoss()
+    rows, means, deviations = _standardised(X, is_double=False)
+    layer, labels, loss_of = _layer_and_loss(rows, y)
     optimizer = torch.optim.Adam(layer.parameters(), lr=learning_rate)
     n_steps = epochs * -(-len(y) // batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
@@ -64,7 +74,7 @@ def fit_adam(X: Array, y: Array, C: float, epochs: int, batch_size: int, learnin
         for start in range(0, len(y), batch_size):
             part = slice(start, start + batch_size)
             optimizer.zero_grad()
-            loss_of(layer(rows[part])[:, 0], labels[part]).backward()
+            loss_of(layer(rows[part]), labels[part]).backward()
             optimizer.step()
             schedule.step()
     return _fitted(layer, means, deviations)
@@ -80,6 +90,7 @@ COMPETITORS = [
         "torch.optim.LBFGS, line_search_fn='strong_wolfe'; columns standardised by tensor operations",
         "max_iter, dtype; weights start at zero",
         checks_values=False,
+        takes_classes=True,
     ),
     Competitor(
         "torch Adam",
@@ -100,5 +111,6 @@ COMPETITORS = [
         "torch.optim.Adam; mini-batches by slicing tensors, not by DataLoader, which is far slower on tables",
         "epochs, batch size, learning rate and its cosine schedule; no penalty",
         checks_values=False,
+        takes_classes=True,
     ),
 ]

@@ -14,6 +14,7 @@ from fastperceptron.data.arrays import ArrayRows, kernel_dtype, read_only
 from fastperceptron.data.chunk_dataset import as_block
 from fastperceptron.data.dataset import Block
 from fastperceptron.data.running_labels import RunningLabels
+from fastperceptron.data.sparse_input import is_sparse
 from fastperceptron.kernels.cache import generation
 from fastperceptron.kernels.fingerprint import fingerprint
 from fastperceptron.training.parted_rows import Question
@@ -115,6 +116,11 @@ def loaded_of(
     block: Block, names: tuple[Any, ...] | None, number: int, kind: str = "partition", *, is_view: bool = False
 ) -> Loaded:
     """Return the rows of a partition that has some; `kind` and `number` are for errors."""
+    if is_sparse(block.X):
+        raise TypeError(
+            f"X of {kind} {number} is sparse, and workers read dense rows only: make its blocks dense, or fit without "
+            "a client, which reads the partitions one after another."
+        )
     labels = RunningLabels()
     codes = labels.codes_of(block.y, f"y of {kind} {number}")
     known = None if block.weights is None else range_of(block.weights)

@@ -35,19 +35,21 @@ def dataset(
     ----------
     source : path, list of paths, frame, stream, array, tuple of arrays, or generator
         - A file, a list of files, a folder, a pattern like "rows-*.parquet", or a URI (file://, s3://, gs://): Parquet,
-          Arrow IPC (Feather), ORC, CSV, JSON lines, .npy or .npz (``fastperceptron.data.formats.FORMATS`` has all
-          endings; CSV and JSON may be compressed by gzip, bzip2 or zstd; an .npz has the arrays X, y and
-          sample_weight). Several files, all of one format, are read one after the other, by name. Hidden files and
-          those that begin with "_" are left out. Folders called "column=value" below a folder or pattern hold a column.
+          Arrow IPC (Feather), ORC, CSV, JSON lines, .npy, .npz or svmlight (``fastperceptron.data.formats.FORMATS`` has
+          all endings; CSV, JSON and svmlight may be compressed by gzip, bzip2 or zstd; an .npz has the arrays X, y and
+          sample_weight, or is a sparse matrix that scipy.sparse.save_npz wrote). Several files, all of one format, are
+          read one after the other, by name. Hidden files and those that begin with "_" are left out. Folders called
+          "column=value" below a folder or pattern hold a column. svmlight (LIBSVM) files have their labels; they are
+          read by scikit-learn, and their columns are counted from 1 unless a column 0 occurs, which the data set tells.
         - A frame or table (pandas, polars, pyarrow, DuckDB, a lazy frame of polars, a dataset of pyarrow, ...), or any
           object that streams Arrow (``__arrow_c_stream__``). The index of a pandas frame is not a feature.
-        - An array or memory map of shape (n_rows, n_columns); or (X, y) or (X, y, weights), each an array or the path
-          of an .npy file.
+        - An array, memory map or sparse matrix of shape (n_rows, n_columns); or (X, y) or (X, y, weights), each an
+          array or the path of an .npy file; X may be sparse, or an .npz file that scipy.sparse.save_npz wrote.
         - An array or a frame of Dask, a tuple of arrays or Series of Dask, or a list of delayed chunks (X, y) or (X, y,
           weights): the workers of the current client, or of `engine`, keep and read the rows; without a client, one
           partition at a time is computed.
         - A data set that `fastperceptron.synthetic` returned, with `engine`: workers make its rows.
-        - A generator (read once), or a function that returns one, of chunks (X, y) or (X, y, weights).
+        - A generator (read once), a function that returns one, or a list, of chunks (X, y) or (X, y, weights).
     target : str or int, optional
         The column of the labels, by name or number. Without it the data set serves only for prediction.
     features : sequence of str or int, optional

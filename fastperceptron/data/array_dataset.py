@@ -7,18 +7,19 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array, as_numbers
-from fastperceptron.data.arrays import ArrayRows, as_vector, kernel_dtype, read_only
+from fastperceptron.data.arrays import as_vector, kernel_dtype, read_only
 from fastperceptron.data.dataset import Block, Dataset, Table, no_labels
 from fastperceptron.data.labels import encode_classes
+from fastperceptron.data.sparse_arrays import Matrix, rows_of, values_per_row
 
 VALUES_PER_BLOCK = 1 << 20  # values per block that `blocks` yields: 4 MB of float32
 
 
 class ArrayDataset(Dataset):
-    """Rows of shape (n_rows, n_features) with labels and weights of shape (n_rows,); others raise ValueError."""
+    """Rows (n_rows, n_features), dense or sparse, with labels and weights, (n_rows,); others raise ValueError."""
 
     def __init__(
-        self, X: Array, y: Any = None, weights: Any = None, feature_names: tuple[str, ...] | None = None
+        self, X: Matrix, y: Any = None, weights: Any = None, feature_names: tuple[str, ...] | None = None
     ) -> None:
         self._X, self._y, self.feature_names = X, None if y is None else as_vector(y, "y"), feature_names
         name = getattr(y, "name", None) or None  # of a pandas or polars Series
@@ -37,7 +38,7 @@ class ArrayDataset(Dataset):
 
     def blocks(self) -> Iterator[Block]:
         """Yield all rows once, in order."""
-        step = max(1, VALUES_PER_BLOCK // self.n_features)
+        step = max(1, VALUES_PER_BLOCK // values_per_row(self._X))
         for start in range(0, len(self._X), step):
             part = slice(start, start + step)
             y, weights = (None if array is None else array[part] for array in (self._y, self._weights))
@@ -55,7 +56,7 @@ class ArrayDataset(Dataset):
         if self._y is None:
             raise no_labels()
         classes, codes, counts = encode_classes(self._y, len(self._X))
-        return nullcontext(Table(ArrayRows(self._X), classes, codes, self._weights, counts))
+        return nullcontext(Table(rows_of(self._X), classes, codes, self._weights, counts))
 
 
 def text_names(names: Sequence[Any] | None) -> tuple[str, ...] | None:

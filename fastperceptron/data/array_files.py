@@ -1,4 +1,4 @@
-"""Arrays in files, .npy and .npz: one file is read where it is, several are one data set, one after the other.
+"""Arrays and sparse matrices in files, .npy and .npz: an .npy file is read where it is, several files are one data set.
 
 What the files hold is known from their headers, so that files which differ are refused before any row is read.
 """
@@ -15,10 +15,13 @@ from fastperceptron.checks import Array, as_matrix
 from fastperceptron.data.array_dataset import ArrayDataset
 from fastperceptron.data.arrays import kernel_dtype
 from fastperceptron.data.dataset import Block, Dataset
+from fastperceptron.data.sparse_arrays import CsrArray, Matrix
+from fastperceptron.data.sparse_input import as_csr, as_matrix_or_csr
 from fastperceptron.data.spool import DecodedDataset, Picked
 
 WEIGHT_NAMES = "sample_weight", "weights", "weight"
 KNOWN_NAMES = "X", "y", *WEIGHT_NAMES, "feature_names"
+SPARSE = "sparse matrix"  # stands for the arrays that scipy.sparse.save_npz writes
 KINDS = {"b": "booleans", "i": "integers", "u": "integers", "f": "floats", "U": "strings"}
 
 
@@ -46,10 +49,10 @@ def open_array_files(
     may be given. It raises ValueError naming the file if one is broken, holds something else or differs from the first.
     """
     choice = Choice(target, features, weight)
-    if len({_is_npz(path) for path in paths}) > 1:
+    if len({is_npz(path) for path in paths}) > 1:
         raise ValueError(f"{str(paths[0])!r} and others are of both kinds, .npy and .npz: pass files of one kind.")
     heads = [_heads(path) for path in paths]
-    if _is_npz(paths[0]):
+    if is_npz(paths[0]) and not _is_sparse(heads[0]):
         _check_names_given(choice, heads[0], paths[0])
     for path, head in zip(paths, heads, strict=True):
         _check_alike(head, heads[0], path, paths[0])
@@ -68,6 +71,18 @@ def load_npy(path: Path) -> Array:
         return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
 
 
+def load_sparse(path: Path) -> CsrArray:
+    """Return the matrix that scipy.sparse.save_npz wrote to a file; raise ValueError that names the file otherwise."""
+    if not _is_sparse(_heads(path)):
+        raise ValueError(f"{str(path)!r} holds arrays by name, not a sparse matrix: pass it by itself, not in a tuple.")
+    from scipy import sparse
+
+    with _whole(path):
+        matrix = sparse.load_npz(path)
+    with _named(path):
+        return as_csr(matrix)
+
+
 def load_npz(path: Path) -> ArrayDataset:
     """Return the arrays of an .npz file as a data set; raise ValueError that names the file if they make none."""
     heads = _heads(path)
@@ -83,7 +98,7 @@ def load_npz(path: Path) -> ArrayDataset:
 
 def matrix_dataset(matrix: Any, choice: Choice, cache_dir: Any = None) -> ArrayDataset | Picked:
     """Return the data set of a matrix whose columns have roles; raise ValueError if a column does not exist."""
-    matrix = as_matrix(matrix)
+    matrix = as_matrix_or_csr(matrix)
     n_columns = matrix.shape[1]
     named = ("target", choice.target), ("weight", choice.weight)
     special = [None if column is None else _column_number(column, n_columns, name) for name, column in named]
@@ -99,9 +114,9 @@ def matrix_dataset(matrix: Any, choice: Choice, cache_dir: Any = None) -> ArrayD
     for name, column in zip(("target", "weight"), special, strict=True):
         if column in chosen:
             raise ValueError(f"column {column} is the {name}, and cannot be among the features, too.")
-    y, weights = (None if column is None else matrix[:, column] for column in special)
+    y, weights = (None if column is None else _column(matrix, column) for column in special)
     is_range = chosen == list(range(chosen[0], chosen[-1] + 1))
-    if is_range or y is None:
+    if is_range or y is None or isinstance(matrix, CsrArray):
         return ArrayDataset(matrix[:, slice(chosen[0], chosen[-1] + 1) if is_range else chosen], y, weights)
     picked = Picked(ArrayDataset(matrix, y, weights), chosen)  # copied into files: it may be larger than memory
     picked.cache_dir = cache_dir
@@ -115,8 +130,8 @@ class ArrayFilesDataset(DecodedDataset):
         self._paths, self._choice, self.cache_dir = paths, choice, cache_dir
         first = _open_one(paths[0], choice)
         self.n_features, self.feature_names = first.n_features, first.feature_names
-        self.dtype = np.dtype(kernel_dtype(np.result_type(*(head["X"].dtype for head in heads))))
-        self.n_rows = sum(head["X"].shape[0] for head in heads)
+        self.dtype = np.dtype(kernel_dtype(np.result_type(*(_rows_of(head).dtype for head in heads))))
+        self.n_rows = sum(_rows_of(head).shape[0] for head in heads)
 
     def blocks(self) -> Iterator[Block]:
         """Yield all rows once, in order."""
@@ -129,14 +144,16 @@ class ArrayFilesDataset(DecodedDataset):
 
 
 def _open_one(path: Path, choice: Choice, cache_dir: Any = None) -> ArrayDataset | Picked:
-    if _is_npz(path):
+    is_sparse = is_npz(path) and _is_sparse(_heads(path))
+    if is_npz(path) and not is_sparse:
         return load_npz(path)
-    matrix = load_npy(path)
+    matrix = load_sparse(path) if is_sparse else load_npy(path)
     with _named(path):
         return matrix_dataset(matrix, choice, cache_dir)
 
 
-def _is_npz(path: Path) -> bool:
+def is_npz(path: Path) -> bool:
+    """Return whether a file's name says that it is an .npz file."""
     return path.name.lower().endswith(".npz")
 
 
@@ -182,13 +199,17 @@ def _heads(path: Path) -> dict[str, Head]:
     """Return the headers of a file's arrays by name, "X" for that of an .npy file."""
     # Opened here: np.load does not close a file that is not an archive.
     with _whole(path), path.open("rb") as file:
-        if not _is_npz(path):
+        if not is_npz(path):
             heads = {"X": _read_head(file)}
         else:
             if not zipfile.is_zipfile(file):
                 raise ValueError("it is not a zip archive")
             with zipfile.ZipFile(file) as archive:
                 names = [name.removesuffix(".npy") for name in archive.namelist()]
+                if {"format", "shape", "data"} <= {*names}:  # as scipy.sparse.save_npz writes it
+                    with archive.open("shape.npy") as member, archive.open("data.npy") as values:
+                        shape = tuple(np.lib.format.read_array(member, allow_pickle=False).tolist())
+                        return {SPARSE: Head(shape, _read_head(values, "data").dtype)}
                 _check_names(names)
                 heads = {}
                 for name in names:
@@ -196,6 +217,20 @@ def _heads(path: Path) -> dict[str, Head]:
                         heads[name] = _read_head(member, name)
         _check_heads(heads)
         return heads
+
+
+def _is_sparse(head: dict[str, Head]) -> bool:
+    return SPARSE in head
+
+
+def _rows_of(head: dict[str, Head]) -> Head:
+    """Return the head of the rows."""
+    return head[SPARSE] if _is_sparse(head) else head["X"]
+
+
+def _column(matrix: Matrix, column: int) -> Array:
+    """Return a column as an array, (n_rows,)."""
+    return matrix[:, [column]].toarray()[:, 0] if isinstance(matrix, CsrArray) else matrix[:, column]
 
 
 def _check_names(names: list[str]) -> None:
@@ -239,7 +274,7 @@ def _check_names_given(choice: Choice, head: dict[str, Head], path: Path) -> Non
 def _check_alike(head: dict[str, Head], first: dict[str, Head], path: Path, first_path: Path) -> None:
     def facts(of: dict[str, Head]) -> dict[str, Any]:
         kinds = {name: KINDS.get(array.dtype.kind, array.dtype) for name, array in of.items()}
-        return {"columns": of["X"].shape[1:], "arrays": sorted(of)} | {
+        return {"columns": _rows_of(of).shape[1:], "arrays": sorted(of)} | {
             f"the kind of {name}": kinds[name] for name in kinds
         }
 

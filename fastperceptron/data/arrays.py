@@ -75,6 +75,11 @@ class Rows(ABC):
         self._block_rows = max(1, BLOCK_ELEMENTS // n_features)
 
     @property
+    def read_width(self) -> float:
+        """The number of columns of dense rows that a read of all rows takes as long for."""
+        return float(self.n_features)
+
+    @property
     def is_one_block(self) -> bool:
         """Whether all rows are one block, so that a kernel may go over all of them in one call."""
         return self.n_rows <= self._block_rows

@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from fastperceptron.checks import as_array, as_matrix, frame_names, whole_number
+from fastperceptron.checks import Array, as_array, as_matrix, frame_names, whole_number
 from fastperceptron.data.array_dataset import as_weights, text_names
 from fastperceptron.data.arrays import as_vector, kernel_dtype
 from fastperceptron.data.dataset import Block, first_rows
+from fastperceptron.data.sparse_arrays import CsrArray
+from fastperceptron.data.sparse_input import as_csr, is_sparse, is_sparse_frame, sparse_of_frame
 from fastperceptron.data.spool import DecodedDataset
 
 
 class ChunksDataset(DecodedDataset):
     """Chunks (X, y) or (X, y, weights) from a generator, or from a function that returns one each time.
 
-    All must have the features and the dtype of the first one with rows, and weights if it has some. The columns of
+    X is an array, a frame or a sparse matrix. All must have the features, the dtype and the kind of rows of the first
+    one with rows, and weights if it has some. The columns of
     frames are found by name.
     """
 
@@ -97,6 +100,8 @@ class ChunksDataset(DecodedDataset):
             raise ValueError(
                 f"chunk {number} has {block.X.shape[1]} features, but the first one has {self.n_features}."
             )
+        if isinstance(block.X, CsrArray) != isinstance(self._first.X, CsrArray):
+            raise ValueError(f"chunk {number} and the first one differ in whether their rows are sparse: use one kind.")
         if kernel_dtype(block.X.dtype) == np.float64 != self.dtype:
             raise ValueError(
                 f"chunk {number} holds {block.X.dtype}, but the first one {self._first.X.dtype}: use one dtype."
@@ -110,14 +115,23 @@ def as_block(chunk: Any, number: int, kind: str = "chunk") -> tuple[Block, tuple
     if not isinstance(chunk, tuple) or len(chunk) not in (2, 3):
         raise TypeError(f"{kind} {number} must be a tuple (X, y) or (X, y, weights), but is a {type(chunk).__name__}.")
     given, y, weights = (*chunk, None)[:3]
-    X = as_array(given, f"X of {kind} {number}")
-    if X.size:
-        if X.ndim != 2:
-            raise ValueError(f"X of {kind} {number} must have two dimensions (rows, features), but has {X.ndim}.")
-        X = as_matrix(X, name=f"X of {kind} {number}")
+    X: Any
+    if is_sparse(given) or is_sparse_frame(given):
+        X = as_csr(given if is_sparse(given) else sparse_of_frame(given), f"X of {kind} {number}")
+    else:
+        X = _as_rows(given, f"X of {kind} {number}")
     y = None if y is None else as_vector(y, f"y of {kind} {number}")
     weights = None if weights is None else as_weights(weights, f"weights of {kind} {number}")
     for name, part in (("labels", y), ("weights", weights)):
         if part is not None and len(part) != len(X):
             raise ValueError(f"{kind} {number} has {len(X)} rows, but {len(part)} {name}.")
     return Block(X, y, weights), frame_names(given, f"{kind} {number}")
+
+
+def _as_rows(given: Any, name: str) -> Array:
+    X = as_array(given, name)
+    if X.size:
+        if X.ndim != 2:
+            raise ValueError(f"{name} must have two dimensions (rows, features), but has {X.ndim}.")
+        X = as_matrix(X, name=name)
+    return X

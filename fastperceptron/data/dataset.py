@@ -15,12 +15,13 @@ import numpy as np
 
 from fastperceptron.checks import Array, whole_number
 from fastperceptron.data.labels import count_of_codes
+from fastperceptron.data.sparse_arrays import CsrArray, joined
 
 
 class Block(NamedTuple):
     """Some rows in order, as decoded: what `partial_fit` and `predict` take."""
 
-    X: Array  # (n, n_features)
+    X: Any  # (n, n_features): an array, or a CsrArray of sparse rows
     y: Any  # the labels, (n,), or None
     weights: Array | None  # (n,), float64
 
@@ -29,7 +30,7 @@ class Block(NamedTuple):
 class Table:
     """Rows with class numbers, ready for a fit."""
 
-    rows: Any  # ArrayRows, GeneratedRows or PartedRows
+    rows: Any  # ArrayRows, SparseRows, GeneratedRows or PartedRows
     classes: Array  # (n_classes,), sorted
     codes: Any  # (n_rows,): positions in `classes`; an array, or an object that is indexed like one
     row_weights: Any = None  # (n_rows,) float64, or what is indexed like it
@@ -112,14 +113,21 @@ class Dataset(ABC):
         """Return the same rows with the features at these places only, in this order."""
         raise NotImplementedError(f"{type(self).__name__} has no names to pick features by.")
 
+    def widened(self, n_features: int) -> "Dataset":  # noqa: ARG002
+        """Return the same rows with this many features where the source leaves open how many follow, all 0."""
+        return self
+
     def head(self, n: int = 5) -> Block:
         """Return the first n rows, or all if there are fewer, as (X, y, weights); only the beginning is read."""
         n, blocks = whole_number(n, "n"), self.blocks()
         with closing(blocks) if isinstance(blocks, Generator) else nullcontext():
             return first_rows(blocks, n)
 
-    def arrays(self) -> tuple[Array, Array]:
-        """Return all rows, (n_rows, n_features), and their labels, (n_rows,); raise ValueError if there are none."""
+    def arrays(self) -> tuple[Any, Array]:
+        """Return all rows, (n_rows, n_features), and their labels, (n_rows,); raise ValueError if there are none.
+
+        Sparse rows are a `CsrArray`, whose `to_scipy()` is a scipy.sparse.csr_array.
+        """
         X, y, _ = first_rows(self.blocks(), math.inf)
         if y is None:
             raise no_labels()
@@ -148,16 +156,15 @@ def first_rows(blocks: Iterable[Block], n: float) -> Block:
     """
     found, n_found = [], 0
     for block in blocks:
-        found.append([None if part is None else np.array(part) for part in block])
+        rows = block.X.copy() if isinstance(block.X, CsrArray) else np.array(block.X)
+        found.append([rows, *(None if part is None else np.array(part) for part in block[1:])])
         n_found += len(block.X)
         if n_found >= n:
             break
     if not found:
         raise ValueError("there are no rows.")
-    X, y, weights = (
-        None if part[0] is None else np.concatenate(part)[: min(n, n_found)] for part in zip(*found, strict=True)
-    )
-    return Block(X, y, weights)  # type: ignore[arg-type]  # X is never None
+    X, y, weights = (None if part[0] is None else joined(part)[: min(n, n_found)] for part in zip(*found, strict=True))
+    return Block(X, y, weights)
 
 
 def no_labels() -> ValueError:

@@ -45,7 +45,7 @@ class ColumnFormat(NamedTuple):
 
 
 class ArrayFormat(NamedTuple):
-    """A format of files with arrays, which array_files.py reads."""
+    """A format of files with arrays, which array_files.py and svmlight_files.py read."""
 
     name: str  # in error messages
     is_compressible: bool = False
@@ -176,6 +176,7 @@ _ARROW = ColumnFormat("Arrow", _open_arrow, _writer("pyarrow.ipc", "new_file"))
 _CSV = ColumnFormat("CSV", _open_csv, _writer("pyarrow.csv", "CSVWriter"), is_text=True, is_compressible=True)
 _JSON = ColumnFormat("JSON lines", _open_json, is_compressible=True)
 NPY, NPZ = ArrayFormat(".npy"), ArrayFormat(".npz")
+SVMLIGHT = ArrayFormat("svmlight", is_compressible=True)
 FORMATS: dict[str, ColumnFormat | ArrayFormat] = {
     ".parquet": _PARQUET,
     ".pq": _PARQUET,
@@ -191,4 +192,7 @@ FORMATS: dict[str, ColumnFormat | ArrayFormat] = {
     ".json": _JSON,
     ".npy": NPY,
     ".npz": NPZ,
+    ".svm": SVMLIGHT,
+    ".svmlight": SVMLIGHT,
+    ".libsvm": SVMLIGHT,
 }

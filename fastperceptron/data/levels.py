@@ -18,6 +18,7 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import kind_of
 from fastperceptron.data.pieces import Piece, is_text, values_of, without_nulls
 from fastperceptron.data.readers import Reader
+from fastperceptron.data.sparse_arrays import CsrArray, Matrix
 from fastperceptron.data.text_values import BOOLEANS, as_number
 
 MAX_LEVELS = 1000  # of a column, by default; more are refused if there are not 20 rows per level
@@ -141,6 +142,15 @@ def _check_level_count(name: str, count: int, n_rows: int, max_levels: int | Non
         )
 
 
+def _holds_any(X: Matrix, places: list[int]) -> bool:
+    """Return whether a value in these columns is not 0."""
+    if not isinstance(X, CsrArray):
+        return bool(X[:, places].any())
+    is_one = np.zeros(X.shape[1], bool)
+    is_one[places] = True
+    return bool(is_one[X.indices].any())
+
+
 class UnknownLevels:
     """The columns of which no row has had a known level so far, with some of their values."""
 
@@ -150,10 +160,10 @@ class UnknownLevels:
         self._places = {name: [place for place, own in enumerate(columns) if own == name] for name in levels}
         self._values: dict[str, list[str]] = {}
 
-    def see(self, piece: Piece, X: Array) -> None:
+    def see(self, piece: Piece, X: Matrix) -> None:
         """Take note of some rows and of what was made of them."""
         for name, places in [*self._places.items()]:
-            if X[:, places].any():
+            if _holds_any(X, places):
                 del self._places[name]
             elif name not in self._values:
                 self._values[name] = coded_column(piece, name).values

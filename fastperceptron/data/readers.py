@@ -250,6 +250,15 @@ def _of_frame(source: Any) -> Reader | None:
             f"the {type(source).__name__} has more than one column called {', '.join(map(repr, twice))}: rename or "
             "drop them."
         )
+    dtypes: Any = getattr(source, "dtypes", None)
+    kinds = dtypes.items() if hasattr(dtypes, "items") else ()
+    if sparse := [
+        name for name, dtype in kinds if hasattr(dtype, "fill_value")
+    ]:  # pandas' SparseDtype, which Arrow does not have
+        raise TypeError(
+            f"column {sparse[0]!r} of the {type(source).__name__} is sparse: pass (frame[features], frame[target]), "
+            "which keeps such columns sparse, or make it dense, frame[column].sparse.to_dense()."
+        )
     try:
         frame = nw.from_native(source, eager_only=True)
     except TypeError:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastperceptron.checks import as_matrix, frame_names, whole_number
+from fastperceptron.checks import frame_names, whole_number
 from fastperceptron.data.array_dataset import ArrayDataset, text_names
-from fastperceptron.data.array_files import Choice, load_npy, matrix_dataset, open_array_files
+from fastperceptron.data.array_files import Choice, is_npz, load_npy, load_sparse, matrix_dataset, open_array_files
 from fastperceptron.data.chunk_dataset import ChunksDataset
 from fastperceptron.data.dataset import Dataset
-from fastperceptron.data.files import find_files
-from fastperceptron.data.formats import ArrayFormat, format_of_files, has_known_ending
+from fastperceptron.data.files import SourceFile, find_files
+from fastperceptron.data.formats import SVMLIGHT, ArrayFormat, format_of_files, has_known_ending
+from fastperceptron.data.sparse_input import as_matrix_or_csr, is_sparse
+from fastperceptron.data.svmlight_files import open_svmlight
 
 if TYPE_CHECKING:
     from fastperceptron.data.column_dataset import ColumnsDataset
@@ -52,15 +54,18 @@ def dataset(
         form = format_of_files(files)
         if isinstance(form, ArrayFormat):
             refuse(form.name, **others)
-            return open_array_files([Path(file.path) for file in files], **columns, cache_dir=cache_dir)
+            return _array_files(files, form, columns, cache_dir)
         source = files
+    elif isinstance(source, list) and source and all(isinstance(chunk, tuple) for chunk in source):
+        refuse("chunks", **columns, **others)
+        return ChunksDataset(lambda: iter(source), cache_dir)
     elif isinstance(source, tuple):
         refuse("a tuple of arrays", **columns, **others)
         return _tuple_dataset(source)
     elif not hasattr(source, "__arrow_c_stream__") and (callable(source) or isinstance(source, Iterator)):
         refuse("chunks", **columns, **others)
         return ChunksDataset(source, cache_dir)
-    elif isinstance(source, np.ndarray):
+    elif isinstance(source, np.ndarray) or is_sparse(source):
         refuse("an array", **others)
         return matrix_dataset(source, Choice(**columns), cache_dir)
     choice = {**columns, "categorical": categorical, "dtype": dtype, "max_levels": max_levels}
@@ -73,6 +78,15 @@ def check_options(dtype: Any, max_levels: Any) -> None:
         raise ValueError(f"dtype must be float32 or float64, but is {np.dtype(dtype)}.")
     if max_levels is not None:
         whole_number(max_levels, "max_levels")
+
+
+def _array_files(files: list[SourceFile], form: ArrayFormat, columns: dict[str, Any], cache_dir: Any) -> Dataset:
+    if form is not SVMLIGHT:
+        return open_array_files([Path(file.path) for file in files], **columns, cache_dir=cache_dir)
+    if any(value is not None for value in columns.values()):
+        given = next(name for name, value in columns.items() if value is not None)
+        raise ValueError(f"{given} cannot be chosen in svmlight files, which have their labels: leave it out.")
+    return open_svmlight(files)
 
 
 def _is_path(source: Any) -> bool:
@@ -94,10 +108,14 @@ def refuse(kind: str, **options: Any) -> None:
             raise ValueError(f"{name} is for files and frames, and cannot be given for {kind}: leave it out.")
 
 
+def _loaded(path: Any) -> Any:
+    """Return the array of an .npy file, or the sparse matrix of an .npz file."""
+    path = Path(path).expanduser()
+    return load_sparse(path) if is_npz(path) else load_npy(path)
+
+
 def _tuple_dataset(source: tuple[Any, ...]) -> Dataset:
     if not 1 <= len(source) <= 3:
         raise ValueError(f"a tuple must be (X, y) or (X, y, weights), but has {len(source)} parts.")
-    X, y, weights = (*(load_npy(Path(part).expanduser()) if _is_path(part) else part for part in source), None, None)[
-        :3
-    ]
-    return ArrayDataset(as_matrix(X), y, weights, text_names(frame_names(X)))
+    X, y, weights = (*(_loaded(part) if _is_path(part) else part for part in source), None, None)[:3]
+    return ArrayDataset(as_matrix_or_csr(X), y, weights, text_names(frame_names(X)))

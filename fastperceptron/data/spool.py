@@ -20,6 +20,8 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import ArrayRows, read_only
 from fastperceptron.data.dataset import Block, Dataset, Table, no_labels
 from fastperceptron.data.running_labels import RunningLabels
+from fastperceptron.data.sparse_arrays import CsrArray, Matrix
+from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.kernels.cache import cache_root
 
 CODES_AT_A_TIME = 1 << 20  # converted at a time from the order in which classes were met to the sorted one: 1 MB
@@ -70,6 +72,49 @@ class _RawFile:
         self._file.close()
 
 
+class _DenseRows:
+    """Decoded rows in a file."""
+
+    def __init__(self, directory: Path, dtype: np.dtype) -> None:
+        self._file = _RawFile(directory, dtype)
+
+    def append(self, X: Array) -> None:
+        self._file.append(X)
+
+    def map(self, n_features: int) -> ArrayRows:
+        return ArrayRows(self._file.map().reshape(-1, n_features))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _SparseRows:
+    """Decoded sparse rows in a file per array of the CSR form."""
+
+    def __init__(self, directory: Path, dtype: np.dtype) -> None:
+        self._files = [_RawFile(directory, kind) for kind in (np.int64, np.int32, dtype)]
+        self._files[0].append(np.zeros(1, np.int64))
+        self._n_stored = 0
+
+    def append(self, X: CsrArray) -> None:
+        for file, part in zip(self._files, (X.indptr[1:] + self._n_stored, X.indices, X.data), strict=True):
+            file.append(part)
+        self._n_stored += X.nnz
+
+    def map(self, n_features: int) -> SparseRows:
+        indptr, indices, values = (file.map() for file in self._files)
+        return SparseRows(indptr, indices, values, n_features)
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
+
+
+def _spooled_rows(X: Matrix, directory: Path, dtype: np.dtype) -> Any:
+    """Return a context manager with files for rows of the kind of some first rows."""
+    return closing((_SparseRows if isinstance(X, CsrArray) else _DenseRows)(directory, dtype))
+
+
 def spool_directory(cache_dir: Any = None) -> Path:
     """Return the directory of temporary files: the given one, which must exist, the user's cache, or the system's."""
     if cache_dir is not None:
@@ -104,15 +149,18 @@ class DecodedDataset(Dataset):
         """Decode all rows into files, and give them as a `Table`; the files are gone at the end."""
         directory, labels = spool_directory(self.cache_dir), self._new_labels()
         with ExitStack() as stack:
-            rows, codes, weights = (
-                stack.enter_context(closing(_RawFile(directory, dtype))) for dtype in (self.dtype, np.uint8, np.float64)
+            codes, weights = (
+                stack.enter_context(closing(_RawFile(directory, dtype))) for dtype in (np.uint8, np.float64)
             )
+            rows: _DenseRows | _SparseRows | None = None  # the first block shows which
             blocks = self._blocks_for_labels()
             if isinstance(blocks, Generator):
                 stack.enter_context(closing(blocks))
             for block in blocks:
                 if block.y is None:
                     raise no_labels()
+                if rows is None:
+                    rows = stack.enter_context(_spooled_rows(block.X, directory, self.dtype))
                 rows.append(block.X)
                 numbers = labels.codes_of(block.y)
                 if numbers.dtype != codes.dtype:
@@ -126,9 +174,9 @@ class DecodedDataset(Dataset):
             for start in range(0, class_numbers.size, CODES_AT_A_TIME):
                 part = slice(start, start + CODES_AT_A_TIME)
                 class_numbers[part] = numbers[class_numbers[part]]
-            X = rows.map().reshape(-1, self.n_features)
+            assert rows is not None  # noqa: S101  # labels.finish() refuses no rows
             row_weights = read_only(weights.map()) if weights.size else None  # writable ones compile other kernels
-            yield Table(ArrayRows(X), classes, read_only(class_numbers), row_weights, counts)
+            yield Table(rows.map(self.n_features), classes, read_only(class_numbers), row_weights, counts)
 
 
 class View(DecodedDataset):

@@ -168,7 +168,10 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features), or Dataset
+        X : array-like or sparse matrix of shape (n_rows, n_features), or Dataset
+            Sparse rows (scipy.sparse of any format, or a frame of sparse columns) may have more features than dense
+            rows would have room for. The objective is that of the same rows if they were dense: columns are scaled by
+            the standard deviation in which all zeros count, with and without an intercept.
         y : array-like of shape (n_rows,)
             Numbers, booleans or strings; None with a Dataset, which has its own.
         sample_weight : array-like of shape (n_rows,), optional
@@ -188,7 +191,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         ValueError
             If a parameter, X, y or sample_weight is not as described.
         TypeError
-            If X is sparse, or X holds values that are not numbers, or y values that are not labels.
+            If X holds values that are not numbers, or y values that are not labels.
 
         Warns
         -----

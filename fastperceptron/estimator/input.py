@@ -27,6 +27,8 @@ from fastperceptron.checks import (
 )
 from fastperceptron.data.arrays import read_only
 from fastperceptron.data.labels import as_labels, check_not_continuous
+from fastperceptron.data.sparse_arrays import CsrArray, Matrix
+from fastperceptron.data.sparse_input import as_csr, is_sparse, is_sparse_frame, sparse_of_frame
 from fastperceptron.estimator.multi_class import RULE as MULTI_CLASS, check_multi_class
 from fastperceptron.training.problem import LARGEST
 from fastperceptron.training.tile_tree import weights_by_class
@@ -62,10 +64,12 @@ def check_parameters(estimator: Any, solver_rules: dict[str, Rule]) -> None:
     check_random_state(estimator.random_state)
 
 
-def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
+def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Matrix:
     """Return X as a numeric 2-d array, not copied if it is one; set or check the number and names of the features.
 
-    It raises TypeError if X is sparse, a path or another thing that is not array-like, or holds objects that are not
+    A sparse matrix, or a frame of sparse columns, becomes a `CsrArray`.
+
+    It raises TypeError if X is a path or another thing that is not array-like, or holds objects that are not
     numbers; ValueError if X is empty, not 2-d, not of real numbers, or does not have the features of the fit.
     """
     check_is_array_like(X, "X")
@@ -73,11 +77,8 @@ def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
     X = as_numpy(X, "X")
     if hasattr(X, "column_names") and not hasattr(X, "to_batches"):
         X = X.to_pandas()  # scikit-learn takes a record batch of pyarrow for an array without names
-    if hasattr(X, "toarray") and hasattr(X, "nnz"):
-        raise TypeError(
-            "Sparse data was passed for X, but dense data is required: sparse input is not supported yet. "
-            "Pass X.toarray() if that fits in memory."
-        )
+    if is_sparse(X):
+        return _as_sparse_rows(estimator, X, is_first=is_first)
     is_plain = type(X) in (np.ndarray, np.memmap) and X.ndim == 2 and X.size > 0 and X.dtype.kind in "fiub"
     if is_plain and is_first:
         # scikit-learn's checks do no more to such arrays, and take 0.2 ms.
@@ -96,9 +97,26 @@ def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Array:
     named = name_by_text(X, known)
     if named is not X:
         X = named[known] if {*named.columns} == {*known} else named  # others are refused below
+    if is_sparse_frame(X):
+        validate_data(estimator, X, reset=is_first, skip_check_array=True)
+        return as_csr(sparse_of_frame(X))
     rows: Array = validate_data(estimator, X, reset=is_first, skip_check_array=is_plain, ensure_all_finite=False)
     if rows.dtype.kind not in "fiub":
         raise ValueError(f"X must hold real numbers, but its dtype is {rows.dtype}.")
+    return rows
+
+
+def _as_sparse_rows(estimator: Any, X: Any, *, is_first: bool) -> CsrArray:
+    if np.dtype(X.dtype).kind == "c":
+        raise ValueError(f"Complex data not supported\n{X!r}\n")
+    rows = as_csr(X)
+    for n_found, axis in zip(rows.shape, ("sample", "feature"), strict=True):
+        if n_found == 0:
+            raise ValueError(
+                f"Found array with 0 {axis}(s) (shape={rows.shape}) while a minimum of 1 is required by "
+                f"{type(estimator).__name__}."
+            )
+    validate_data(estimator, rows, reset=is_first, skip_check_array=True)
     return rows
 
 

@@ -72,6 +72,12 @@ class Predictions(ClassifierMixin):  # type: ignore[misc]  # scikit-learn ships 
             return X.accuracy(self.model_)
         return accuracy(self.model_, table.with_features_of(self, X, np.asarray(self.classes_)))
 
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: sparse rows are taken, too."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether there are coefficients, by a fit or set by a user."""
         return are_set(self)

@@ -8,9 +8,11 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.cluster.collections import CollectionDataset
-from fastperceptron.data.arrays import ArrayRows
+from fastperceptron.data.arrays import read_only
 from fastperceptron.data.dataset import Dataset, Table
-from fastperceptron.data.labels import check_not_continuous, encode_classes
+from fastperceptron.data.labels import check_not_continuous, code_dtype, encode_classes
+from fastperceptron.data.sparse_arrays import Matrix, rows_of
+from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.estimator.input import (
     as_class_weights,
     as_label_vector,
@@ -41,7 +43,7 @@ def open_problem(
     else:
         rows = as_rows(estimator, X, is_first=True)
         classes, codes, counts = encode_classes(as_label_vector(estimator, y, len(rows)), len(rows))
-        opened = nullcontext(Table(ArrayRows(rows), classes, codes, as_row_weights(sample_weight, len(rows)), counts))
+        opened = nullcontext(Table(rows_of(rows), classes, codes, as_row_weights(sample_weight, len(rows)), counts))
     with opened as table:
         if isinstance(X, Dataset):
             note_features(estimator, X)
@@ -80,6 +82,39 @@ def as_data(estimator: Any, X: Any, y: Any, sample_weight: Any, what: str) -> tu
     return data, None, None
 
 
+@contextmanager
+def open_fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Problem]:
+    """Give rows with labels as a problem with the features, classes and class weights of a fitted estimator."""
+    known = np.asarray(estimator.classes_)
+    X, y, sample_weight = as_data(estimator, X, y, sample_weight, "inference")
+    if isinstance(X, Dataset):
+        check_goes_alone(y, sample_weight)
+        opened = with_features_of(estimator, X, known).open_table()
+    else:
+        rows = as_rows(estimator, X)
+        _, codes, counts = encode_classes(as_label_vector(estimator, y, len(rows)), len(rows), known)
+        opened = nullcontext(Table(rows_of(rows), known, codes, as_row_weights(sample_weight, len(rows)), counts))
+    with opened as found:
+        table = _with_classes(found, known)
+        factors, absent = _class_weights_of(estimator, table)
+        yield Problem(table.rows, table.codes, known.size, table.row_weights, factors, absent)
+
+
+def _with_classes(table: Table, known: Array) -> Table:
+    """Return a table whose class numbers are positions in `known`; raise ValueError if it has other classes."""
+    own, labels = table.classes.tolist(), known.tolist()
+    if own == labels:
+        return table
+    if unknown := [label for label in own if label not in labels]:
+        raise ValueError(f"y holds the class {unknown[0]!r}, which is not among those of the classifier: {labels}.")
+    numbers: Array = np.array([labels.index(label) for label in own], code_dtype(known.size))
+    counts: Array | None = None
+    if table.known_counts is not None:
+        counts = np.zeros(known.size, np.int64)
+        counts[numbers] = table.known_counts
+    return Table(table.rows, known, read_only(numbers[table.codes[:]]), table.row_weights, counts)
+
+
 def chunk_problems(
     estimator: Any, X: Any, y: Any, sample_weight: Any, classes: Array, *, is_first: bool
 ) -> Iterator[Problem]:
@@ -94,12 +129,12 @@ def chunk_problems(
         yield _chunk_problem(estimator, block.X, block.y, block.weights, classes)
 
 
-def _chunk_problem(estimator: Any, rows: Array, y: Any, sample_weight: Any, classes: Array) -> Problem:
+def _chunk_problem(estimator: Any, rows: Matrix, y: Any, sample_weight: Any, classes: Array) -> Problem:
     """Return the problem of some rows, whose labels are among the classes and whose weights may all be 0."""
     codes = encode_classes(as_label_vector(estimator, y, len(rows)), len(rows), classes).codes
     weights = as_row_weights(sample_weight, len(rows), may_all_be_zero=True)
     factors = as_class_weights(estimator.class_weight, classes, np.ones(classes.size))
-    return Problem(ArrayRows(rows), codes, classes.size, weights, factors)
+    return Problem(rows_of(rows), codes, classes.size, weights, factors)
 
 
 def check_goes_alone(y: Any, sample_weight: Any) -> None:
@@ -122,13 +157,12 @@ def open_checkpoint(
     parameters["the start"] = "none" if start is None else digest(start)
     names = getattr(estimator, "feature_names_in_", None)
     parameters["the names of the features"] = "none" if names is None else ", ".join(map(repr, names))
-    is_stored = isinstance(problem.rows, ArrayRows | PartedRows) and not getattr(problem.rows, "identity", "")
-    rows = problem.rows if is_stored else None
+    rows = None if getattr(problem.rows, "identity", "") else problem.rows
     return Checkpoint(path, {**parameters, "the data": _digest_of(problem, classes)}, rows=rows)
 
 
 def _digest_of(problem: Problem, classes: Array) -> str:
-    """Return a digest of all labels and weights, but not of the rows; of synthetic rows, of their definition."""
+    """Return a digest of all labels and weights, of sparse rows, and of the definition of synthetic ones."""
     rows: Any = problem.rows
     if getattr(rows, "identity", ""):
         return digest(rows.identity)
@@ -136,7 +170,9 @@ def _digest_of(problem: Problem, classes: Array) -> str:
         digests = [each for of_part in rows.ask(DIGEST) for each in of_part]
     else:
         digests = digests_of(problem.codes, problem.row_weights, rows.n_rows, rows.n_features)
-    return digest(rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist(), *digests)
+    # The rows of arrays are hashed as they are read; what is stored of sparse ones is hashed here.
+    stored = (rows.indptr, rows.indices, rows.values) if isinstance(rows, SparseRows) else ()
+    return digest(*map(digest, stored), rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist(), *digests)
 
 
 def note_features(estimator: Any, data: Dataset) -> None:
@@ -155,6 +191,8 @@ def with_features_of(estimator: Any, data: Dataset, classes: Array | None = None
     known = getattr(estimator, "feature_names_in_", None)
     if known is not None and data.feature_names is not None:
         data = data.with_features(tuple(known), has_labels=classes is not None, classes=classes)
+    n_features = estimator.n_features_in_ if hasattr(estimator, "n_features_in_") else np.shape(estimator.coef_)[-1]
+    data = data.widened(n_features)
     check_n_features(estimator, data.n_features)
     return data
 

@@ -18,3 +18,21 @@ def rows_of_columns(columns, X):
             column = columns[j]
             for row in range(start, stop):
                 X[row, j] = column[row]
+
+
+@jit
+def sparse_rows_of_columns(columns, places, rows):
+    """Write the values of columns that are not 0 to CSR rows; return how many these are.
+
+    columns, places : (d, n) or wider: of each column and row, the value and the feature that it belongs to
+    rows : (indptr, indices, values): indptr[0] is set, and the other two have room for d * n values
+    """
+    indptr, indices, values = rows
+    n_stored = indptr[0]
+    for row in range(indptr.size - 1):
+        for j in range(columns.shape[0]):
+            # Written always, and kept where it is not 0.
+            indices[n_stored], values[n_stored] = places[j, row], columns[j, row]
+            n_stored += columns[j, row] != 0
+        indptr[row + 1] = n_stored
+    return n_stored

@@ -26,6 +26,13 @@ def inner_product(a, b):
 
 
 @jit
+def add_product(factor, vector, total):
+    """Add factor * vector to the total: the bits of NumPy, which first writes the product to memory."""
+    for j in range(total.size):
+        total[j] += factor * vector[j]
+
+
+@jit
 def add_in_order(parts, total):
     """Add parts[0], parts[1], ... to the total, which has their shape."""
     flat = total.reshape(total.size)

@@ -141,28 +141,39 @@ def set_exponentials(z, best):
 
 
 @jit
+def write_shares(z, out, best, how):
+    """Write the sigmoids, or exponentials, of all classes, divided by their sum; return whether all z are finite.
+
+    z : (n, n_classes) float64, changed
+    best : (n,) intp or longer, scratch
+    how : the relative spacing of numbers of out's dtype, which is float64 or float32; and whether it is softmax
+    """
+    flat, (eps, is_softmax) = z.reshape(-1), how
+    are_finite = all_finite(flat)
+    if is_softmax:
+        set_exponentials(z, best)
+    else:
+        shift_to_largest(z, best)
+        for i in range(flat.size):
+            flat[i] = sigmoid(flat[i])
+    divide_by_row_sums(z, out)
+    raise_above_others(out, best, eps)
+    return are_finite
+
+
+@jit
 def class_probabilities(X, weights, out, scratch, best, how):
     """Write the sigmoids, or exponentials, of all classes, divided by their sum; return whether all z are finite.
 
     scratch : (PREDICTION_TILE, n_classes) float64
     best : (PREDICTION_TILE,) intp, scratch too
-    how : the relative spacing of numbers of out's dtype, which is float64 or float32; and whether it is softmax
+    how : as in `write_shares`
     """
-    are_finite, (eps, is_softmax) = True, how
+    are_finite = True
     for start in range(0, X.shape[0], PREDICTION_TILE):
         tile = scratch[: min(PREDICTION_TILE, X.shape[0] - start)]
         class_decision_values(X, start, weights, tile)
-        flat = tile.reshape(-1)
-        are_finite &= all_finite(flat)
-        if is_softmax:
-            set_exponentials(tile, best)
-        else:
-            shift_to_largest(tile, best)
-            for i in range(flat.size):
-                flat[i] = sigmoid(flat[i])
-        shares = out[start : start + PREDICTION_TILE]
-        divide_by_row_sums(tile, shares)
-        raise_above_others(shares, best, eps)
+        are_finite &= write_shares(tile, out[start : start + PREDICTION_TILE], best, how)
     return are_finite
 
 

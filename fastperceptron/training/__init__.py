@@ -1,10 +1,11 @@
 """The map. Training is policy in Python; the loops over rows are in kernels/, and each room here is one trainer.
 
 newton/      solver="newton": newton.py the loop, sample_size.py how many rows are sampled and whether their Hessian is
-             worth its price, sample.py which rows, start.py what the sample is used for, all_rows.py the objective over
-             all rows, neuron.py what is known of one class, certificate.py when to stop, ending.py what is known then;
-             ways.py how to go on where steps gain little, turns.py what is done then, leverage_sample.py the sample
-             that is drawn for it; memory.py what is left of the rows for partial_fit
+             worth its price, sample.py which rows, start.py what the sample is used for, wide_start.py what stands in
+             for it where rows are sparse and wide, all_rows.py the objective over all rows, neuron.py what is known of
+             one class, certificate.py when to stop, ending.py what is known then; ways.py how to go on where steps gain
+             little, turns.py what is done then, leverage_sample.py the sample that is drawn for it; memory.py what is
+             left of the rows for partial_fit
 online/      partial_fit: online.py the loop over blocks and the rows that wait, kept_rows.py the rows it keeps,
              neuron.py what is known of one class, running_columns.py means and deviations so far
 sgd/         solver="sgd": sgd.py the epochs, buffers.py their rows, shuffled and standardised
@@ -15,7 +16,10 @@ minimise/    minima of functions of a few values: objective.py the function and 
              solves. It knows nothing of rows on disk, nor of the trainers.
 reads.py     a read of all rows            tile_sums.py  what it asks, and the sums of tiles (kernels/objective.py)
 tile_tree.py adds sums of tiles, always in the same order            parted_rows.py  rows that lie in parts elsewhere
+sparse_reads.py  a read of sparse rows, by tiles of their own (kernels/sparse_objective.py)
 hessian.py   the Hessian over all rows, by tasks of some rows and columns (kernels/outer_products.py)
+information.py  a read for inference (uncertainty/): likelihood, exact information and scores in float64;
+             softmax_information.py that of a softmax layer
 units.py     weights, C and columns in units near 1  separation.py  classes without a finite optimum
 threads.py   runs tasks                              problem.py     what solvers take and return, and their options
 observer.py  who hears of progress                   coordinates.py standardised columns

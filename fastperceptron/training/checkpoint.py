@@ -44,7 +44,7 @@ class Checkpoint:
         The options and the data that the answers belong to, as text.
     seconds : float
         Between writes of an incomplete answer.
-    rows : ArrayRows or PartedRows, optional
+    rows : ArrayRows, SparseRows or PartedRows, optional
         The rows to be hashed; None for those of which `about` says all.
 
     Raises

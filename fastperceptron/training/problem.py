@@ -12,6 +12,7 @@ from fastperceptron.checks import BOOLEAN, Array, Rule, is_number, is_whole, one
 from fastperceptron.data.arrays import ArrayRows, read_only
 from fastperceptron.data.generated import GeneratedRows
 from fastperceptron.data.labels import count_of_codes
+from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.tile_tree import sum_of_weights, weights_by_class
@@ -40,7 +41,7 @@ class Problem:
     multiplied with them in the loss, not in the columns' deviations: so does scikit-learn's pipeline.
     """
 
-    rows: ArrayRows | GeneratedRows  # or PartedRows, which are read like them
+    rows: ArrayRows | SparseRows | GeneratedRows  # or PartedRows, which are read like them
     codes: Any  # (n_rows,) unsigned integers, or what is read like them: the class number of each row
     n_classes: int  # two classes are one neuron's task; more take one neuron each
     row_weights: Any = None  # (n_rows,) float64, or what is read like it

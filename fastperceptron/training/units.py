@@ -14,6 +14,7 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import Rows, read_only
+from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.training.observer import Observer, Progress
 from fastperceptron.training.problem import (
     LARGEST,
@@ -68,7 +69,7 @@ def _solve(solve: Solve[Options], problem: Problem, options: Options, start: Arr
     try:
         return _with_units(solve(problem, options, start), given, problem)
     except OutOfRangeError:
-        rows: Any = ScaledRows(problem.rows)  # read like those of a problem
+        rows: Any = scaled(problem.rows)  # read like those of a problem
         if start is not None:
             start = np.column_stack([start[:, :-1] / rows.units, start[:, -1]])
         solution = solve(dataclasses.replace(problem, rows=rows), options, start)
@@ -174,6 +175,30 @@ def check_weights(weights: Array) -> None:
         )
 
 
+def scaled(rows: Any) -> Any:
+    """Return rows with columns divided by powers of two; their `units` turn weights for them into those for `rows`."""
+    return ScaledSparseRows(rows) if isinstance(rows, SparseRows) else ScaledRows(rows)
+
+
+def units_of(exponents: Array) -> Array:
+    """Return what weights for columns divided by powers of two are multiplied with to be weights for the columns."""
+    with np.errstate(over="ignore"):
+        units: Array = np.ldexp(1.0, -exponents)
+    return units
+
+
+class ScaledSparseRows(SparseRows):
+    """A copy of sparse rows whose columns are divided by powers of two, so that no value is above 1."""
+
+    def __init__(self, rows: SparseRows) -> None:
+        largest = np.zeros(rows.n_features)
+        np.maximum.at(largest, rows.indices, np.abs(rows.values.astype(np.float64)))
+        self.exponents = np.frexp(largest)[1]
+        values = np.ldexp(rows.values.astype(np.float64), -self.exponents[rows.indices])
+        super().__init__(rows.indptr, rows.indices, values, rows.n_features)
+        self.units = units_of(self.exponents)
+
+
 class ScaledRows(Rows):
     """Rows whose columns are divided by powers of two, so that no value is above 1."""
 
@@ -189,9 +214,7 @@ class ScaledRows(Rows):
     @property
     def units(self) -> Array:
         """What weights for these rows are multiplied with to be weights for the original ones."""
-        with np.errstate(over="ignore"):
-            units: Array = np.ldexp(1.0, -self.exponents)
-        return units
+        return units_of(self.exponents)
 
     def _scaled(self, rows: Array) -> Array:
         return read_only(np.ldexp(rows, -self.exponents))

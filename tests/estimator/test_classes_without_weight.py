@@ -53,13 +53,16 @@ def test_a_class_without_weight_stays_and_is_improbable(options, how, y, absent)
 
 
 def test_the_others_are_fitted_as_without_that_class() -> None:
-    is_present = Y3 != 1
-    classifier = fit(X, Y3, is_present.astype(float), loss="log_loss", warm_start=True)
-    two = fit(X[is_present], Y3[is_present] // 2, loss="log_loss", tol=1e-6)
-    np.testing.assert_allclose(classifier.coef_[2], two.coef_[0], rtol=1e-4)
-    assert (classifier.coef_[1] == 0).all()
-    classifier.set_params(tol=1e-6).fit(X, Y3)
-    np.testing.assert_allclose(classifier.coef_, fit(X, Y3, loss="log_loss", tol=1e-6).coef_, atol=1e-4)
+    # Two vectors of softmax share what one neuron pays for its own: half the penalty of the difference.
+    for multi_class, share in (("one_vs_rest", 1), ("softmax", 2)):
+        options = {"loss": "log_loss", "multi_class": multi_class}
+        is_present = Y3 != 1
+        classifier = fit(X, Y3, is_present.astype(float), warm_start=True, **options)
+        two = fit(X[is_present], Y3[is_present] // 2, C=float(share), loss="log_loss", tol=1e-6)
+        np.testing.assert_allclose(share * classifier.coef_[2], two.coef_[0], rtol=1e-4)
+        assert (classifier.coef_[1] == 0).all()
+        classifier.set_params(tol=1e-6).fit(X, Y3)
+        np.testing.assert_allclose(classifier.coef_, fit(X, Y3, tol=1e-6, **options).coef_, atol=1e-4)
 
 
 def test_balanced_weights_of_a_class_without_rows_of_weight() -> None:

@@ -47,12 +47,14 @@ def options(monkeypatch: pytest.MonkeyPatch) -> list[NewtonOptions]:
 
 
 @pytest.mark.compiled
+@pytest.mark.parametrize("multi_class", ["softmax", "one_vs_rest"])
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
-def test_log_loss_is_a_scaler_and_logistic_regression(n_classes: int) -> None:
+def test_log_loss_is_a_scaler_and_logistic_regression(n_classes: int, multi_class: str) -> None:
     X, y = made(n_classes)
-    classifier = fp.PerceptronClassifier(loss="log_loss", C=0.3, tol=1e-6).fit(X, y)
+    classifier = fp.PerceptronClassifier(loss="log_loss", multi_class=multi_class, C=0.3, tol=1e-6).fit(X, y)
     regression = LogisticRegression(C=0.3, tol=1e-12, max_iter=10_000)
-    other = make_pipeline(StandardScaler(), regression if n_classes == 2 else OneVsRestClassifier(regression)).fit(X, y)
+    is_joint = n_classes == 2 or multi_class == "softmax"
+    other = make_pipeline(StandardScaler(), regression if is_joint else OneVsRestClassifier(regression)).fit(X, y)
     np.testing.assert_allclose(classifier.predict_proba(X), other.predict_proba(X), atol=1e-6)
     np.testing.assert_array_equal(classifier.predict(X), other.predict(X))
     n_neurons = 1 if n_classes == 2 else n_classes

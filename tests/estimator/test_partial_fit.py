@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import fastperceptron as fp
 from fastperceptron.training.online import kept_rows
-from oracle import losses_at
+from oracle import losses_at, softmax_at
 from tables import bits, classes_around_centres
 
 made = functools.partial(classes_around_centres, n_rows=120 if config.DISABLE_JIT else 1000)
@@ -105,6 +105,9 @@ def objective(classifier: fp.PerceptronClassifier, X: np.ndarray, y: np.ndarray)
     """Return what a fit of all rows minimises, independently of the package; for C=1."""
     total, deviations = 0.0, X.std(axis=0)
     positives = [1] if len(classifier.classes_) == 2 else classifier.classes_
+    if classifier.model_.activation == "softmax":
+        total = softmax_at(X @ classifier.coef_.T + classifier.intercept_, y)[0].sum()
+        return total + np.sum((classifier.coef_ * deviations) ** 2) / 2
     for weights, bias, positive in zip(classifier.coef_, classifier.intercept_, positives, strict=True):
         total += losses_at(classifier.loss, X @ weights + bias, y == positive)[0].sum()
         total += np.sum((weights * deviations) ** 2) / 2

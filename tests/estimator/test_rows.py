@@ -8,7 +8,6 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import sklearn
-from scipy import sparse
 
 import fastperceptron as fp
 
@@ -25,8 +24,6 @@ def fit(X: Any = X, y: Any = Y, sample_weight: Any = None, **parameters: Any) ->
 @pytest.mark.parametrize(
     ("rows", "kind", "message"),
     [
-        (sparse.csr_array(X), TypeError, r"sparse input is not supported yet. Pass X.toarray\(\) if that fits"),
-        (sparse.csc_matrix(X), TypeError, r"sparse input is not supported yet"),
         (X[:, 0], ValueError, "Expected 2D array, got 1D array instead(.|\n)*Reshape your data"),
         (np.float64(3.0), ValueError, "Expected 2D array, got scalar array instead"),
         (X[:, :, None], ValueError, "Found array with dim 3, while dim <= 2 is required by PerceptronClassifier"),

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.compiled
 
 # Checks that sgd must fail, as scikit-learn's own SGDClassifier does, and why.
 SGD_FAILURES = {
-    "check_sample_weight_equivalence_on_dense_data": "a repeated row is two steps, a row of weight 2 one larger step"
+    f"check_sample_weight_equivalence_on_{kind}_data": "a repeated row is two steps, a row of weight 2 one larger step"
+    for kind in ("dense", "sparse")
 }
 
 

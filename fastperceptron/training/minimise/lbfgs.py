@@ -8,7 +8,7 @@ Nocedal (1980), Updating quasi-Newton matrices with limited storage.
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.kernels.linear_algebra import inner_product
+from fastperceptron.kernels.linear_algebra import add_product, inner_product
 from fastperceptron.training.minimise.inverse_hessian import Inverse
 from fastperceptron.training.minimise.search import Search
 
@@ -40,6 +40,11 @@ class LBFGS(Search):
         self._set_step(-self.inverse_hessian_times(self.gradient))
         self._length = 1.0
 
+    def begin_from(self, initial_inverse: Inverse) -> None:
+        """Choose the next trial by a better initial inverse; pairs are kept."""
+        self.initial_inverse = initial_inverse
+        self._accept()
+
     def _reject(self, value: float, slope: float) -> None:
         """Shorten the step to the minimum of the parabola through what is known, to between a tenth and a half."""
         excess = value - self.value - slope
@@ -57,7 +62,7 @@ class LBFGS(Search):
         result, factors = vector.copy(), []
         for step, change, curvature in reversed(self._pairs):
             factor = float(inner_product(step, result)) / curvature
-            result -= factor * change
+            add_product(-factor, change, result)
             factors.append(factor)
         result = self.initial_inverse(result)
         if self._is_scaled and self._pairs:
@@ -66,5 +71,5 @@ class LBFGS(Search):
             # 0 where all curvatures have underflowed, on separable rows without a penalty.
             result *= curvature / product if product > 0 else 1.0
         for (step, change, curvature), factor in zip(self._pairs, reversed(factors), strict=True):
-            result += (factor - float(inner_product(change, result)) / curvature) * step
+            add_product(factor - float(inner_product(change, result)) / curvature, step, result)
         return result

@@ -58,7 +58,7 @@ def solution_of(
     ends = [_end_of(neuron, problem, options, start, all_rows.penalty) for neuron in neurons]
     values = [searched(neuron).value for neuron in neurons]
     is_known = all(end.is_known for end in ends)
-    coordinates = start.sample.coordinates
+    coordinates = start.coordinates
     vectors = np.concatenate([neuron.point for neuron in neurons]).reshape(-1, coordinates.scale.size)
     weights, bias = coordinates.to_raw(vectors)
     if problem.is_softmax:
@@ -72,7 +72,7 @@ def solution_of(
         all(end.is_converged for end in ends),
         float(np.array([end.distance for end in ends]).max()),
         max((end.separation for end in ends), key=("", QUASI_COMPLETE, PERFECT).index),
-        memory_of(problem, start.sample, all_rows, neurons, values),
+        memory_of(problem, start, all_rows, neurons, values),
     )
 
 
@@ -85,6 +85,7 @@ def _end_of(neuron: Neuron, problem: Problem, options: NewtonOptions, start: Sta
         # The infimum is 0, so that the value is the gap.
         return End(end.value, math.nan, not neuron.is_beyond, is_converged=False, separation=PERFECT)
     if not neuron.hessian.is_own:
+        is_reached &= start.is_enough(neuron, end, penalty)
         return End(end.gap, math.nan, is_known=False, is_converged=is_reached)
     facts = LOSSES[options.loss]
     is_blind = not facts.IS_CONVEX and end.exactness == 0

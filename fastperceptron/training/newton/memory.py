@@ -8,21 +8,19 @@ from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.training.minimise.inverse_hessian import diagonal_of
 from fastperceptron.training.newton.all_rows import AllRows
 from fastperceptron.training.newton.neuron import Neuron
-from fastperceptron.training.newton.sample import Sample
+from fastperceptron.training.newton.start import Start
 from fastperceptron.training.problem import Memory, Problem
 
 # Elements of all neurons' Hessians from which only their diagonals are kept: 8 MB, which a pickle would hold.
 MOST_ELEMENTS = 1 << 20
 
 
-def memory_of(
-    problem: Problem, sample: Sample, all_rows: AllRows, neurons: list[Neuron], values: list[float]
-) -> Memory:
+def memory_of(problem: Problem, start: Start, all_rows: AllRows, neurons: list[Neuron], values: list[float]) -> Memory:
     """Return the memory of a fit that ended at objectives of these values."""
-    coordinates, means, n = sample.coordinates, all_rows.means, problem.rows.n_features
+    coordinates, means, n = start.coordinates, all_rows.means, problem.rows.n_features
     if means.size == 0:  # nothing was read but the sample, which is all rows
         averages = np.zeros(coordinates.scale.size)
-        column_means(sample.panel, sample.weights, averages)
+        column_means(start.sample.panel, start.sample.weights, averages)
         means = coordinates.centre[:n] + averages[:n] * coordinates.scale[:n]
     hessians = [neuron.hessian.of_all_rows(neuron.diagonal) for neuron in neurons]
     # The biases' elements are the sum of curvatures; without an intercept they are 0, and others are about that.

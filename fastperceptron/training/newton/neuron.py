@@ -66,6 +66,8 @@ class DiagonalOnly:
 
     n_vectors: int = 1  # of the point
     sample_search: LBFGS | None = None  # over the sample: its pairs are a low-rank picture of the Hessian
+    # Of the point's shape: how many times larger the curvature along a gradient is than the diagonal foretells.
+    crowding: Array | float = 1.0
     is_own: ClassVar[bool] = False
     is_scaled: ClassVar[bool] = True
 
@@ -79,7 +81,7 @@ class DiagonalOnly:
 
     def inverse(self, diagonal: Array, penalty: Array) -> Inverse:
         """Return the inverse of the exact diagonal, corrected by the pairs of the sample."""
-        inverse = inverse_diagonal(diagonal, penalty)
+        inverse = inverse_diagonal(diagonal * self.crowding, penalty)
         if self.n_vectors > 1:
             inverse = among_sums_of_zero(inverse, self.n_vectors)
         if self.sample_search is None:
@@ -131,6 +133,7 @@ class Neuron:
         self.n_unproven = 0  # reads after which the gap was at most the goal, but not known
         # Whether `point` is one step beyond the last read: a search that ended before any step was accepted takes it.
         self.is_beyond = False
+        self.values: list[float] = []  # of the objective, at the points that the present search accepted
         self.is_done = False  # whether the goal is reached, or nothing more can be gained
 
     @property

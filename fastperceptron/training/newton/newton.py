@@ -20,12 +20,13 @@ from fastperceptron.checks import Array
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.minimise.corrected_sample import CorrectedSample
+from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.newton.all_rows import AllRows, Reading, consecutive
 from fastperceptron.training.newton.ending import searched, solution_of
 from fastperceptron.training.newton.neuron import Neuron, OwnHessian
-from fastperceptron.training.newton.start import Start
 from fastperceptron.training.newton.turns import MOST_UNPROVEN, Turns
 from fastperceptron.training.newton.ways import Way
+from fastperceptron.training.newton.wide_start import start_of
 from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
 from fastperceptron.training.threads import MapInOrder, open_pool
@@ -69,8 +70,8 @@ class Newton:
         self, problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any], observer: Observer
     ) -> None:
         self._problem, self._options, self._observer = problem, options, observer
-        self._start = Start(problem, options, map_in_order)
-        self._all_rows = AllRows(problem, options, self._start.sample.coordinates, map_in_order, observer)
+        self._start = start_of(problem, options, map_in_order)
+        self._all_rows = AllRows(problem, options, self._start.coordinates, map_in_order, observer)
         self._is_float32 = problem.rows.dtype == np.float32 and problem.is_float32_enough
         self._turns = Turns(problem, options, self._start, self._all_rows, map_in_order)
         self._curve: list[float] = []
@@ -111,8 +112,7 @@ class Newton:
         for neuron in neurons:
             neuron.point = neuron.search.point
             if self._is_spent and loss == self._options.loss and not (neuron.is_done or neuron.has_gained):
-                objective = self._start.objective(neuron, loss, self._all_rows.penalty)
-                neuron.point = neuron.point + objective.safe_step(neuron.point, neuron.search.step, neuron.search.gap)
+                neuron.point = neuron.point + self._start.safe_step(neuron, loss, self._all_rows.penalty)
                 neuron.is_beyond = True
 
     def _begin_exactly(self, neurons: list[Neuron], tol: float) -> None:
@@ -151,9 +151,9 @@ class Newton:
             return
         for neuron, reading in zip(neurons, readings, strict=True):
             if not neuron.hessian.is_own:
-                state = self._start.objective(neuron, loss, penalty).at(reading.point, 0.0, has_hessian=False)
-                neuron.certificate = self._start.certificate(state, loss)
+                neuron.certificate = self._start.certificate_at(neuron, reading, loss, penalty)
             self._turns.steps_from(neuron, reading)
+            neuron.values = [reading.value]
             neuron.is_done = self._is_at_goal(neuron, tol)
         self._turn([neuron for neuron in neurons if not neuron.is_done], tol)
 
@@ -175,12 +175,18 @@ class Newton:
     def _step(self, neurons: list[Neuron], tol: float) -> None:
         """Read all rows at each neuron's trial point, and let those that gain little go on in another way."""
         trials = [neuron.search.trial for neuron in neurons]
-        has_moments = any(isinstance(neuron.search, CorrectedSample) for neuron in neurons)
+        has_moments = any(
+            isinstance(neuron.search, CorrectedSample) or self._start.renews_diagonal(neuron) for neuron in neurons
+        )
         for neuron, reading in zip(neurons, self._read(neurons, trials, has_moments), strict=True):
             is_accepted = neuron.search.observe(reading.point, reading.value, reading.gradient)
             neuron.has_gained |= is_accepted
+            neuron.values += [reading.value] * is_accepted
             if is_accepted and isinstance(neuron.search, CorrectedSample):
                 self._renew(neuron, neuron.search, reading)
+            elif is_accepted and has_moments and not neuron.hessian.is_own and isinstance(neuron.search, LBFGS):
+                neuron.take_diagonal(reading)
+                neuron.search.begin_from(neuron.hessian.inverse(neuron.diagonal, self._all_rows.penalty))
             neuron.is_done = self._is_at_goal(neuron, tol)
             neuron.pace.note(neuron.search.gap, is_accepted)
         self._turn([neuron for neuron in neurons if not neuron.is_done], tol)
@@ -194,10 +200,11 @@ class Newton:
     def _is_at_goal(self, neuron: Neuron, tol: float) -> bool:
         """Return whether the gap is at most the goal and, where it can be known, is known."""
         search, is_last = neuron.search, self._all_rows.loss == self._options.loss
-        if search.gap > neuron.certificate.goal(tol) or not (is_last and neuron.hessian.is_own):
+        if search.gap > neuron.certificate.goal(tol) or not is_last:
             return search.gap <= neuron.certificate.goal(tol)
         is_known = self._start.is_enough(neuron, searched(neuron), self._all_rows.penalty)
-        neuron.n_unproven += not is_known
+        # Without a Hessian the gap is never known, and more reads may be needed.
+        neuron.n_unproven += neuron.hessian.is_own and not is_known
         return is_known
 
     def _is_stuck(self, neuron: Neuron) -> bool:

@@ -53,14 +53,22 @@ class Sample:
         If the class shares a softmax layer, it is the logarithm of its probability.
         """
         ones, all_rows = sum_in_order((self.codes == positive) * self.weights), sum_in_order(self.weights)
-        if not 0 < ones < all_rows:
-            return 0.0
-        if is_shared:
-            return LOG_2 * (math.frexp(ones / all_rows * SQRT_2)[1] - 1)
-        if not self.is_plain:
-            # The nearest power of two to the ratio: the unit of the weights must not matter.
-            return LOG_2 * (math.frexp(ones / (all_rows - ones) * SQRT_2)[1] - 1)
-        return LOG_2 * (math.frexp(ones)[1] - math.frexp(all_rows - ones)[1])
+        return rough_log_odds(ones, all_rows, self.is_plain, is_shared=is_shared)
+
+
+def rough_log_odds(ones: float, all_rows: float, is_plain: bool, *, is_shared: bool = False) -> float:
+    """Return the log odds of rows that weigh `ones` among all, rounded; `is_plain` says that these are counts.
+
+    If their class shares a softmax layer, it is the logarithm of its probability.
+    """
+    if not 0 < ones < all_rows:
+        return 0.0
+    if is_shared:
+        return LOG_2 * (math.frexp(ones / all_rows * SQRT_2)[1] - 1)
+    if not is_plain:
+        # The nearest power of two to the ratio: the unit of the weights must not matter.
+        return LOG_2 * (math.frexp(ones / (all_rows - ones) * SQRT_2)[1] - 1)
+    return LOG_2 * (math.frexp(ones)[1] - math.frexp(all_rows - ones)[1])
 
 
 def draw_sample(problem: Problem, size: int, has_intercept: bool) -> Sample:
@@ -88,6 +96,11 @@ def panel_of(rows: Array, coordinates: Coordinates, deviations: Array, has_inter
     scale = np.where((deviations > 0) | (not has_intercept), coordinates.scale[: rows.shape[1]], np.inf)
     standardise(rows, coordinates.centre, scale, float(has_intercept), panel)
     return panel
+
+
+def weights_in_loss(problem: Problem, places: range, codes: Array) -> Array:
+    """Return the weights in the loss, (n,) float64, of the rows of a range with these class numbers."""
+    return _in_loss(problem, _own_weights(problem, places), codes)
 
 
 def _own_weights(problem: Problem, places: range) -> Array:

@@ -37,17 +37,20 @@ def sample_size(n_rows: int, n_features: int, n_vectors: int = 1) -> int:
     return min(n_rows, wanted, max(MAXIMUM_ELEMENTS // n_parameters, 20 * n_parameters))
 
 
-def hessian_rows(n_rows: int, n_features: int, n_vectors: int = 1) -> int:
+def hessian_rows(n_rows: int, n_features: int, n_vectors: int = 1, read_width: float | None = None) -> int:
     """Return how many rows to take the first Hessian of, or 0 where the exact diagonal has to do.
 
     As many as `sample_size` returns, unless they cost more than two reads of all rows. Then as many as that buys, if
     they are four per parameter: fewer say too little about too many directions, and L-BFGS does better from the
-    diagonal.
+    diagonal. `read_width` is how many columns a dense row would have that takes as long to read: `n_features`, or
+    fewer, of sparse rows.
 
     Examples
     --------
     >>> hessian_rows(200_000, 100), hessian_rows(100_000, 500), hessian_rows(20_000, 2000)
     (10116, 5189, 0)
+    >>> hessian_rows(100_000, 500, read_width=30.0)
+    0
     """
     wanted, n_parameters = sample_size(n_rows, n_features, n_vectors), n_features + 1
     if n_vectors > 1 and n_vectors * n_parameters > MOST_PARAMETERS:
@@ -55,7 +58,9 @@ def hessian_rows(n_rows: int, n_features: int, n_vectors: int = 1) -> int:
     work = pairs_of(n_vectors) * wanted * n_parameters**2 // 2 + (n_vectors * n_parameters) ** 3 // 6
     if work <= SMALL_HESSIAN * n_vectors:
         return wanted
-    allowed = min(wanted, HESSIAN_PRICE * CHEAPEST_READS * n_rows * n_vectors // (pairs_of(n_vectors) * n_parameters))
+    read_share = 1.0 if read_width is None else read_width / n_features
+    affordable = int(HESSIAN_PRICE * CHEAPEST_READS * n_rows * read_share)
+    allowed = min(wanted, affordable * n_vectors // (pairs_of(n_vectors) * n_parameters))
     return allowed if allowed >= FEWEST_ROWS_PER_PARAMETER * n_parameters else 0
 
 

@@ -10,11 +10,13 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.kernels.losses import CONVEX_LOSS, LOSSES
+from fastperceptron.training.coordinates import Coordinates
 from fastperceptron.training.minimise.damped_newton import Found, minimise
 from fastperceptron.training.minimise.inverse_hessian import inverse_diagonal, inverse_hessian, is_bent
 from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.minimise.objective import Objective, Reach, State
 from fastperceptron.training.minimise.softmax_objective import SoftmaxObjective, objective_of, without_common_part
+from fastperceptron.training.newton.all_rows import Reading
 from fastperceptron.training.newton.certificate import ROUGH, Certificate, RowTotals, certificate_of, rough_goal
 from fastperceptron.training.newton.neuron import DiagonalOnly, KroneckerHessian, Neuron, OwnHessian
 from fastperceptron.training.newton.sample import Sample, draw_sample
@@ -75,13 +77,23 @@ class Start:
     def __init__(self, problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any]) -> None:
         self._problem, self._options, self._map = problem, options, map_in_order
         n_rows, n_features = problem.rows.n_rows, problem.rows.n_features
-        size = hessian_rows(n_rows, n_features, len(problem.layers[0]))
+        size = hessian_rows(n_rows, n_features, len(problem.layers[0]), problem.rows.read_width)
         self.has_hessian = size > 0
         size = size or gradient_rows(n_rows, n_features, len(problem.layers[0]))
         self.sample = draw_sample(problem, size, options.fit_intercept)
         check_range(problem, self.sample.coordinates.deviations)
         self._unit = self._totals.unit  # the weight of a typical row
         self._last: _Last | None = None
+
+    @property
+    def coordinates(self) -> Coordinates:
+        """Those of the fit."""
+        return self.sample.coordinates
+
+    @property
+    def n_sampled(self) -> int:
+        """The number of rows of the sample."""
+        return self.sample.n_rows
 
     @property
     def is_all(self) -> bool:
@@ -104,18 +116,27 @@ class Start:
         """Return a point: of given weights for raw rows, bias last; else of zeros and biases near the classes' odds."""
         vectors = np.zeros((len(classes), self.sample.panel.shape[1]))
         if weights is not None:
-            vectors[:] = [self.sample.coordinates.to_standard(each) for each in weights]
+            vectors[:] = [self.coordinates.to_standard(each) for each in weights]
         elif self._options.fit_intercept:
             is_shared = len(classes) > 1
-            logits = [self.sample.rough_logit(each, is_shared=is_shared) for each in classes]
+            logits = [self._rough_logit(each, is_shared) for each in classes]
             vectors[:, self._problem.rows.n_features] = logits
         return (vectors if len(classes) == 1 else without_common_part(vectors)).reshape(-1)
+
+    def renews_diagonal(self, neuron: Neuron) -> bool:  # noqa: ARG002  # as WideStart needs it
+        """Return whether the next read is to renew a diagonal that steps begin from: not where there is a sample."""
+        return False
+
+    def _rough_logit(self, code: int, is_shared: bool) -> float:
+        return self.sample.rough_logit(code, is_shared=is_shared)
 
     def is_enough(self, neuron: Neuron, search: Searched, penalty: Array) -> bool:
         """Return whether a search may end where its gap is at most the goal: the gap must be known, if it can be.
 
         Without a penalty, rows that are separated move on and on; that they are is decided once their cost is small.
         """
+        if not neuron.hessian.is_own:
+            return True
         problem, loss = self._problem, self._options.loss
         is_blind = not LOSSES[loss].IS_CONVEX and search.exactness == 0
         if is_blind or (self._options.penalty == 0 and is_separated(problem, loss, search.value)):
@@ -187,6 +208,16 @@ class Start:
         """
         exactness = 0.0 if search.is_of_all else search.exactness
         return self.objective(neuron, loss, penalty).reach(search.point, search.step, exactness)
+
+    def certificate_at(self, neuron: Neuron, reading: Reading, loss: str, penalty: Array) -> Certificate:
+        """Return what the gaps of a neuron are compared with, from a reading on."""
+        state = self.objective(neuron, loss, penalty).at(reading.point, 0.0, has_hessian=False)
+        return self.certificate(state, loss)
+
+    def safe_step(self, neuron: Neuron, loss: str, penalty: Array) -> Array:
+        """Return a step from where a neuron's search is to where its objective is sure to be lower."""
+        search = neuron.search
+        return self.objective(neuron, loss, penalty).safe_step(neuron.point, search.step, search.gap)
 
     def hessian_at(self, neuron: Neuron, point: Array, loss: str, exactness: float, penalty: Array) -> OwnHessian:
         """Return the sample's Hessian for a neuron at a point."""

@@ -34,8 +34,8 @@ class Turns:
     ) -> None:
         self._problem, self._options, self._map = problem, options, map_in_order
         self._start, self._all_rows = start, all_rows
-        self._n_sampled = start.sample.n_rows
-        self._prices = Prices(problem.rows.n_rows, problem.rows.n_features, self._n_sampled, len(problem.layers[0]))
+        self._n_sampled = start.n_sampled
+        self._prices = Prices(problem.rows, self._n_sampled, len(problem.layers[0]))
         self._has_drawn = False  # whether the sample is the one drawn by leverage
 
     def steps_from(self, neuron: Neuron, reading: Reading) -> None:
@@ -71,7 +71,7 @@ class Turns:
             start.sample = draw_by_leverage(
                 problem,
                 self._prices.n_corrected,
-                start.sample.coordinates,
+                start.coordinates,
                 all_rows.deviations,
                 self._options.fit_intercept,
                 self._map,

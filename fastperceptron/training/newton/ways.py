@@ -6,6 +6,7 @@ reads halved it. The cheapest is taken. Typical values were measured on 143 tabl
 
 import math
 from enum import Enum
+from typing import Any
 
 from fastperceptron.training.newton.sample_size import HESSIAN_PRICE, MOST_PARAMETERS
 from fastperceptron.training.problem import SMALLEST
@@ -41,9 +42,10 @@ def halvings(ratio: float) -> float:
 def expected_halvings(n_sampled: int, n_features: int, mismatch: float) -> float:
     """Return how often a step from a sample's Hessian halves the gap.
 
-    `mismatch` is the largest relative error of a column's curvature in the sample: the gap falls by its square.
+    `mismatch` is the largest relative error of a column's curvature in the sample: the gap falls by its square. Without
+    a sample, nothing is known: infinity.
     """
-    return max(halvings(1.0 / (mismatch**2 + n_features / n_sampled)), 0.0)
+    return max(halvings(1.0 / (mismatch**2 + n_features / n_sampled)), 0.0) if n_sampled else math.inf
 
 
 class Pace:
@@ -83,6 +85,9 @@ class Pace:
 class Prices:
     """What each way costs, in reads of all rows.
 
+    `read_width` is as `hessian_rows` has it. Without a sample (columns are then too many for dense rows, and for a
+    matrix of pairs of columns), steps are the only way.
+
     Attributes
     ----------
     n_corrected : int
@@ -91,13 +96,15 @@ class Prices:
         Whether there are enough rows for a Hessian of all of them.
     """
 
-    def __init__(self, n_rows: int, n_features: int, n_sampled: int, n_vectors: int = 1) -> None:
+    def __init__(self, rows: Any, n_sampled: int, n_vectors: int = 1) -> None:
+        n_rows, n_features = rows.n_rows, rows.n_features
+        per_read = n_features / rows.read_width
         enough = ROWS_PER_PARAMETER * (n_features + 1)
         self.n_corrected = min(max(n_sampled, enough), n_rows)
-        self._hessian = n_features * (n_vectors + 1) / 2 / HESSIAN_PRICE
-        sample_step = 1 + self.n_corrected / n_rows * (self._hessian + SAMPLE_EVALUATIONS)
+        self._hessian = n_features * (n_vectors + 1) / 2 / HESSIAN_PRICE * per_read
+        sample_step = 1 + self.n_corrected / n_rows * (self._hessian + SAMPLE_EVALUATIONS * per_read)
         self._read = {Way.STEPS: 1.0, Way.SAMPLE: sample_step, Way.HESSIAN: 1.0}
-        is_small = n_vectors == 1 or n_vectors * (n_features + 1) <= MOST_PARAMETERS
+        is_small = n_sampled > 0 and (n_vectors == 1 or n_vectors * (n_features + 1) <= MOST_PARAMETERS)
         self._is_sample_useful = enough <= n_rows and is_small
         self.is_hessian_useful = n_rows >= FEWEST_ROWS * (n_features + 1) and is_small
 

@@ -39,6 +39,8 @@ from fastperceptron.training.units import check_weights, exponent_of_mean
 ELEMENTS_OF_BLOCK, MOST_ROWS_OF_BLOCK = 1 << 18, 1 << 14
 # With fewer rows per parameter, a block would cost less than the linear solve that follows it.
 FEWEST_ROWS_PER_PARAMETER = 2
+# Elements of a block, or of rows that wait, at most: 256 MB. It matters beyond 4,000 features.
+MOST_ELEMENTS_OF_BLOCK = 1 << 25
 # Beyond this many features only the Hessian's diagonal is kept: the matrix would take 18 MB per neuron, and a second
 # per block.
 MOST_FEATURES = 1500
@@ -114,7 +116,7 @@ class OnlineNewton:
         layers = layers_of((1,) if n_classes == 2 else tuple(range(n_classes)), is_softmax=is_softmax)
         self._n_vectors = len(layers[0])
         size = padded_size(n_features)
-        self._enough_rows = FEWEST_ROWS_PER_PARAMETER * size
+        self._enough_rows = _enough_rows(size)
         columns, units = RunningColumns.of_none(n_features, options.fit_intercept), None
         zeros = np.zeros(size * self._n_vectors)
         nothing = Quadratic(zeros, zeros, _in_full(zeros[None]))
@@ -236,6 +238,11 @@ class OnlineNewton:
         return self._solution
 
 
+def _enough_rows(size: int) -> int:
+    """Return how many rows a step should have: fewer wait for more. Of wide rows as many as memory bears."""
+    return max(min(FEWEST_ROWS_PER_PARAMETER * size, MOST_ELEMENTS_OF_BLOCK // size), 1)
+
+
 def _learnt(neuron: Neuron, block: Block, kept: KeptRows, task: Task, is_due: bool) -> Neuron:
     """Return a neuron after a block of rows, which the kept rows already include."""
     if kept.is_all and not kept.is_sorted:
@@ -266,7 +273,7 @@ def _chunks_of(problem: Problem, units: Units) -> Iterator[Chunk]:
         rows.check_finite()
     places = np.arange(rows.n_rows) if own is None or is_whole else np.flatnonzero(own)
     size = padded_size(rows.n_features)
-    largest = min(max(ELEMENTS_OF_BLOCK // size, FEWEST_ROWS_PER_PARAMETER * size), MOST_ROWS_OF_BLOCK)
+    largest = min(max(ELEMENTS_OF_BLOCK // size, _enough_rows(size)), MOST_ROWS_OF_BLOCK)
     n_blocks = -(-places.size // largest)
     for block in range(n_blocks):
         start, stop = places.size * block // n_blocks, places.size * (block + 1) // n_blocks

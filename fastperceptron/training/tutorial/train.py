@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from fastperceptron.checks import as_matrix, column_names
+from fastperceptron.checks import column_names
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.data.dataset import Dataset, Table
 from fastperceptron.data.labels import codes_of_two, encode
+from fastperceptron.data.sparse_arrays import rows_of
+from fastperceptron.data.sparse_input import as_matrix_or_csr
 from fastperceptron.history import History
 from fastperceptron.model import Perceptron
 from fastperceptron.training.tutorial.descent import Descent, DescentOptions
@@ -106,9 +108,10 @@ def _open_rows(
     known, n_features = (None, None) if initial is None else (initial.classes, initial.n_features)
     X = X if initial is None else initial.aligned(X, has_labels=True)
     if not isinstance(X, Dataset):
-        rows = ArrayRows(as_matrix(X, n_features))
+        rows = rows_of(as_matrix_or_csr(X, n_features))
         name = getattr(y, "name", None) or None  # of a Series; polars calls unnamed ones ""
-        yield Table(rows, *encode(y, rows.n_rows, known)), column_names(X), name if isinstance(name, str) else None
+        table = _in_memory_if_few(Table(rows, *encode(y, rows.n_rows, known)))
+        yield table, column_names(X), name if isinstance(name, str) else None
         return
     if y is not None:
         raise ValueError("y must be None beside a Dataset, which has its own labels.")

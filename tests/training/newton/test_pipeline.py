@@ -31,6 +31,7 @@ def pipeline(
     sample_weight: np.ndarray | None = None,
     fit_intercept: bool = True,
     standardize: bool = True,
+    multi_class: str = "softmax",
     **parameters: Any,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the coefficients and intercepts of scikit-learn's pipeline, for raw columns."""
@@ -41,12 +42,12 @@ def pipeline(
     regression = LogisticRegression(
         tol=1e-10, max_iter=10_000, fit_intercept=fit_intercept, solver=solver, **parameters
     )
-    is_many = len(np.unique(y)) > 2
+    is_many = len(np.unique(y)) > 2 and multi_class == "one_vs_rest"
     model = OneVsRestClassifier(regression) if is_many else regression
     with np.errstate(all="ignore"):
         model.fit(rows, y, **({} if sample_weight is None else {"sample_weight": sample_weight}))
     fitted = model.estimators_ if is_many else [model]
-    coef, intercept = np.vstack([each.coef_ for each in fitted]), np.array([each.intercept_[0] for each in fitted])
+    coef, intercept = (np.concatenate([getattr(each, name) for each in fitted]) for name in ("coef_", "intercept_"))
     scale = scaler.scale_ if standardize else np.ones(X.shape[1])
     coef = coef / scale
     return coef, intercept - (coef @ scaler.mean_ if scaler.with_mean else 0)
@@ -99,14 +100,16 @@ def test_row_weights_are_those_of_the_scaler_too(n_rows: int, class_weight: Any)
 
 @pytest.mark.parametrize("n_classes", [3, 5])
 @pytest.mark.parametrize("n_rows", [400, 30_000])
-def test_one_neuron_a_class_is_one_versus_rest(n_classes: int, n_rows: int) -> None:
-    check(*made(n_rows, n_classes))
+@pytest.mark.parametrize("multi_class", ["softmax", "one_vs_rest"])
+def test_many_classes_are_those_of_scikit_learn(n_classes: int, n_rows: int, multi_class: str) -> None:
+    check(*made(n_rows, n_classes), multi_class=multi_class)
 
 
 @pytest.mark.parametrize("name", ["breast_cancer", "iris", "wine"])
-def test_shipped_tables(name: str) -> None:
+@pytest.mark.parametrize("multi_class", ["softmax", "one_vs_rest"])
+def test_shipped_tables(name: str, multi_class: str) -> None:
     data = getattr(datasets, f"load_{name}")()
-    check(data.data, data.target)
+    check(data.data, data.target, multi_class=multi_class)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -1,0 +1,156 @@
+"""The start of wide sparse rows: without a sample, which would have to be dense.
+
+The columns' means and deviations, and what the rows weigh, are taken from all rows. Weights start at zero, the first
+read gives the Hessian's exact diagonal, and L-BFGS steps do the rest.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.data.sparse_rows import SparseRows
+from fastperceptron.kernels.arithmetic import sum_in_order
+from fastperceptron.kernels.column_statistics import deviations_of
+from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.kernels.rows import padded_size
+from fastperceptron.training.coordinates import Coordinates
+from fastperceptron.training.minimise.objective import ROUNDING, State
+from fastperceptron.training.newton.all_rows import Reading
+from fastperceptron.training.newton.certificate import Certificate, RowTotals
+from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron
+from fastperceptron.training.newton.sample import Sample, rough_log_odds, weights_in_loss
+from fastperceptron.training.newton.sample_size import hessian_rows
+from fastperceptron.training.newton.start import Searched, Start, stages
+from fastperceptron.training.problem import ROWS_AT_A_TIME, NewtonOptions, Problem
+from fastperceptron.training.sparse_reads import column_sums
+from fastperceptron.training.threads import MapInOrder, ranges_of
+from fastperceptron.training.units import check_range
+
+# Steps whose read renews the diagonal, at the price of two more: one-hot rows took 12 reads instead of 17, text 9
+# instead of 11.
+RENEWING_STEPS = (6, 12, 24, 48, 96)
+# Steps whose gains are compared with those of as many before them.
+COMPARED_STEPS = (3, 5)
+# What a gap that nothing confirms may be, as a share of the goal.
+RESERVE = 0.01
+
+
+def start_of(problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any]) -> Start:
+    """Return the start of a fit: without a sample where rows are sparse and its Hessian would cost too much."""
+    rows = problem.rows
+    n_vectors = len(problem.layers[0])
+    is_wide = isinstance(rows, SparseRows) and not hessian_rows(
+        rows.n_rows, rows.n_features, n_vectors, rows.read_width
+    )
+    return (WideStart if is_wide else Start)(problem, options, map_in_order)
+
+
+class WideStart(Start):
+    """What a fit takes from all rows before its first read. Its sample has no rows."""
+
+    def __init__(self, problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any]) -> None:
+        self._problem, self._options = problem, options
+        self.has_hessian = False
+        coordinates = coordinates_of_sparse_rows(problem, options.fit_intercept, map_in_order)
+        check_range(problem, coordinates.deviations)
+        panel, nothing = np.empty((0, coordinates.scale.size)), np.empty(0)
+        self.sample = Sample(panel, problem.codes[:0], nothing, coordinates, is_all=False, is_plain=problem.is_plain)
+        self._class_sums, squares = _weight_sums(problem)
+        weight = float(sum_in_order(self._class_sums))
+        self._row_totals = RowTotals(weight, squares / weight, problem.is_plain)
+
+    @property
+    def _totals(self) -> RowTotals:
+        return self._row_totals
+
+    @property
+    def _expansion(self) -> float:
+        return 1.0
+
+    def _rough_logit(self, code: int, is_shared: bool) -> float:
+        ones, all_rows = float(self._class_sums[code]), self._totals.weight
+        return rough_log_odds(ones, all_rows, self._problem.is_plain, is_shared=is_shared)
+
+    def prepare(self, neurons: list[Neuron], penalty: Array, is_given: bool) -> list[str]:
+        """Give neurons, which start where they are, Hessians of which only the diagonal is known.
+
+        Of more columns than rows, the Hessian's trace, that of its diagonal, is that of a matrix of n_rows eigenvalues:
+        along gradients, it is larger than its diagonal by the ratio, or more.
+        """
+        n_used = int((self.sample.coordinates.deviations > 0).sum())
+        crowding = np.full(penalty.size, max(1.0, n_used / self._problem.rows.n_rows))
+        crowding[self._problem.rows.n_features :: self.coordinates.scale.size] = 1.0  # of biases
+        for neuron in neurons:
+            neuron.hessian = DiagonalOnly(len(neuron.classes), crowding=crowding)
+        return [self._options.loss] if is_given else stages(self._options.loss)
+
+    def renews_diagonal(self, neuron: Neuron) -> bool:
+        """Return whether the next read is to renew the diagonal that steps begin from."""
+        return len(neuron.values) in RENEWING_STEPS
+
+    def is_enough(self, neuron: Neuron, search: Searched, penalty: Array) -> bool:  # noqa: ARG002  # as of Start
+        """Return whether a search may end where its gap is at most the goal: what further steps gain must be, too.
+
+        The gap that follows from a diagonal may be far too small: by 250 times, of 1000 rows of 100,000 columns. Where
+        rounding hides the gains, it must leave a reserve.
+        """
+        goal, gain = neuron.certificate.goal(self._options.tol), further_gain(neuron.values)
+        return gain <= goal if gain > 0 else search.gap <= RESERVE * goal
+
+    def certificate_at(self, neuron: Neuron, reading: Reading, loss: str, penalty: Array) -> Certificate:  # noqa: ARG002  # as of Start
+        """Return what the gaps of a neuron are compared with; slopes have their typical size."""
+        of_biases = reading.diagonal[self._problem.rows.n_features :: self.coordinates.scale.size]
+        curvature = float(sum_in_order(np.ascontiguousarray(of_biases)))
+        squared_slopes = curvature * self._totals.unit * float(LOSSES[loss].TYPICAL_RATIO)
+        nothing = np.empty((reading.point.size, 0))
+        state = State(reading.point, reading.value, reading.gradient, nothing, curvature, squared_slopes, 0.0)
+        return self.certificate(state, loss)
+
+    def safe_step(self, neuron: Neuron, loss: str, penalty: Array) -> Array:  # noqa: ARG002  # as of Start
+        """Return no step: without a sample, none is sure."""
+        return np.zeros_like(neuron.point)
+
+
+def further_gain(values: list[float]) -> float:
+    """Return what all further steps gain if gains go on to shrink as they do, given objectives in their order.
+
+    The gains of the last COMPARED_STEPS, or fewer, are compared with those of as many before. Rounding counts as none.
+    """
+    most = (len(values) - 1) // 2
+    return max(_further_gain(values, min(most, n_steps)) for n_steps in COMPARED_STEPS) if most else math.inf
+
+
+def _further_gain(values: list[float], n_steps: int) -> float:
+    before, middle, last = values[-1 - 2 * n_steps], values[-1 - n_steps], values[-1]
+    gain = middle - last
+    if gain <= 2 * ROUNDING * abs(last):
+        return 0.0
+    return gain * gain / (before - middle - gain) if before - middle > gain else math.inf
+
+
+def coordinates_of_sparse_rows(
+    problem: Problem, has_intercept: bool, map_in_order: MapInOrder[Any, Any]
+) -> Coordinates:
+    """Return the coordinates of all rows; deviations are those of sums of squares, which the first read corrects."""
+    n, total = problem.rows.n_features, problem.total_weight
+    sums, squares = column_sums(problem, map_in_order)
+    centre, scale, deviations = np.zeros(padded_size(n)), np.ones(padded_size(n)), np.zeros(n)
+    deviations_of(sums, squares, total, problem.rows.n_rows, np.zeros(n), deviations)
+    if has_intercept:
+        centre[:n] = sums / total
+    scale[:n] = np.where(deviations > 0, deviations, 1.0)
+    return Coordinates(n, centre, scale, deviations)
+
+
+def _weight_sums(problem: Problem) -> tuple[Array, float]:
+    """Return the sum of the weights in the loss of each class, and that of all squared weights."""
+    sums, squares = np.zeros(problem.n_classes), 0.0
+    for places in ranges_of(problem.rows.n_rows, ROWS_AT_A_TIME):
+        codes = problem.codes[places.start : places.stop]
+        weights = weights_in_loss(problem, places, codes)
+        squares += float(sum_in_order(weights * weights))
+        for code in range(problem.n_classes):
+            sums[code] += sum_in_order(weights * (codes == code))
+    return sums, squares

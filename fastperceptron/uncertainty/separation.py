@@ -1,0 +1,95 @@
+"""Coefficients that have no finite estimate, because larger ones always make the data more likely.
+
+Perfect separation shows in the read itself: every row is on the side of its class. Quasi-complete separation shows in
+the next Newton step: it moves z of the separated rows by about 1, however far they are, and no row to the wrong side
+(Albert and Anderson 1984). If they are so far that their curvature is rounded away, it shows in the information matrix:
+it is 0 along a direction that changes rows.
+
+A row that moves by c has a curvature of at most step' H step / c^2: a fit without such rows needs no further read.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.training.information import Information, RowsAt, read_dots, read_largest, weights_in_loss
+from fastperceptron.uncertainty.estimable import Relation
+
+# Rows whose z moves by more are separated; none of the others may move back by more than the share of the largest.
+LEAST_CHANGE, MOST_BACK = 0.5, 0.1
+# The part of a column in the change of a separated row's z that makes its coefficient infinite.
+LEAST_PART = 0.1
+LEAST_SHIFT = 0.01  # the change of the bias, in z, that makes it infinite
+LARGEST_REST = 1e-5  # what others leave of a column that they explain; float32 rounds by 6e-8
+MOST_ROWS = 4096  # separated rows whose columns are looked at
+
+
+class Separation(NamedTuple):
+    """Which classes are separated, and by which coefficients."""
+
+    kind: str  # "perfectly" or "quasi-completely"
+    is_infinite: Array  # (d + 1,) bool: of weights and bias
+
+
+def is_flat(rows: RowsAt, relations: list[Relation]) -> list[bool]:
+    """Return of each relation whether it holds for all rows, or only for those that have a curvature."""
+    if not relations:
+        return []
+    alone = np.zeros((len(relations), relations[0].direction.size))
+    for place, relation in enumerate(relations):
+        alone[place, relation.column] = 1.0
+    largest = read_largest(rows, np.vstack([*(relation.direction for relation in relations), alone]))
+    along, of_column = largest.reshape(2, -1)
+    return [bool(each) for each in along <= LARGEST_REST * of_column]
+
+
+def separation_of(rows: RowsAt, information: Information, step: Array, decrement: float) -> Separation | None:
+    """Return the separation of classes, or None; `step`, (d + 1,), is the Newton step in standardised columns."""
+    if information.is_separated:
+        return Separation("perfectly", np.ones(step.size, bool))
+    if information.least_curvature * LEAST_CHANGE**2 > decrement:
+        return None
+    problem, point, _ = rows
+    n = problem.rows.n_features
+    weights = np.zeros(point.weights.size)
+    weights[: n + 1] = step * point.factors[: n + 1]
+    moved: list[int] = []
+    most = back = 0.0
+    for places, dots in read_dots(rows, weights):
+        codes = np.asarray(problem.codes[places.start : places.stop])
+        change = np.where(codes == point.positive, dots, -dots)
+        if problem.row_weights is not None:
+            change *= np.asarray(problem.row_weights[places.start : places.stop]) > 0
+        most, back = max(most, float(change.max())), max(back, float(-change.min()))
+        moved.extend((places.start + np.flatnonzero(change > LEAST_CHANGE))[: MOST_ROWS - len(moved)].tolist())
+    if most <= LEAST_CHANGE or back > MOST_BACK * most:
+        return None
+    parts = np.abs((problem.rows.rows_at(np.array(moved)) - point.centre[:n]) * weights[:n]).max(axis=0)
+    bias = weights[n] - (weights[:n] * point.centre[:n]).sum()
+    return Separation("quasi-completely", np.append(parts > LEAST_PART, abs(bias) > LEAST_SHIFT))
+
+
+def layer_separation_of(rows: RowsAt, steps: Array) -> Separation | None:
+    """Return the quasi-complete separation of the classes of a softmax layer, or None.
+
+    `steps`, (n_classes, d + 1), are the Newton step in standardised columns; `is_infinite` is by class, too.
+    """
+    problem, point, _ = rows
+    d = problem.rows.n_features
+    weights, largest = steps * point.factors[: d + 1], np.zeros(steps.shape)
+    most = back = 0.0
+    for places in rows.ranges():
+        block, codes = problem.rows.labelled(problem.codes, places.start, places.stop)
+        counts = weights_in_loss(problem, places, codes) > 0
+        moved_rows, own = block[counts] - point.centre[:d], codes[counts].astype(np.intp)
+        dots = np.einsum("ij,kj->ik", moved_rows, weights[:, :d], optimize=False) + weights[:, d]
+        change = dots[np.arange(own.size), own][:, None] - dots
+        most, back = max(most, float(change.max(initial=0.0))), max(back, float(-change.min(initial=0.0)))
+        of_columns = np.abs(moved_rows[(change > LEAST_CHANGE).any(axis=1)]).max(axis=0, initial=0.0)
+        np.maximum(largest[:, :d], of_columns * np.abs(weights[:, :d]), out=largest[:, :d])
+    if most <= LEAST_CHANGE or back > MOST_BACK * most:
+        return None
+    bias = np.abs(weights[:, d] - (weights[:, :d] * point.centre[:d]).sum(axis=1))
+    is_infinite = np.column_stack([largest[:, :d] > LEAST_PART, bias > LEAST_SHIFT])
+    return Separation("quasi-completely", is_infinite.ravel())
