@@ -124,7 +124,7 @@ def dataset(
             f"engine is for files, which workers can read, and for what Dask has, but the source is a "
             f"{type(source).__name__}, which lies here: make a collection of Dask of it, or leave `engine` out."
         )
-    files = find_files(source, has_known_ending)
+    files = find_files([*map(_absolute, paths)] if isinstance(source, list) else _absolute(source), has_known_ending)
     form = format_of_files(files)
     if isinstance(form, ArrayFormat):
         raise TypeError(
@@ -132,6 +132,12 @@ def dataset(
             "dask.array, or leave `engine` out."
         )
     return _columns(files, chosen, coded, cache_dir, engine)
+
+
+def _absolute(path: Any) -> str:
+    """Return a path that means the same in the folder where a worker runs; a URI as it is."""
+    text = os.fsdecode(path)
+    return text if "://" in text else os.path.abspath(os.path.expanduser(text))
 
 
 def _are_delayed(source: Any) -> bool:

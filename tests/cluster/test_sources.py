@@ -9,6 +9,7 @@ import pytest
 
 import fastperceptron as fp
 from cluster.conftest import table
+from command_line import run
 from tables import bits
 
 pytest.importorskip("distributed")
@@ -122,3 +123,22 @@ def test_what_workers_cannot_read_is_refused(client: Any, tmp_path: Path) -> Non
     ]:
         with pytest.raises(error, match=message):
             fp.dataset(source, **options)
+
+
+@pytest.mark.filterwarnings("ignore")  # of what a client logs where a command ends
+def test_the_command_trains_where_workers_are(tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    rows = frame()
+    for k in range(3):
+        rows.iloc[k * 7000 : (k + 1) * 7000].to_parquet(tmp_path / f"rows-{k}.parquet", index=False)
+    arguments = ("train", "rows-*.parquet", "--target", "kind", "--exclude", "town")
+    assert run(*arguments, "--output", "here.safetensors", cwd=tmp_path).returncode == 0
+    with LocalCluster(1, threads_per_worker=2, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        done = run(*arguments, "--output", "there.safetensors", "--scheduler", address, cwd=tmp_path)
+        refused = run(*arguments, "--holdout", "0.2", "--scheduler", address, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    here, there = (fp.load(tmp_path / f"{name}.safetensors") for name in ("here", "there"))
+    assert here.weights.tobytes() == there.weights.tobytes()
+    assert "leave one of them out" in refused.stderr
