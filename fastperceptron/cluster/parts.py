@@ -121,6 +121,8 @@ def loaded_of(
             f"X of {kind} {number} is sparse, and workers read dense rows only: make its blocks dense, or fit without "
             "a client, which reads the partitions one after another."
         )
+    if not is_view:  # once, not in each read
+        block = block._replace(X=np.ascontiguousarray(block.X, kernel_dtype(block.X.dtype)))
     labels = RunningLabels()
     codes = labels.codes_of(block.y, f"y of {kind} {number}")
     known = None if block.weights is None else range_of(block.weights)

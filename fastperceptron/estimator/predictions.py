@@ -35,7 +35,10 @@ class Predictions(ClassifierMixin):  # type: ignore[misc]  # scikit-learn ships 
         return self._ask_model("decision_function", X)
 
     def predict(self, X: Any) -> Array:
-        """Return the most probable class of each row; of equally probable ones, as at z = 0, the first."""
+        """Return the most probable class of each row; of equally probable ones, as at z = 0, the first.
+
+        This and the other methods give a lazy collection of an array or a frame of Dask, with its chunks and index.
+        """
         return self._ask_model("predict", X)
 
     def predict_proba(self, X: Any) -> Array:
