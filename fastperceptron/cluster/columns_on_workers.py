@@ -109,6 +109,12 @@ class ColumnsOnWorkers(ColumnsDataset):
             if engine is None:
                 yield stack.enter_context(super().open_table(rows_read))
                 return
+            if columns.is_sparse:
+                raise TypeError(
+                    "categorical columns have so many levels that their rows would be sparse, and workers read dense "
+                    "rows only: name fewer columns or levels (`categorical`), or fit without a client, which decodes "
+                    "the rows here."
+                )
             if columns.target in columns.text and columns.has_numeric_labels is None:
                 are_numeric = label_texts_are_numbers(self._reader, columns.target)
                 columns = dataclasses.replace(columns, has_numeric_labels=are_numeric)
@@ -135,21 +141,19 @@ def load_columns(source: Any, columns: Columns, number: int) -> Loaded:
         pieces = source.pieces(columns.names, columns.numbers)
     else:
         pieces = pieces_of_partition(source, columns.names, columns.numbers, number)
-    blocks = [columns.block(piece) for piece in pieces if piece.batch.num_rows]
-    if not blocks:
-        return parts.no_rows()
-    return parts.loaded_of(_joined(blocks), None, number)
-
-
-def _joined(blocks: list[Block]) -> Block:
-    """Return blocks as one; each is let go once it is copied, since together they are as large as a partition."""
-    n_rows = sum(len(block.X) for block in blocks)
-    X, stop = np.empty((n_rows, blocks[0].X.shape[1]), blocks[0].X.dtype), 0
+    n_rows = source.n_rows if isinstance(source, Reader) else len(source)
+    X, stop = np.empty((n_rows or 0, len(columns.features)), columns.dtype), 0
     labels: list[Any] = []
     weights: list[Any] = []
-    for k, block in enumerate(blocks):
-        X[stop : stop + len(block.X)], stop = block.X, stop + len(block.X)
-        labels.append(block.y)
-        weights.append(block.weights)
-        blocks[k] = block._replace(X=block.X[:0].copy())
-    return Block(X, np.concatenate(labels), None if weights[0] is None else np.concatenate(weights))
+    for piece in pieces:
+        if piece.batch.num_rows:
+            start, stop = stop, stop + piece.batch.num_rows
+            if stop > len(X):  # text files do not tell how many rows they have
+                X = np.concatenate([X[:start], np.empty((stop, X.shape[1]), X.dtype)])
+            block = columns.block(piece, X[start:stop])
+            labels.append(block.y)
+            weights.append(block.weights)
+    if stop == 0:
+        return parts.no_rows()
+    own = None if weights[0] is None else np.concatenate(weights)
+    return parts.loaded_of(Block(X[:stop], np.concatenate(labels), own), None, number)

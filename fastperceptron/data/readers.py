@@ -77,8 +77,8 @@ class FileReader(Reader):
         for key in keys:
             schema = schema.append(pa.field(key, pa.string()))
         self._note_schema(schema)
-        lengths = [length for _, length in opened if length is not None]
-        self.n_rows = sum(lengths) if len(lengths) == len(opened) else None
+        self._lengths = [length for _, length in opened]
+        self.n_rows = _sum_of_known(self._lengths)
         self.decimal_point = str((csv or {}).get("decimal_point", "."))
 
     def pieces(
@@ -101,7 +101,11 @@ class FileReader(Reader):
         for _, places in itertools.groupby(range(len(self._files)), of_file.__getitem__):
             chosen, reader = [*places], copy.copy(self)
             part = slice(chosen[0], chosen[-1] + 1)
-            reader._files, reader._stamps, reader.n_rows = self._files[part], self._stamps[part], None
+            reader._files, reader._stamps, reader.n_rows = (
+                self._files[part],
+                self._stamps[part],
+                _sum_of_known(self._lengths[part]),
+            )
             reader.name = f"{reader._files[0]}" + (f" and {len(chosen) - 1} more" if len(chosen) > 1 else "")
             readers.append(reader)
         return readers
@@ -135,6 +139,12 @@ class FileReader(Reader):
         for before, file in zip(self._stamps, self._files, strict=True):
             if before != file.stamp():
                 raise OSError(f"{file} has changed since it was opened: call dataset again once it is written.")
+
+
+def _sum_of_known(lengths: Sequence[int | None]) -> int | None:
+    """Return how many rows files have together; None if one does not tell."""
+    known = [length for length in lengths if length is not None]
+    return sum(known) if len(known) == len(lengths) else None
 
 
 def _joined(schemas: list[pa.Schema], files: Sequence[SourceFile]) -> pa.Schema:
