@@ -7,9 +7,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fastperceptron.cluster.sources import dataset as dataset
     from fastperceptron.data.dataset import Dataset as Dataset
     from fastperceptron.data.flowers import load_flowers as load_flowers
-    from fastperceptron.data.sources import dataset as dataset
     from fastperceptron.data.synthetic import synthetic as synthetic, two_flowers as two_flowers
     from fastperceptron.estimator.classifier import PerceptronClassifier as PerceptronClassifier
     from fastperceptron.evaluation import evaluate as evaluate
@@ -33,7 +33,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "data.dataset": ["Dataset"],
     "data.flowers": ["load_flowers"],
-    "data.sources": ["dataset"],
+    "cluster.sources": ["dataset"],
     "data.synthetic": ["synthetic", "two_flowers"],
     "estimator.classifier": ["PerceptronClassifier"],
     "evaluation": ["evaluate"],

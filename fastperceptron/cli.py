@@ -152,6 +152,12 @@ def train(
     checkpoint: Annotated[
         Path | None, typer.Option(help="File that keeps the state of training; next to the model by default.", **_FILE)
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="<address>", help="Scheduler of a Dask cluster whose workers read the files, as tcp://host:8786."
+        ),
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Train a model on a table. After Ctrl-C, the same command continues from a checkpoint."""
@@ -177,7 +183,7 @@ def train(
 
         # Next to the model, as the checkpoint is.
         table = output.parent / f"{output.name}.inference.csv" if inference else None
-        lines = train_model(_source(data), columns, options, output, checkpoint, holdout, report, table)
+        lines = train_model(_source(data), columns, options, output, checkpoint, holdout, report, table, scheduler)
     except KeyboardInterrupt:
         kept = "there is no checkpoint yet, so the same command starts at the beginning"
         if checkpoint.exists():

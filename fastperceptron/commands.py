@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.atomic import destination, replace_file
+from fastperceptron.cluster.sources import dataset
 from fastperceptron.command_columns import class_weight_as_typed, columns_as_typed, has_own_labels
 from fastperceptron.command_language import find_columns, translate
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.files import find_files
 from fastperceptron.data.formats import ArrayFormat, find_format, format_of_files, has_known_ending
 from fastperceptron.data.holdout import Part
-from fastperceptron.data.sources import dataset
 from fastperceptron.data.sparse_arrays import CsrArray
 from fastperceptron.data.synthetic import synthetic
 from fastperceptron.estimator.classifier import PerceptronClassifier
@@ -48,10 +48,11 @@ def train_model(
     holdout: float,
     report: Path | None,
     table: Path | None = None,
+    scheduler: str | None = None,
 ) -> Iterator[str]:
     """Train on a table, save the model, and return lines about it.
 
-    `table` is the CSV file that standard errors are written to, or None.
+    `table` is the CSV file that standard errors are written to, or None; `scheduler` the address of a Dask cluster.
 
     `columns` are arguments of `dataset`, and `exclude`; `options` are parameters of `PerceptronClassifier`. Columns and
     class weights come as texts, as they are typed.
@@ -59,14 +60,17 @@ def train_model(
     _check_outputs(source, [output, checkpoint, *(path for path in (report, table) if path is not None)])
     if columns["target"] is None and not has_own_labels(source):
         raise ValueError("train needs the column of the labels: give --target <column>.")
-    data = dataset(source, **columns_as_typed(source, columns))
-    part, held_out = _parts(data, holdout)
-    options["class_weight"] = class_weight_as_typed(options["class_weight"], part)
-    classifier = PerceptronClassifier(**options)
-    start = time.perf_counter()
-    with _warnings_as_lines():
-        classifier.fit(part, progress=sys.stderr.isatty(), checkpoint=checkpoint)
-    seconds = time.perf_counter() - start
+    if scheduler is not None and holdout > 0:
+        raise ValueError("--holdout reads the rows here, and --scheduler where workers are: leave one of them out.")
+    with _engine(scheduler) as engine:
+        data = dataset(source, **columns_as_typed(source, columns), engine=engine)
+        part, held_out = _parts(data, holdout)
+        options["class_weight"] = class_weight_as_typed(options["class_weight"], part)
+        classifier = PerceptronClassifier(**options)
+        start = time.perf_counter()
+        with _warnings_as_lines():
+            classifier.fit(part, progress=sys.stderr.isatty(), checkpoint=checkpoint)
+        seconds = time.perf_counter() - start
     model = replace(classifier.model_, target_name=getattr(data, "target_name", None) or str(columns["target"] or "y"))
     model.save(output)
     checkpoint.unlink(missing_ok=True)
@@ -83,6 +87,21 @@ def train_model(
             temporary.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         lines.append(f"Report: {report}")
     return iter(lines)
+
+
+@contextmanager
+def _engine(scheduler: str | None) -> Iterator[Any]:
+    """Give a client of the cluster of Dask whose scheduler has this address; None without one."""
+    if scheduler is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        message = "--scheduler needs the package distributed: pip install 'fastperceptron[dask]'"
+        raise ModuleNotFoundError(message, name=error.name) from error
+    with Client(scheduler) as client:
+        yield client
 
 
 def _check_outputs(source: Any, paths: list[Path]) -> None:

@@ -1,5 +1,6 @@
 """Perceptron: a trained neuron as an immutable value that predicts, compares and is stored; training is elsewhere."""
 
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.export.exports import Exports
 from fastperceptron.history import History
 from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.lazy import is_collection, predicted
 from fastperceptron.model_checks import as_classes, as_float64, as_names, check_history, check_shapes
 from fastperceptron.model_columns import columns_by_name, shortened
 from fastperceptron.model_file import read_model, write_model
@@ -208,6 +210,9 @@ class Perceptron(Exports):
 
         It raises ValueError if a data set has no rows.
         """
+        if is_collection(X):
+            lazy: Any = predicted(functools.partial(self._of_rows, function=function), self.aligned(X), self)
+            return lazy  # type: ignore[no-any-return]  # what Dask computes as an array
         if isinstance(X, Dataset):
             parts = [self._of_rows(block.X, function) for block in self.aligned(X).blocks()]
             if not parts:

@@ -32,7 +32,7 @@ class ChunksDataset(DecodedDataset):
         if callable(source) and isinstance(chunks, Iterator) and chunks is source():
             raise ValueError("the function returns the same generator each time: let it make a new one.")
         numbered = enumerate(chunks)
-        read = (_as_block(chunk, number) for number, chunk in numbered)
+        read = (as_block(chunk, number) for number, chunk in numbered)
         first = next((pair for pair in read if len(pair[0].X)), None)
         if first is None:
             raise ValueError("the generator gave no chunks with rows: at least two rows are needed.")
@@ -77,7 +77,7 @@ class ChunksDataset(DecodedDataset):
     def _checked(self, numbered: Iterable[tuple[int, Any]]) -> Iterator[Block]:
         """Yield chunks as blocks that are like the first one; those without rows are left out."""
         for number, chunk in numbered:
-            block, names = _as_block(chunk, number)
+            block, names = as_block(chunk, number)
             if len(block.X) == 0:
                 continue
             if names != self._names:
@@ -110,28 +110,28 @@ class ChunksDataset(DecodedDataset):
             raise ValueError(f"chunk {number} and the first one differ in whether they have weights.")
 
 
-def _as_block(chunk: Any, number: int) -> tuple[Block, tuple[Any, ...] | None]:
-    """Return a chunk as a block of rows, with its column names if it is a frame; `number` is for errors."""
+def as_block(chunk: Any, number: int, kind: str = "chunk") -> tuple[Block, tuple[Any, ...] | None]:
+    """Return a chunk as a block of rows, with its column names if it is a frame; `kind` and `number` are for errors."""
     if not isinstance(chunk, tuple) or len(chunk) not in (2, 3):
-        raise TypeError(f"chunk {number} must be a tuple (X, y) or (X, y, weights), but is a {type(chunk).__name__}.")
+        raise TypeError(f"{kind} {number} must be a tuple (X, y) or (X, y, weights), but is a {type(chunk).__name__}.")
     given, y, weights = (*chunk, None)[:3]
     X: Any
     if is_sparse(given) or is_sparse_frame(given):
-        X = as_csr(given if is_sparse(given) else sparse_of_frame(given), f"X of chunk {number}")
+        X = as_csr(given if is_sparse(given) else sparse_of_frame(given), f"X of {kind} {number}")
     else:
-        X = _as_rows(given, number)
-    y = None if y is None else as_vector(y, f"y of chunk {number}")
-    weights = None if weights is None else as_weights(weights, f"weights of chunk {number}")
+        X = _as_rows(given, f"X of {kind} {number}")
+    y = None if y is None else as_vector(y, f"y of {kind} {number}")
+    weights = None if weights is None else as_weights(weights, f"weights of {kind} {number}")
     for name, part in (("labels", y), ("weights", weights)):
         if part is not None and len(part) != len(X):
-            raise ValueError(f"chunk {number} has {len(X)} rows, but {len(part)} {name}.")
-    return Block(X, y, weights), frame_names(given, f"chunk {number}")
+            raise ValueError(f"{kind} {number} has {len(X)} rows, but {len(part)} {name}.")
+    return Block(X, y, weights), frame_names(given, f"{kind} {number}")
 
 
-def _as_rows(given: Any, number: int) -> Array:
-    X = as_array(given, f"X of chunk {number}")
+def _as_rows(given: Any, name: str) -> Array:
+    X = as_array(given, name)
     if X.size:
         if X.ndim != 2:
-            raise ValueError(f"X of chunk {number} must have two dimensions (rows, features), but has {X.ndim}.")
-        X = as_matrix(X, name=f"X of chunk {number}")
+            raise ValueError(f"{name} must have two dimensions (rows, features), but has {X.ndim}.")
+        X = as_matrix(X, name=name)
     return X

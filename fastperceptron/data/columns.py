@@ -79,11 +79,16 @@ class Columns:
             for name, levels in self.levels.items()
         }
 
-    def block(self, piece: Piece) -> Block:
-        """Return some rows of a source as rows, labels and weights."""
+    def block(self, piece: Piece, out: Array | None = None) -> Block:
+        """Return some rows of a source as rows, labels and weights; dense rows are written to `out`, if it is given."""
         numbers = {name: self._numbers(piece, name, self.dtype) for name in self.numbers}
         codes = {name: self._level_codes(piece, name) for name in self.levels}
-        X = (self._sparse_rows if self.is_sparse else self._dense_rows)(piece.batch.num_rows, numbers, codes)
+        n_rows = piece.batch.num_rows
+        X = (
+            self._sparse_rows(n_rows, numbers, codes)
+            if self.is_sparse
+            else self._dense_rows(n_rows, numbers, codes, out)
+        )
         y = None if self.target is None else self.labels(piece)
         if self.weight is None:
             return Block(X, y, None)
@@ -99,12 +104,12 @@ class Columns:
         sparse_bytes = (len(self.numbers) + len(self.levels)) * (size + BYTES_OF_INDEX) + BYTES_OF_ROW
         return len(self.features) * size >= CLEARLY * sparse_bytes
 
-    def _dense_rows(self, n_rows: int, numbers: dict[str, Array], codes: dict[str, Array]) -> Array:
+    def _dense_rows(self, n_rows: int, numbers: dict[str, Array], codes: dict[str, Array], out: Array | None) -> Array:
         sources = [
             numbers[column] if level is None else codes[column] == self.levels[column][level]
             for _, column, level in self.features
         ]
-        X = np.empty((n_rows, len(sources)), self.dtype)
+        X = np.empty((n_rows, len(sources)), self.dtype) if out is None else out
         staged = np.empty((len(sources), min(len(X), ROWS_AT_A_TIME)), self.dtype)
         for start in range(0, len(X), ROWS_AT_A_TIME):
             rows = X[start : start + ROWS_AT_A_TIME]

@@ -30,16 +30,19 @@ class Block(NamedTuple):
 class Table:
     """Rows with class numbers, ready for a fit."""
 
-    rows: Any  # ArrayRows, SparseRows or GeneratedRows
+    rows: Any  # ArrayRows, SparseRows, GeneratedRows or PartedRows
     classes: Array  # (n_classes,), sorted
     codes: Any  # (n_rows,): positions in `classes`; an array, or an object that is indexed like one
-    row_weights: Array | None = None  # (n_rows,) float64
+    row_weights: Any = None  # (n_rows,) float64, or what is indexed like it
     known_counts: Array | None = None  # (n_classes,) int64
 
     @property
     def counts(self) -> Array:
         """The number of rows of each class: (n_classes,) int64. Generated rows must be read once for it."""
-        return count_of_codes(self.codes, self.classes.size) if self.known_counts is None else self.known_counts
+        if self.known_counts is not None:
+            return self.known_counts
+        own: Array | None = getattr(self.codes, "counts", None)
+        return count_of_codes(self.codes, self.classes.size) if own is None else own
 
 
 class Dataset(ABC):
@@ -71,6 +74,7 @@ class Dataset(ABC):
     classes: Array | None = None
     dtype: np.dtype = np.dtype(np.float32)
     cache_dir: Any = None
+    n_threads = 1  # that a worker of a cluster takes for one task
 
     @abstractmethod
     def blocks(self) -> Iterator[Block]:

@@ -3,6 +3,8 @@
 A reader knows the schema and yields record batches of chosen columns; it knows nothing of features and targets.
 """
 
+import copy
+import itertools
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -10,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from fastperceptron.data.files import SourceFile
@@ -74,8 +77,8 @@ class FileReader(Reader):
         for key in keys:
             schema = schema.append(pa.field(key, pa.string()))
         self._note_schema(schema)
-        lengths = [length for _, length in opened if length is not None]
-        self.n_rows = sum(lengths) if len(lengths) == len(opened) else None
+        self._lengths = [length for _, length in opened]
+        self.n_rows = _sum_of_known(self._lengths)
         self.decimal_point = str((csv or {}).get("decimal_point", "."))
 
     def pieces(
@@ -89,6 +92,23 @@ class FileReader(Reader):
         with closing(read_ahead(self._read_files(types, columns, n_files))) as pieces:
             yield from pieces
         self._check_unchanged()
+
+    def groups(self, n: int) -> list["FileReader"]:
+        """Return readers of the same columns, of at most n runs of files of about the same size each."""
+        sizes = np.cumsum([size for size, _ in self._stamps])
+        of_file = ((sizes - 1) * n // max(int(sizes[-1]), 1)).tolist()
+        readers = []
+        for _, places in itertools.groupby(range(len(self._files)), of_file.__getitem__):
+            chosen, reader = [*places], copy.copy(self)
+            part = slice(chosen[0], chosen[-1] + 1)
+            reader._files, reader._stamps, reader.n_rows = (
+                self._files[part],
+                self._stamps[part],
+                _sum_of_known(self._lengths[part]),
+            )
+            reader.name = f"{reader._files[0]}" + (f" and {len(chosen) - 1} more" if len(chosen) > 1 else "")
+            readers.append(reader)
+        return readers
 
     def _read_files(
         self, types: dict[str, pa.DataType], columns: Sequence[str], n_files: int | None
@@ -119,6 +139,12 @@ class FileReader(Reader):
         for before, file in zip(self._stamps, self._files, strict=True):
             if before != file.stamp():
                 raise OSError(f"{file} has changed since it was opened: call dataset again once it is written.")
+
+
+def _sum_of_known(lengths: Sequence[int | None]) -> int | None:
+    """Return how many rows files have together; None if one does not tell."""
+    known = [length for length in lengths if length is not None]
+    return sum(known) if len(known) == len(lengths) else None
 
 
 def _joined(schemas: list[pa.Schema], files: Sequence[SourceFile]) -> pa.Schema:

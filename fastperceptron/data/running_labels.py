@@ -33,18 +33,18 @@ class RunningLabels:
         self._kind = ""
         self._n_rows = 0
 
-    def codes_of(self, y: Any) -> Array:
+    def codes_of(self, y: Any, name: str = "the target") -> Array:
         """Return the number of each label of the next rows: (n,) uint8, wider once there are more labels.
 
         It raises what `as_labels` does, TypeError if blocks mix strings, booleans and numbers, and ValueError if there
         are more than 256 different labels and some are fractions.
         """
-        labels = as_labels(y, "the target", self._n_rows)
+        labels = as_labels(y, name, self._n_rows)
         found = distinct(labels)
         values = labels[found.first_rows]
         kind = kind_of(type(values.tolist()[0]))
         if self._kind not in ("", kind):
-            raise TypeError(f"the target mixes {self._kind} with {kind}, from row {self._n_rows} on: use one kind.")
+            raise TypeError(f"{name} mixes {self._kind} with {kind}, from row {self._n_rows} on: use one kind.")
         self._kind = kind
         self._dtypes.add(labels.dtype)
         if len(values) > MAX_CLASSES:
@@ -56,7 +56,7 @@ class RunningLabels:
         n_before = len(self._numbers)
         numbers = [self._numbers.setdefault(value, len(self._numbers)) for value in values.tolist()]
         if n_before <= MAX_CLASSES < len(self._numbers):
-            check_not_continuous(self._values())
+            check_not_continuous(self.values())
         elif n_before > MAX_CLASSES:
             check_not_continuous(values)
         if len(self._numbers) > self._counts.size:
@@ -71,7 +71,7 @@ class RunningLabels:
         """
         if not self._numbers:
             raise ValueError("there are no rows: at least two are needed.")
-        values = self._values()
+        values = self.values()
         classes, numbers = np.unique(values, return_inverse=True)
         if classes.size == 1:
             raise one_class_only(values.tolist()[0])
@@ -79,7 +79,7 @@ class RunningLabels:
         np.add.at(counts, numbers, self._counts[: values.size])
         return classes, numbers.astype(code_dtype(classes.size)), counts
 
-    def _values(self) -> Array:
+    def values(self) -> Array:
         """Return the distinct labels so far, (n_distinct,), in the order of their numbers."""
         values = exact_array([*self._numbers], "the target", np.result_type(*self._dtypes))
         return values if self._convert is None else self._convert(values)

@@ -46,6 +46,11 @@ class SyntheticDataset(Dataset):
         self.n_rows, self.n_features = rows.n_rows, rows.n_features
         self.true_weights, self.true_bias = truth
 
+    @property
+    def rows(self) -> GeneratedRows:
+        """The rows, which are made as they are read."""
+        return self._rows
+
     def blocks(self) -> Iterator[Block]:
         """Yield all rows once, in order."""
         for start in range(0, self._rows.n_rows, ROWS_PER_BLOCK):

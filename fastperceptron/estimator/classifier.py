@@ -88,7 +88,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         For "sgd" with shuffle=True; "newton" has no randomness.
     n_jobs : int or None
         Threads; they do not change the result. None means all available cores, but one inside a worker (of joblib, Dask
-        or multiprocessing); -1 means all.
+        or multiprocessing); -1 means all. On a cluster, those that a worker takes for one task: 1 unless it is above.
     verbose : int
         Whether to log a line per read at level INFO of the logger "fastperceptron"; on stderr if logging is not set up.
 
@@ -172,6 +172,8 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
             Sparse rows (scipy.sparse of any format, or a frame of sparse columns) may have more features than dense
             rows would have room for. The objective is that of the same rows if they were dense: columns are scaled by
             the standard deviation in which all zeros count, with and without an intercept.
+            An array or a frame of Dask is read where its partitions are, by the workers of the current client; without
+            one, a partition at a time is computed. The result has the same bits as that of the same rows in memory.
         y : array-like of shape (n_rows,)
             Numbers, booleans or strings; None with a Dataset, which has its own.
         sample_weight : array-like of shape (n_rows,), optional
@@ -200,6 +202,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
             infinite, so that there is no finite optimum: the weights are then those where the fit stopped.
         """
         check_parameters(self, RULES)
+        X, y, sample_weight = table.as_data(self, X, y, sample_weight, "fit")
         known = coefficients_to_start_from(self)
         with (
             unchanged_by_failure(self),
@@ -264,6 +267,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         from fastperceptron.training.online.online import OnlineNewton
 
         check_parameters(self, RULES)
+        X, y, sample_weight = table.as_data(self, X, y, sample_weight, "partial_fit")
         is_first = self.__dict__.get("_online") is None and not are_set(self)
         if classes is None and isinstance(X, Dataset) and is_first:
             classes = X.classes

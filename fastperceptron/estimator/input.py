@@ -31,7 +31,7 @@ from fastperceptron.data.sparse_arrays import CsrArray, Matrix
 from fastperceptron.data.sparse_input import as_csr, is_sparse, is_sparse_frame, sparse_of_frame
 from fastperceptron.estimator.multi_class import RULE as MULTI_CLASS, check_multi_class
 from fastperceptron.training.problem import LARGEST
-from fastperceptron.training.tile_tree import nodes_of_weights, total
+from fastperceptron.training.tile_tree import weights_by_class
 
 # Rules for the parameters that no solver uses; the others are in solvers.py.
 _RULES: dict[str, Rule] = {
@@ -217,8 +217,7 @@ def weights_of_classes(codes: Array, counts: Array, row_weights: Array | None, c
         return counts
     # Over a power of two, which changes no digit: the sums of large weights would overflow.
     exponent = int(np.frexp(row_weights.max())[1])
-    nodes = nodes_of_weights(row_weights, codes=codes, n_classes=counts.size, power=-exponent)
-    return total([nodes], (counts.size,))
+    return weights_by_class(row_weights, codes, counts.size, -exponent)
 
 
 def as_class_weights(class_weight: Any, classes: Array, sums: Array) -> Array | None:

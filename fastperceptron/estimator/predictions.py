@@ -7,12 +7,14 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from fastperceptron.checks import Array, as_numpy
+from fastperceptron.cluster.collections import CollectionDataset
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.labels import as_labels
 from fastperceptron.estimator import table
 from fastperceptron.estimator.coefficients import are_set, model_of
-from fastperceptron.estimator.input import as_rows
+from fastperceptron.estimator.input import as_rows, check_columns_are_numbers
 from fastperceptron.evaluation import accuracy
+from fastperceptron.lazy import is_collection, n_features_of_collection
 from fastperceptron.model import Perceptron
 
 
@@ -33,7 +35,10 @@ class Predictions(ClassifierMixin):  # type: ignore[misc]  # scikit-learn ships 
         return self._ask_model("decision_function", X)
 
     def predict(self, X: Any) -> Array:
-        """Return the most probable class of each row; of equally probable ones, as at z = 0, the first."""
+        """Return the most probable class of each row; of equally probable ones, as at z = 0, the first.
+
+        This and the other methods give a lazy collection of an array or a frame of Dask, with its chunks and index.
+        """
         return self._ask_model("predict", X)
 
     def predict_proba(self, X: Any) -> Array:
@@ -46,6 +51,11 @@ class Predictions(ClassifierMixin):  # type: ignore[misc]  # scikit-learn ships 
 
     def _ask_model(self, method: str, X: Any) -> Array:
         model = self.model_
+        if is_collection(X):
+            check_columns_are_numbers(X._meta)
+            table.check_n_features(self, n_features_of_collection(X))
+            lazy: Array = getattr(model, method)(X)
+            return lazy
         rows = table.with_features_of(self, X) if isinstance(X, Dataset) else as_rows(self, X)
         result: Array = getattr(model, method)(rows)
         return result
@@ -56,10 +66,13 @@ class Predictions(ClassifierMixin):  # type: ignore[misc]  # scikit-learn ships 
         It raises ValueError if labels are missing or of another kind than the classes, as text for numbers; of a
         Dataset also if one is not among the classes. It raises TypeError if labels mix kinds.
         """
+        X, y, sample_weight = table.as_data(self, X, y, sample_weight, "score")
         if not isinstance(X, Dataset):
             y = y if y is None else as_labels(as_numpy(y, "y"))
             return float(super().score(X, y, as_numpy(sample_weight, "sample_weight")))
         table.check_goes_alone(y, sample_weight)
+        if isinstance(X, CollectionDataset):
+            return X.accuracy(self.model_)
         return accuracy(self.model_, table.with_features_of(self, X, np.asarray(self.classes_)))
 
     def __sklearn_tags__(self) -> Any:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
+from fastperceptron.cluster.collections import CollectionDataset
 from fastperceptron.data.arrays import read_only
 from fastperceptron.data.dataset import Dataset, Table
-from fastperceptron.data.generated import GeneratedRows
 from fastperceptron.data.labels import check_not_continuous, code_dtype, encode_classes
 from fastperceptron.data.sparse_arrays import Matrix, rows_of
 from fastperceptron.data.sparse_rows import SparseRows
@@ -18,14 +18,15 @@ from fastperceptron.estimator.input import (
     as_label_vector,
     as_row_weights,
     as_rows,
+    check_columns_are_numbers,
     weights_of_classes,
 )
 from fastperceptron.estimator.multi_class import asks_for_softmax
 from fastperceptron.estimator.progress import Display
+from fastperceptron.lazy import is_collection
 from fastperceptron.training.checkpoint import Checkpoint, digest
+from fastperceptron.training.parted_rows import DIGEST, PartedRows, digests_of
 from fastperceptron.training.problem import Problem
-from fastperceptron.training.threads import ranges_of
-from fastperceptron.training.tile_sums import rows_per_run
 
 LABELS_AT_FIRST = 1 << 16  # examined at a time until all classes were seen: synthetic labels are computed as read
 
@@ -55,10 +56,37 @@ def open_problem(
         yield problem, table.classes
 
 
+def as_data(estimator: Any, X: Any, y: Any, sample_weight: Any, what: str) -> tuple[Any, Any, Any]:
+    """Return a collection of Dask with its labels and weights as a data set that goes alone, and others as they are.
+
+    `what` is the method that asks. It raises ValueError where that needs labels and there are none, or the solver needs
+    rows in an order.
+    """
+    n_threads = 1 if estimator.n_jobs is None else max(estimator.n_jobs, 1)
+    if isinstance(X, Dataset):
+        X.n_threads = n_threads
+    if not is_collection(X):
+        return X, y, sample_weight
+    if what == "fit" and estimator.solver == "sgd":
+        raise ValueError(
+            "solver='sgd' takes rows one after another, which a collection of Dask does not give: use solver='newton', "
+            "which reads all partitions at the same time, or partial_fit, which takes them in order."
+        )
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
+        )
+    check_columns_are_numbers(X._meta)
+    data = CollectionDataset(X, y, sample_weight)
+    data.n_threads = n_threads
+    return data, None, None
+
+
 @contextmanager
 def open_fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[Problem]:
     """Give rows with labels as a problem with the features, classes and class weights of a fitted estimator."""
     known = np.asarray(estimator.classes_)
+    X, y, sample_weight = as_data(estimator, X, y, sample_weight, "inference")
     if isinstance(X, Dataset):
         check_goes_alone(y, sample_weight)
         opened = with_features_of(estimator, X, known).open_table()
@@ -129,22 +157,22 @@ def open_checkpoint(
     parameters["the start"] = "none" if start is None else digest(start)
     names = getattr(estimator, "feature_names_in_", None)
     parameters["the names of the features"] = "none" if names is None else ", ".join(map(repr, names))
-    rows = None if isinstance(problem.rows, GeneratedRows) else problem.rows
+    rows = None if getattr(problem.rows, "identity", "") else problem.rows
     return Checkpoint(path, {**parameters, "the data": _digest_of(problem, classes)}, rows=rows)
 
 
 def _digest_of(problem: Problem, classes: Array) -> str:
     """Return a digest of all labels and weights, of sparse rows, and of the definition of synthetic ones."""
-    rows, codes, weights = problem.rows, problem.codes, problem.row_weights
-    if isinstance(rows, GeneratedRows):
+    rows: Any = problem.rows
+    if getattr(rows, "identity", ""):
         return digest(rows.identity)
+    if isinstance(rows, PartedRows):
+        digests = [each for of_part in rows.ask(DIGEST) for each in of_part]
+    else:
+        digests = digests_of(problem.codes, problem.row_weights, rows.n_rows, rows.n_features)
     # The rows of arrays are hashed as they are read; what is stored of sparse ones is hashed here.
     stored = (rows.indptr, rows.indices, rows.values) if isinstance(rows, SparseRows) else ()
-    parts = [*map(digest, stored), rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist()]
-    for places in ranges_of(rows.n_rows, rows_per_run(rows.n_features)):
-        part = slice(places.start, places.stop)
-        parts += [digest(codes[part], None if weights is None else weights[part])]
-    return digest(*parts)
+    return digest(*map(digest, stored), rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist(), *digests)
 
 
 def note_features(estimator: Any, data: Dataset) -> None:
@@ -163,15 +191,20 @@ def with_features_of(estimator: Any, data: Dataset, classes: Array | None = None
     known = getattr(estimator, "feature_names_in_", None)
     if known is not None and data.feature_names is not None:
         data = data.with_features(tuple(known), has_labels=classes is not None, classes=classes)
-    # Coefficients that were set without a fit say it themselves.
     n_features = estimator.n_features_in_ if hasattr(estimator, "n_features_in_") else np.shape(estimator.coef_)[-1]
     data = data.widened(n_features)
-    if data.n_features != n_features:
-        raise ValueError(
-            f"X has {data.n_features} features, but {type(estimator).__name__} is expecting "
-            f"{n_features} features as input."
-        )
+    check_n_features(estimator, data.n_features)
     return data
+
+
+def check_n_features(estimator: Any, found: int) -> None:
+    """Raise ValueError if rows have another number of features than those of the fit."""
+    # Coefficients that were set without a fit say it themselves.
+    n_features = estimator.n_features_in_ if hasattr(estimator, "n_features_in_") else np.shape(estimator.coef_)[-1]
+    if found != n_features:
+        raise ValueError(
+            f"X has {found} features, but {type(estimator).__name__} is expecting {n_features} features as input."
+        )
 
 
 def name_of_labels(X: Any, y: Any) -> str | None:
@@ -188,6 +221,8 @@ def _class_weights_of(estimator: Any, table: Table) -> tuple[Array | None, tuple
         sums = weights_of_classes(table.codes, table.counts, table.row_weights, estimator.class_weight)
     factors = as_class_weights(estimator.class_weight, table.classes, sums)
     is_absent = (sums == 0) | (False if factors is None else factors == 0)
+    if is_absent.all() and (sums == 0).all():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
     if is_absent.all():
         raise ValueError("class_weight must hold at least one number above 0, of a class that has rows of weight.")
     return factors, tuple(np.flatnonzero(is_absent).tolist())

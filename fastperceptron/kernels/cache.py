@@ -44,7 +44,7 @@ _CHECKSUM_SIZE = hashlib.sha256().digest_size
 
 def cache_directory() -> Path:
     """Return the directory of the compiled kernels of this very source, Python, Numba, llvmlite and NumPy."""
-    return cache_root() / _generation()
+    return cache_root() / generation()
 
 
 def cache_root() -> Path:
@@ -74,7 +74,8 @@ def _user() -> int:
 
 
 @functools.cache
-def _generation() -> str:
+def generation() -> str:
+    """Return a name of this very source of the kernels, Python, Numba, llvmlite and NumPy."""
     versions = sys.version, __version__, numba.__version__, llvmlite.__version__, np.__version__
     digest, folder = hashlib.sha256(repr(versions).encode()), Path(__file__).parent
     # In a zip file there is no such folder. Where modules come from elsewhere still, none is found.

@@ -18,8 +18,7 @@ import numpy as np
 from fastperceptron import __version__
 from fastperceptron.atomic import local_path
 from fastperceptron.checks import Array
-from fastperceptron.data.arrays import ArrayRows, read_only
-from fastperceptron.data.sparse_rows import SparseRows
+from fastperceptron.data.arrays import read_only
 from fastperceptron.kernels.fingerprint import LAST_FACTOR, fingerprints
 from fastperceptron.kernels.objective import rows_per_tile
 from fastperceptron.storage import load_tensors, not_a_model, save_tensors
@@ -45,7 +44,7 @@ class Checkpoint:
         The options and the data that the answers belong to, as text.
     seconds : float
         Between writes of an incomplete answer.
-    rows : ArrayRows or SparseRows, optional
+    rows : ArrayRows, SparseRows or PartedRows, optional
         The rows to be hashed; None for those of which `about` says all.
 
     Raises
@@ -62,7 +61,7 @@ class Checkpoint:
         about: dict[str, str],
         seconds: float = SECONDS,
         *,
-        rows: ArrayRows | SparseRows | None = None,
+        rows: Any = None,
     ) -> None:
         self._path, self._about, self._seconds, self._rows = local_path(path), about, seconds, rows
         # The hash of the first rows, and how many they are.
@@ -99,7 +98,7 @@ class Checkpoint:
     def hash_rest(self) -> None:
         """Hash the rows that no read has hashed."""
         if self._rows is not None and self._n_hashed < self._rows.n_rows:
-            self.add_hashes(_hashes(self._rows, self._n_hashed, self._rows.n_rows), self._rows.n_rows)
+            self.add_hashes(hashes_of(self._rows, self._n_hashed, self._rows.n_rows), self._rows.n_rows)
 
     def number(self, name: str, drawn: int) -> int:
         """Return the number that an earlier run drew under this name, else keep the one drawn now."""
@@ -171,7 +170,7 @@ class Checkpoint:
                 self._answers[int(number)][part] = tensor
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise not_a_model(self._path, error, KIND) from error
-        if self._rows is not None and chained(0, _hashes(self._rows, 0, self._n_hashed)) != self._hash:
+        if self._rows is not None and chained(0, hashes_of(self._rows, 0, self._n_hashed)) != self._hash:
             raise self._other("the data", "other rows")
 
     def _other(self, what: str, difference: str) -> ValueError:
@@ -204,10 +203,11 @@ def chained(total: int, hashes: Array) -> int:
     return total
 
 
-def _hashes(rows: ArrayRows | SparseRows, start: int, stop: int) -> Array:
+def hashes_of(rows: Any, start: int, stop: int) -> Array:
     """Return the hashes of the tiles of the rows from start to stop, which are read for this alone."""
-    if isinstance(rows, SparseRows):
-        return rows.hashes(start, stop)
+    if hasattr(rows, "hashes"):  # they lie elsewhere, and are hashed there
+        found: Array = rows.hashes(start, stop)
+        return found
     size = rows_per_tile(rows.n_features)
     hashes = np.zeros(-(-(stop - start) // size), np.uint64)
     for tile in range(0, hashes.size, TILES_AT_A_TIME):

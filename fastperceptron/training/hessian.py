@@ -59,42 +59,66 @@ def hessian_of_rows(
 
 
 def _fits_float32(curvatures: Array) -> bool:
+    smallest, largest = sizes_of(curvatures)
+    return bool(largest <= WIDEST_CURVATURES * smallest)
+
+
+def sizes_of(curvatures: Array) -> tuple[float, float]:
+    """Return the smallest size of a curvature that is not 0, and the largest."""
     sizes = np.abs(curvatures[curvatures != 0])
-    return bool(sizes.max(initial=0.0) <= WIDEST_CURVATURES * sizes.min(initial=np.inf))
+    return float(sizes.min(initial=np.inf)), float(sizes.max(initial=0.0))
 
 
 def _sum_over_rows(
     rows: Rows, curvatures: Array, centre: Array, factors: Array, dtype: Any, map_in_order: MapInOrder[Any, Any]
 ) -> Array:
+    trees = trees_of_runs(rows, curvatures, (centre, factors), dtype, map_in_order)
+    return assembled({place: tree.total() for place, tree in trees.items()}, rows.n_features)
+
+
+def trees_of_runs(
+    rows: Rows,
+    curvatures: Array,
+    coordinates: tuple[Array, Array],
+    dtype: Any,
+    map_in_order: MapInOrder[Any, Any],
+    first: int = 0,
+) -> dict[tuple[int, int], TileTree]:
+    """Return the sums of runs of tiles, for each part of the matrix; `first` is the number of the first row."""
     size, itemsize = padded_size(rows.n_features), np.dtype(dtype).itemsize
-    whole = whole_strips(size, itemsize)
-    of_features = factors[: rows.n_features]
+    whole, of_features = whole_strips(size, itemsize), coordinates[1][: rows.n_features]
     is_near = ((of_features <= FARTHEST_FACTOR) & (of_features * FARTHEST_FACTOR >= 1)).all()
     precision = np.result_type(rows.dtype, dtype) if is_near else np.float64
-    coordinates = tuple(read_only(_padded(each, whole, precision)) for each in (centre, factors))
+    padded = tuple(read_only(_padded(each, whole, precision)) for each in coordinates)
 
     def add_up(task: tuple[_RowsOfTask, int, int]) -> Part:
         its_rows, i, j = task
         part = np.zeros((min(TILE, whole - i), min(TILE, whole - j)))
         packed = np.empty(packed_shape(max(part.shape), itemsize), dtype)
-        add_products(its_rows.block, its_rows.curvatures, coordinates, (i, j), packed, part)
+        add_products(its_rows.block, its_rows.curvatures, padded, (i, j), packed, part)
         return i, j, part
 
     def tasks() -> Iterator[tuple[_RowsOfTask, int, int]]:
-        for places in ranges_of(rows.n_rows, rows_per_run(rows.n_features)):
+        for places in ranges_of(rows.n_rows, run):
             its_rows = _RowsOfTask(rows, curvatures, places.start, places.stop)
             yield from ((its_rows, i, j) for i in range(0, whole, TILE) for j in range(i, whole, TILE))
 
-    n_runs = -(-rows.n_rows // rows_per_run(rows.n_features))
+    run = rows_per_run(rows.n_features)
+    stop = first // run - (-rows.n_rows // run)
     trees: dict[tuple[int, int], TileTree] = {}
     add_up((_RowsOfTask(rows, curvatures, 0, 0), 0, 0))  # compile before threads do
     for i, j, part in map_in_order(add_up, tasks()):
         if (i, j) not in trees:
-            trees[i, j] = TileTree(part.shape, n_runs)
+            trees[i, j] = TileTree(part.shape, stop, first // run)
         trees[i, j].push(part[None])
-    total = np.zeros((whole, whole))
-    for (i, j), tree in trees.items():
-        part = tree.total()
+    return trees
+
+
+def assembled(parts: dict[tuple[int, int], Array], n_features: int) -> Array:
+    """Return the matrix of which parts on and above the diagonal are known, by their first row and column."""
+    size = padded_size(n_features)
+    total = np.zeros((max(i + each.shape[0] for (i, _), each in parts.items()),) * 2)
+    for (i, j), part in parts.items():
         total[i : i + part.shape[0], j : j + part.shape[1]] = part
     upper = np.triu(total[:size, :size])
     return upper + np.triu(upper, 1).T

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from fastperceptron.checks import BOOLEAN, Array, Rule, is_number, is_whole, one_of, option
-from fastperceptron.data.arrays import ArrayRows
+from fastperceptron.data.arrays import ArrayRows, read_only
 from fastperceptron.data.generated import GeneratedRows
 from fastperceptron.data.labels import count_of_codes
 from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.training.tile_tree import nodes_of_weights, sum_of_weights, total
+from fastperceptron.training.tile_tree import sum_of_weights, weights_by_class
 
 # Rows whose class numbers and weights are examined at a time: 9 MB of temporary arrays.
 ROWS_AT_A_TIME = 1 << 20
@@ -41,7 +41,7 @@ class Problem:
     multiplied with them in the loss, not in the columns' deviations: so does scikit-learn's pipeline.
     """
 
-    rows: ArrayRows | SparseRows | GeneratedRows
+    rows: ArrayRows | SparseRows | GeneratedRows  # or PartedRows, which are read like them
     codes: Any  # (n_rows,) unsigned integers, or what is read like them: the class number of each row
     n_classes: int  # two classes are one neuron's task; more take one neuron each
     row_weights: Any = None  # (n_rows,) float64, or what is read like it
@@ -93,9 +93,10 @@ class Problem:
         if self.class_weights is None:
             return self.total_weight
         if self.row_weights is None:
-            of_classes: Array = count_of_codes(codes, n_classes).astype(np.float64)
+            counts = codes.counts if hasattr(codes, "counts") else count_of_codes(codes, n_classes)
+            of_classes: Array = counts.astype(np.float64)
         else:
-            of_classes = total([nodes_of_weights(self.row_weights, codes=codes, n_classes=n_classes)], (n_classes,))
+            of_classes = weights_by_class(self.row_weights, codes, n_classes)
         return float(sum_in_order(of_classes * self.class_weights))
 
     def reported(self, value: Any) -> Any:
@@ -115,6 +116,45 @@ class Problem:
             if self.row_weights is not None:
                 is_wanted &= self.row_weights[part] > 0
             yield start + np.flatnonzero(is_wanted)
+
+
+class ScaledWeights:
+    """Weights divided by a power of two when they are asked for: there may be as many as rows on disk."""
+
+    def __init__(self, weights: Array, exponent: int) -> None:
+        self.undivided, self.exponent, self.size = weights, exponent, weights.size
+
+    def __getitem__(self, places: slice | Array) -> Array:
+        return read_only(np.ldexp(self.undivided[places], -self.exponent))
+
+    def by_class(self, codes: Any, n_classes: int, power: int) -> Array:
+        """Return the sums of all weights times 2^power; see tile_tree.weights_by_class."""
+        return weights_by_class(self.undivided, codes, n_classes, power - self.exponent)
+
+
+class WeightRange(NamedTuple):
+    """What weights, of which none is negative, are between."""
+
+    smallest: float
+    least: float  # the smallest positive one
+    largest: float
+
+    def over(self, exponent: int) -> "WeightRange":
+        """Return what weights divided by 2^exponent are between."""
+        return WeightRange(*np.ldexp(self, -exponent).tolist())
+
+
+def range_of(weights: Any) -> WeightRange:
+    """Return what weights are between: they are read as slices, unless they know it."""
+    if hasattr(weights, "range"):
+        known: WeightRange = weights.range
+        return known
+    smallest, least, largest = math.inf, LARGEST, 0.0
+    for start in range(0, weights.size, ROWS_AT_A_TIME):
+        part = weights[start : start + ROWS_AT_A_TIME]
+        smallest, largest = min(smallest, float(part.min())), max(largest, float(part.max()))
+        least = min(least, float(part[part > 0].min(initial=LARGEST)))
+    return WeightRange(smallest, least, largest)
 
 
 def layers_of(positives: tuple[int, ...], *, is_softmax: bool) -> tuple[tuple[int, ...], ...]:

@@ -13,14 +13,30 @@ from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.kernels.objective import rows_per_tile
 from fastperceptron.training.checkpoint import Checkpoint
 from fastperceptron.training.observer import NOBODY, Observer
+from fastperceptron.training.parted_rows import PartedRows, Question, exponent_of, merge_nodes, weighted
 from fastperceptron.training.problem import Problem
 from fastperceptron.training.threads import MapInOrder, ranges_of
-from fastperceptron.training.tile_sums import Part, Request, shapes, tasks_of, tile_sums
-from fastperceptron.training.tile_tree import TileTree
+from fastperceptron.training.tile_sums import Part, Request, answer, shapes, tasks_of, tile_sums
+from fastperceptron.training.tile_tree import Nodes, TileTree
 
 # Reads below this many float32 values (rows x neurons x (columns + 12); half as many of float64) run on one thread:
 # waking others costs as much as it saves (1 ms).
 SINGLE_THREAD_VALUES, VALUES_PER_ROW = 1 << 22, 12
+
+
+def _answer(
+    part: Part, request: Request, exponent: int | None, map_in_order: MapInOrder[Any, Any]
+) -> tuple[Nodes, Nodes]:
+    """Return a part's nodes of the sums and the moments; `exponent` is that of the row weights, see `weighted`."""
+    return answer(weighted(part, exponent), request, map_in_order)
+
+
+def _merge(answers: list[tuple[Nodes, Nodes]]) -> tuple[Nodes, Nodes]:
+    sums, moments = zip(*answers, strict=True)
+    return merge_nodes(sums), merge_nodes(moments)
+
+
+SUMS = Question(_answer, _merge)
 
 
 class SumsOverRows:
@@ -76,12 +92,15 @@ class SumsOverRows:
         is_short = isinstance(rows, ArrayRows) and n_values * weights.itemsize < 4 * SINGLE_THREAD_VALUES
         tasks = ranges_of(n_rows, max(n_rows, 1), first) if is_short else tasks_of(n_rows, rows.n_features, first)
         self._observer.rows_read(first)
+        if isinstance(rows, PartedRows) and first < n_rows:
+            return self._ask_parts(rows, request, key, is_hashing, (sums, moments))
         add_up, stop = tile_sums(self._part, request, is_hashing), first
         if not is_short:
             add_up(range(0))  # compile before threads do
         for found in (map if is_short else self._map)(add_up, tasks):
             sums.push(found.sums)
-            moments.push(found.moments)
+            if has_moments:
+                moments.push(found.moments)
             before, stop = stop, min(sums.stop * tile_size, n_rows)
             self._observer.rows_read(stop - before)
             if checkpoint is not None:
@@ -89,6 +108,20 @@ class SumsOverRows:
                     checkpoint.add_hashes(found.hashes, stop)
                 checkpoint.note(key, _as_answer(sums, moments, stop), is_complete=stop == n_rows)
         return sums.total(), moments.total()
+
+    def _ask_parts(
+        self, rows: PartedRows, request: Request, key: str, is_hashing: bool, trees: tuple[TileTree, TileTree]
+    ) -> tuple[Array, Array]:
+        """Return the sums that the parts answer, and note them."""
+        exponent, checkpoint = exponent_of(self._part.row_weights), self._observer.checkpoint
+        answers = rows.ask(SUMS, request, exponent, tell=self._observer.rows_read)
+        for tree, nodes in zip(trees, zip(*answers, strict=True), strict=True):
+            tree.take(nodes)
+        if checkpoint is not None:
+            if is_hashing:
+                checkpoint.hash_rest()
+            checkpoint.note(key, _as_answer(*trees, rows.n_rows), is_complete=True)
+        return trees[0].total(), trees[1].total()
 
 
 def _as_answer(sums: TileTree, moments: TileTree, n_rows: int) -> dict[str, Array]:

@@ -10,7 +10,9 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import read_only
 from fastperceptron.kernels.tree import (
     WEIGHTS_PER_TILE,
+    Stack,
     empty_stack,
+    height_of,
     push_nodes,
     push_tiles,
     push_weights,
@@ -23,10 +25,10 @@ WEIGHTS_AT_A_TIME = 1 << 20
 
 
 class Nodes(NamedTuple):
-    """The nodes of a run of tiles, in order: what a part of the rows answers. Pickled as one array, it is small."""
+    """Nodes of the tree, in order: those of one run of tiles or of several. Three arrays, however many there are."""
 
-    first: int  # the number of the first tile
-    stop: int  # the number of the tile after the last
+    levels: Array  # (n_nodes,) int64
+    indices: Array  # (n_nodes,) int64
     values: Array  # (n_nodes, ...) float64
 
 
@@ -34,7 +36,7 @@ class TileTree:
     """The sum of the tiles from number `first` on, each of the same shape; at most up to tile `stop`."""
 
     def __init__(self, shape: tuple[int, ...], stop: int, first: int = 0) -> None:
-        self._shape, self.first, self.stop = shape, first, first
+        self._shape, self._n_tiles, self.stop = shape, stop - first, first
         # Two nodes per level at most, and one that is about to be added; from tile 0 on, one per level.
         n_levels = stop.bit_length()
         self._stack = empty_stack((n_levels if first == 0 else 2 * n_levels) + 1, math.prod(shape))
@@ -52,16 +54,16 @@ class TileTree:
             push_weights_of_classes(self._stack, self.stop, read_only(weights), read_only(codes))
         self.stop += -(-weights.size // WEIGHTS_PER_TILE)
 
-    def push_nodes(self, nodes: Nodes) -> None:
-        """Add the nodes of the run that begins where this one ends."""
-        levels, indices = places_of(nodes.first, nodes.stop)
-        push_nodes(self._stack, levels, indices, nodes.values.reshape(len(levels), self._stack.values.shape[1]))
-        self.stop = nodes.stop
+    def take(self, parts: Iterable[Nodes]) -> None:
+        """Take the nodes of all tiles, in any order; raise AssertionError if one is missing or there twice."""
+        stack, n_tiles = _stack_of(parts, self._shape), self._n_tiles
+        if not np.array_equal(stack.places[: height_of(stack)], np.column_stack(places_of(0, n_tiles))):
+            raise AssertionError(f"the parts are not tiles 0 to {n_tiles - 1}, each once.")
+        self.restore(stack.values[: self._stack.values.shape[0]], n_tiles)
 
     def nodes(self) -> Nodes:
         """Return the nodes of the tiles so far."""
-        height = int(self._stack.height[0])
-        return Nodes(self.first, self.stop, self._stack.values[:height].reshape(height, *self._shape).copy())
+        return _nodes_of(self._stack, self._shape)
 
     @property
     def kept(self) -> Array:
@@ -71,11 +73,11 @@ class TileTree:
 
     def restore(self, kept: Array, stop: int) -> None:
         """Take what was kept of the tiles up to number `stop`, unless there is room for none."""
-        if self._stack.values.shape[0] > 1:
-            self._stack.values[:] = kept.reshape(self._stack.values.shape)
-            levels, indices = places_of(0, stop)
-            self._stack.levels[: levels.size], self._stack.indices[: levels.size] = levels, indices
-            self._stack.height[0], self.stop = levels.size, stop
+        levels, indices = places_of(0, min(stop, self._n_tiles))
+        if levels.size:
+            self._stack.values[: levels.size] = kept.reshape(len(kept), -1)[: levels.size]
+            self._stack.places[: levels.size] = np.column_stack([levels, indices])
+            self._stack.places[-1, 0], self.stop = levels.size, stop
 
     def total(self) -> Array:
         """Return the sum of all tiles, which must begin with tile 0."""
@@ -103,24 +105,34 @@ def places_of(first: int, stop: int) -> tuple[Array, Array]:
 
 
 def merged(parts: Iterable[Nodes], shape: tuple[int, ...]) -> Nodes:
-    """Return the nodes of neighbouring runs, which may come in any order, as those of one run; `shape` of a tile."""
-    ordered = sorted((nodes for nodes in parts if nodes.first < nodes.stop), key=lambda nodes: nodes.first)
-    if not ordered:
-        return Nodes(0, 0, np.empty((0, *shape)))
-    tree = TileTree(shape, ordered[-1].stop, ordered[0].first)
-    for nodes in ordered:
-        if nodes.first != tree.stop:
-            raise AssertionError(f"the run of tiles from {nodes.first} on does not follow that up to {tree.stop}.")
-        tree.push_nodes(nodes)
-    return tree.nodes()
+    """Return the nodes of parts, in any order, with those added whose halves are both there; `shape` of a tile."""
+    return _nodes_of(_stack_of(parts, shape), shape)
 
 
-def total(parts: Iterable[Nodes], shape: tuple[int, ...]) -> Array:
-    """Return the sum of all tiles from the nodes of all parts, in any order."""
-    nodes = merged(parts, shape)
-    tree = TileTree(shape, nodes.stop)
-    tree.push_nodes(nodes)
+def total(parts: Iterable[Nodes], shape: tuple[int, ...], n_tiles: int) -> Array:
+    """Return the sum of all tiles from the nodes of all parts, in any order.
+
+    It raises AssertionError if a tile is missing or there twice: parts are made by this package.
+    """
+    tree = TileTree(shape, n_tiles)
+    tree.take(parts)
     return tree.total()
+
+
+def _stack_of(parts: Iterable[Nodes], shape: tuple[int, ...]) -> Stack:
+    each = [*parts]
+    empty = Nodes(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, *shape)))
+    levels, indices, values = (np.concatenate(arrays) for arrays in zip(empty, *each, strict=True))
+    order = np.argsort(indices << levels, kind="stable")
+    stack: Stack = empty_stack(order.size + 1, math.prod(shape))
+    push_nodes(stack, levels[order], indices[order], values[order].reshape(order.size, math.prod(shape)))
+    return stack
+
+
+def _nodes_of(stack: Stack, shape: tuple[int, ...]) -> Nodes:
+    height = height_of(stack)
+    (levels, indices), values = stack.places[:height].T.copy(), stack.values[:height].copy()
+    return Nodes(levels, indices, values.reshape(height, *shape))
 
 
 def nodes_of_weights(weights: Any, first_row: int = 0, codes: Any = None, n_classes: int = 1, power: int = 0) -> Nodes:
@@ -138,4 +150,13 @@ def nodes_of_weights(weights: Any, first_row: int = 0, codes: Any = None, n_clas
 
 def sum_of_weights(weights: Any, power: int = 0) -> float:
     """Return the sum of all weights, which are read as slices, times 2^power."""
-    return float(total([nodes_of_weights(weights, power=power)], (1,))[0])
+    return float(weights_by_class(weights, power=power)[0])
+
+
+def weights_by_class(weights: Any, codes: Any = None, n_classes: int = 1, power: int = 0) -> Array:
+    """Return the sums of all weights times 2^power, of each class where there are codes: (n_classes,) float64."""
+    if hasattr(weights, "by_class"):  # they lie elsewhere, and are added there
+        found: Array = weights.by_class(codes, n_classes, power)
+        return found
+    nodes = nodes_of_weights(weights, 0, codes, n_classes, power)
+    return total([nodes], (n_classes,), -(-weights.size // WEIGHTS_PER_TILE))

@@ -7,7 +7,7 @@ looking for them would cost a read. A power of two changes no digit, so neither 
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,12 +18,14 @@ from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.training.observer import Observer, Progress
 from fastperceptron.training.problem import (
     LARGEST,
-    ROWS_AT_A_TIME,
     SMALLEST,
     ObjectiveOptions,
     OutOfRangeError,
     Problem,
+    ScaledWeights,
     Solution,
+    WeightRange,
+    range_of,
 )
 from fastperceptron.training.tile_tree import sum_of_weights
 
@@ -99,13 +101,13 @@ def in_units_of_weights(problem: Problem, options: Options) -> tuple[Problem, Op
     row_weights, class_weights, C, unit = problem.row_weights, problem.class_weights, options.C, 1.0
     is_narrow, least = True, 1.0
     if row_weights is not None:
-        largest = max(float(part.max()) for part in _parts(row_weights))
-        if min(float(part.min()) for part in _parts(row_weights)) == largest:
-            row_weights, C = None, C * largest
+        known = range_of(row_weights)
+        if known.smallest == known.largest:
+            row_weights, C = None, C * known.largest
         else:
-            row_weights, exponent = _near_one(row_weights, largest)
+            row_weights, exponent = _near_one(row_weights, known.largest)
             C = _times_power(C, exponent)
-            is_narrow, least = _is_narrow(row_weights), _least(row_weights)
+            is_narrow, least = _is_narrow(known.over(exponent)), known.over(exponent).least
     if class_weights is not None:
         if class_weights.min() == class_weights.max():
             unit, class_weights = float(class_weights[0]), None
@@ -114,7 +116,8 @@ def in_units_of_weights(problem: Problem, options: Options) -> tuple[Problem, Op
             exponent = math.frexp(float(class_weights.max()))[1] - 1
             class_weights, unit = read_only(np.ldexp(class_weights, -exponent)), math.ldexp(1.0, exponent)
             C = _times_power(C, exponent)
-            is_narrow, least = is_narrow and _is_narrow(class_weights), least * _least(class_weights)
+            known = range_of(class_weights)
+            is_narrow, least = is_narrow and _is_narrow(known), least * known.least
     C = C if math.isinf(options.C) else min(max(C, SMALLEST), LARGEST)
     changed = dataclasses.replace(
         problem,
@@ -125,10 +128,6 @@ def in_units_of_weights(problem: Problem, options: Options) -> tuple[Problem, Op
         loss_unit=unit,
     )
     return changed, dataclasses.replace(options, C=C)
-
-
-def _parts(weights: Any) -> Iterator[Array]:
-    return (weights[start : start + ROWS_AT_A_TIME] for start in range(0, weights.size, ROWS_AT_A_TIME))
 
 
 def _near_one(weights: Array, largest: float) -> tuple[Any, int]:
@@ -144,15 +143,9 @@ def exponent_of_mean(weights: Any, largest: float) -> int:
     return top + math.frexp(mean)[1] - 1
 
 
-def _least(weights: Any) -> float:
-    """Return the smallest positive weight."""
-    return min(float(part[part > 0].min(initial=LARGEST)) for part in _parts(weights))
-
-
-def _is_narrow(weights: Any) -> bool:
+def _is_narrow(known: WeightRange) -> bool:
     """Return whether the positive weights are so near 1 that products of two of them are within float32."""
-    low, high = 2.0**-FLOAT32_EXPONENT, 2.0**FLOAT32_EXPONENT
-    return all(bool(((part == 0) | ((part >= low) & (part <= high))).all()) for part in _parts(weights))
+    return known.least >= 2.0**-FLOAT32_EXPONENT and known.largest <= 2.0**FLOAT32_EXPONENT
 
 
 def _times_power(value: float, exponent: int) -> float:
@@ -180,16 +173,6 @@ def check_weights(weights: Array) -> None:
         raise ValueError(
             f"column {column} of X has values so small that its weight overflows: multiply it by a large number."
         )
-
-
-class ScaledWeights:
-    """Weights divided by a power of two when they are asked for: there may be as many as rows on disk."""
-
-    def __init__(self, weights: Array, exponent: int) -> None:
-        self._weights, self.exponent, self.size = weights, exponent, weights.size
-
-    def __getitem__(self, places: slice | Array) -> Array:
-        return read_only(np.ldexp(self._weights[places], -self.exponent))
 
 
 def scaled(rows: Any) -> Any:

@@ -1,6 +1,7 @@
 """Synthetic rows: the same for any way of asking, distributed as promised, learnt back by a fit."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -192,3 +193,14 @@ def test_labels_and_weights_belong_in_the_data_set() -> None:
     for arguments in ({"y": np.zeros(100)}, {"sample_weight": np.ones(100)}):
         with pytest.raises(ValueError, match="must be None beside a Dataset"):
             fp.PerceptronClassifier().fit(data, **arguments)
+
+
+def test_memory_is_used_again_but_never_while_rows_are_held() -> None:
+    rows = fp.synthetic(40_000, 5, scale_spread=1, rng=0).rows
+    places = [range(k, k + 1000) for k in range(0, 40_000, 1000)]
+    expected = [rows.labelled(None, each.start, each.stop)[0].tobytes() for each in places]
+    held = [rows.labelled(None, each.start, each.stop)[0] for each in places]
+    assert [each.tobytes() for each in held] == expected
+    assert [each[::2].tobytes() for each in held] == [rows.rows_at(each)[::2].tobytes() for each in places]
+    again = pickle.loads(pickle.dumps(rows))
+    assert [again.rows_at(each).tobytes() for each in places] == expected

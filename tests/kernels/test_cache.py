@@ -103,7 +103,7 @@ def call_half() -> tuple[float, int]:
 
 def test_an_edit_is_noticed_wherever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def generation() -> str:
-        return cache._generation.__wrapped__()
+        return cache.generation.__wrapped__()
 
     kernels = tmp_path / "kernels"
     shutil.copytree(Path(cache.__file__).parent, kernels, ignore=shutil.ignore_patterns("__pycache__"))

@@ -4,7 +4,7 @@ Points are standardised, values are sums over rows. A read may also return the H
 exact deviations, which the penalty uses from then on: the objective must not depend on a sample.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,19 +12,15 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import aligned_zeros
 from fastperceptron.kernels.column_statistics import deviations_of
-from fastperceptron.kernels.hessian import curvatures_kernel
 from fastperceptron.kernels.linear_algebra import inner_product
-from fastperceptron.kernels.softmax_sample import scratch_shape, set_probabilities_of_rows
 from fastperceptron.training.coordinates import Coordinates
-from fastperceptron.training.hessian import hessian_of_rows
 from fastperceptron.training.minimise.inverse_hessian import is_bent
 from fastperceptron.training.minimise.softmax_objective import hessian_of_blocks, with_gauge_on_diagonal
-from fastperceptron.training.newton.sample import panel_of, weights_in_loss
+from fastperceptron.training.newton.curvatures import Asked, blocks_of_hessian
 from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import NewtonOptions, Problem
 from fastperceptron.training.sparse_reads import sums_over_rows
-from fastperceptron.training.threads import MapInOrder, ranges_of
-from fastperceptron.training.tile_sums import rows_per_run
+from fastperceptron.training.threads import MapInOrder
 from fastperceptron.training.units import check_range
 
 
@@ -120,60 +116,21 @@ class AllRows:
         """
         self.n_reads += 1
         if len(classes) > 1:
-            return self._softmax_hessian(point, len(classes)), 0.0
-        hessian = self._hessian(point, classes[0], self.exactness)
+            return self._hessian(point, classes, 0.0), 0.0
+        hessian = self._hessian(point, classes, self.exactness)
         if self.exactness == 0 or not is_bent(hessian, self.penalty):
             return hessian, self.exactness
-        return self._hessian(point, classes[0], 0.0), 0.0
+        return self._hessian(point, classes, 0.0), 0.0
 
-    def _hessian(self, point: Array, positive: int, exactness: float) -> Array:
-        curvatures = np.empty(self._problem.rows.n_rows)
-
-        def set_curvatures(panel: Array, codes: Array, places: slice) -> None:
-            targets = (codes == positive).astype(np.float64)
-            curvatures_kernel(self.loss)(panel, targets, point, exactness, curvatures[places])
-
-        return self._sum_of_products(curvatures * self._for_each_row(set_curvatures))
-
-    def _softmax_hessian(self, point: Array, n_classes: int) -> Array:
-        size, p = self._coordinates.scale.size, np.empty((n_classes, self._problem.rows.n_rows))
-        complements = np.empty_like(p)
-
-        def set_values(panel: Array, codes: Array, places: slice) -> None:  # noqa: ARG001
-            scratch = np.empty(scratch_shape(n_classes))
-            set_probabilities_of_rows(panel, point.reshape(n_classes, size), p, complements, places.start, scratch)
-
-        weights = self._for_each_row(set_values)
-        blocks = [
-            self._sum_of_products(weights * p[k] * (complements[k] if k == other else -p[other]))
-            for k in range(n_classes)
-            for other in range(k, n_classes)
-        ]
-        return hessian_of_blocks(np.array(blocks), n_classes)
-
-    def _for_each_row(self, set_values: Callable[[Array, Array, slice], None]) -> Array:
-        """Call a function of a panel, class numbers and places for all rows; return their weights in the loss."""
-        rows, weights = self._problem.rows, np.empty(self._problem.rows.n_rows)
-
-        def set_part(places: range) -> None:
-            X, codes = rows.labelled(self._problem.codes, places.start, places.stop)
-            panel = panel_of(X, self._coordinates, self.deviations, self._options.fit_intercept)
-            set_values(panel, codes, slice(places.start, places.stop))
-            weights[places.start : places.stop] = weights_in_loss(self._problem, places, codes)
-
-        set_part(range(0))  # compile before threads do
-        for _ in self._map(set_part, ranges_of(rows.n_rows, rows_per_run(rows.n_features))):
-            pass
-        return weights
-
-    def _sum_of_products(self, curvatures: Array) -> Array:
-        coordinates = self._coordinates
-        factors = 1.0 / coordinates.scale
-        hessian = hessian_of_rows(self._problem.rows, curvatures, coordinates.centre, factors, self._map)
+    def _hessian(self, point: Array, classes: tuple[int, ...], exactness: float) -> Array:
+        coordinates, has_intercept = self._coordinates, self._options.fit_intercept
+        asked = Asked(self.loss, exactness, point, classes, coordinates, self.deviations, has_intercept)
+        blocks = blocks_of_hessian(self._problem, asked, self._map)
         left_out = self.is_constant.copy()
-        left_out[coordinates.n_features] = not self._options.fit_intercept
-        hessian[left_out], hessian[:, left_out] = 0.0, 0.0
-        return hessian
+        left_out[coordinates.n_features] = not has_intercept
+        for block in blocks:
+            block[left_out], block[:, left_out] = 0.0, 0.0
+        return blocks[0] if len(classes) == 1 else hessian_of_blocks(np.array(blocks), len(classes))
 
     def _take_moments(self, moments: Array) -> None:
         """Take the exact deviations from a read's moments (see kernels/objective.py)."""

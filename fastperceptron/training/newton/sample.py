@@ -17,6 +17,7 @@ from fastperceptron.kernels.draws import draw_of_runs
 from fastperceptron.kernels.labels import count_codes
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.coordinates import Coordinates, coordinates_of
+from fastperceptron.training.parted_rows import number_present, present_rows
 from fastperceptron.training.problem import Problem
 
 # A class has at least this share of the sample, divided by the number of classes, or all its rows.
@@ -117,7 +118,7 @@ def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:
     One row is drawn from each of `size` equal runs of rows: evenly spread, but not periodic. Rows of weight 0 are left
     out. Of a class too rare to get its share, more rows are taken, or all; only then all class numbers are read.
     """
-    n_present = _number_present(problem)
+    n_present = number_present(problem)
     size = min(size, n_present)
     numbers = np.empty(size, np.int64)
     draw_of_runs(np.uint64(SEED), n_present, numbers)
@@ -132,7 +133,7 @@ def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:
     parts, n_rare = [common], 0
     expansions = []
     for code in np.flatnonzero(is_rare).tolist():
-        members = np.concatenate([*problem.present_rows(code)])
+        members = np.concatenate([*present_rows(problem, code)])
         step = max(1, members.size // max(least, 1))
         parts.append(members[step // 2 :: step])
         expansions.append(np.full(parts[-1].size, members.size / max(parts[-1].size, 1)))
@@ -143,18 +144,12 @@ def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:
     return places[order], expansion[order]
 
 
-def _number_present(problem: Problem) -> int:
-    if problem.row_weights is None:
-        return problem.rows.n_rows
-    return sum(rows.size for rows in problem.present_rows())
-
-
 def _rows_of_present(problem: Problem, numbers: Array, n_present: int) -> Array:
     """Return the numbers, among all rows, of rows that are numbered among those of positive weight."""
     if n_present == problem.rows.n_rows:
         return numbers
     found, first = [], 0
-    for rows in problem.present_rows():
+    for rows in present_rows(problem):
         stop = first + rows.size
         found.append(rows[numbers[(numbers >= first) & (numbers < stop)] - first])
         first = stop

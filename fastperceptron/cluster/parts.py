@@ -1,0 +1,206 @@
+"""All that workers do with rows: pure functions of what they are given, so that anything lost is made again anywhere.
+
+A partition is loaded as it comes (`Loaded`). Once all lengths are known, each keeps the runs of tiles that begin in it,
+and gets the few rows that its last run lacks from those after it (`align`). Aligned partitions that lie together are
+one `Bundle`, which is asked as a whole.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastperceptron.checks import Array
+from fastperceptron.data.arrays import ArrayRows, kernel_dtype, read_only
+from fastperceptron.data.chunk_dataset import as_block
+from fastperceptron.data.dataset import Block
+from fastperceptron.data.running_labels import RunningLabels
+from fastperceptron.data.sparse_input import is_sparse
+from fastperceptron.kernels.cache import generation
+from fastperceptron.kernels.fingerprint import fingerprint
+from fastperceptron.training.parted_rows import Question
+from fastperceptron.training.problem import WeightRange, range_of
+from fastperceptron.training.threads import open_pool
+from fastperceptron.training.tile_sums import Part
+
+
+class About(NamedTuple):
+    """What has to be known of a partition: small, however many rows it has."""
+
+    n_rows: int
+    n_features: int = 0
+    dtype: str = ""
+    names: tuple[Any, ...] | None = None
+    labels: Array | None = None  # distinct ones, in the order in which they came
+    counts: Array | None = None  # how many rows have each
+    weights: WeightRange | None = None
+    fingerprint: int = 0  # of all its bytes
+    generation: str = ""  # of the package where it was loaded
+
+
+class Loaded:
+    """The rows of a partition. `is_view` says that another keeps their memory."""
+
+    def __init__(self, X: Array, codes: Array, weights: Array | None, about: About, *, is_view: bool = False) -> None:
+        self.X, self.codes, self.weights, self.about, self.is_view = X, codes, weights, about, is_view
+
+    def __sizeof__(self) -> int:
+        """Return the size of the memory that is its own, by which Dask decides what to spill and where to ask."""
+        own = self.codes.nbytes + (0 if self.weights is None else self.weights.nbytes)
+        return int(own + (0 if self.is_view else self.X.nbytes))
+
+
+class Fragment(NamedTuple):
+    """The first rows of a partition, which end a run that begins in one before."""
+
+    X: Array
+    codes: Array
+    weights: Array | None
+    fingerprint: int  # of the partition
+
+
+class Plan(NamedTuple):
+    """Where a partition is among all rows, and which rows its runs have: `first` to `stop`."""
+
+    start: int  # the number of the partition's first row
+    end: int  # the number of the row after its last
+    first: int
+    body: int  # its runs end here, but for one that needs rows of partitions after it, or is cut
+    stop: int
+
+
+class Aligned(NamedTuple):
+    """The runs that begin in a partition."""
+
+    parts: list[Part]  # the whole runs, where the partition's rows are, and the last one
+    fingerprints: list[tuple[int, int]]  # (number, fingerprint) of the partitions whose rows these are
+    n_bytes: int = 0  # of the rows, if nothing else keeps their memory
+
+
+class Bundle:
+    """Aligned partitions that lie together."""
+
+    def __init__(self, all_aligned: list[Aligned]) -> None:
+        self.parts = [part for aligned in all_aligned for part in aligned.parts]
+        self.fingerprints = [each for aligned in all_aligned for each in aligned.fingerprints]
+        self._n_bytes = sum(aligned.n_bytes for aligned in all_aligned)
+
+    def __sizeof__(self) -> int:
+        """Return the size of its rows, to be moved with it; those of a persisted collection are counted there."""
+        return self._n_bytes
+
+
+class Answer(NamedTuple):
+    """What a bundle answers."""
+
+    firsts: list[int]  # the number of the first row of each part that answered; of all together, of the first
+    answers: list[Any]
+    fingerprints: list[tuple[int, int]]  # (number, fingerprint) of its partitions
+
+
+def load_block(X: Any, y: Any, weights: Any, number: int, is_view: bool = False) -> Loaded:
+    """Return a partition of a collection; `number` is for errors."""
+    if len(X) == 0:
+        return no_rows()
+    if weights is not None and np.ndim(weights) == 0:
+        weights = np.full(len(X), weights)
+    block, names = as_block((X, y, weights), number, "partition")
+    return loaded_of(block, names, number, is_view=is_view)
+
+
+def no_rows() -> Loaded:
+    """Return a partition without rows."""
+    return Loaded(np.empty((0, 0)), np.empty(0, np.uint8), None, About(0, generation=generation()))
+
+
+def loaded_of(
+    block: Block, names: tuple[Any, ...] | None, number: int, kind: str = "partition", *, is_view: bool = False
+) -> Loaded:
+    """Return the rows of a partition that has some; `kind` and `number` are for errors."""
+    if is_sparse(block.X):
+        raise TypeError(
+            f"X of {kind} {number} is sparse, and workers read dense rows only: make its blocks dense, or fit without "
+            "a client, which reads the partitions one after another."
+        )
+    if not is_view:  # once, not in each read
+        block = block._replace(X=np.ascontiguousarray(block.X, kernel_dtype(block.X.dtype)))
+    labels = RunningLabels()
+    codes = labels.codes_of(block.y, f"y of {kind} {number}")
+    known = None if block.weights is None else range_of(block.weights)
+    n_rows, n_features = block.X.shape
+    known_of_it = About(
+        n_rows,
+        n_features,
+        np.dtype(kernel_dtype(block.X.dtype)).str,
+        names,
+        labels.values(),
+        np.bincount(codes),
+        known,
+        _fingerprint(block.X, codes, block.weights),
+        generation(),
+    )
+    return Loaded(block.X, codes, block.weights, known_of_it, is_view=is_view)
+
+
+def about(loaded: Loaded) -> About:
+    """Return what has to be known of a partition."""
+    return loaded.about
+
+
+def fragment(loaded: Loaded, numbers: Array, start: int, stop: int) -> Fragment:
+    """Return some rows of a partition, copied; `numbers` has the class number of each of its labels."""
+    own = loaded.weights
+    X = np.array(loaded.X[start:stop], kernel_dtype(loaded.X.dtype))
+    return Fragment(
+        X, numbers[loaded.codes[start:stop]], None if own is None else own[start:stop].copy(), loaded.about.fingerprint
+    )
+
+
+def align(loaded: Loaded, numbers: Array, plan: Plan, sources: list[int], fragments: list[Fragment]) -> Aligned:
+    """Return the runs that begin in a partition; `fragments` have the rows that the last one lacks.
+
+    `sources` are the numbers of the partition and of those that the fragments are of.
+    """
+    parts, own = [], loaded.weights
+    body = slice(plan.first - plan.start, plan.body - plan.start)
+    if body.start < body.stop:
+        codes = read_only(numbers[loaded.codes[body]])
+        weights = None if own is None else read_only(own[body])
+        parts.append(Part(ArrayRows(loaded.X[body]), codes, weights, plan.first))
+    if plan.body < plan.stop:
+        pieces = [fragment(loaded, numbers, plan.body - plan.start, plan.end - plan.start), *fragments]
+        X, codes = (np.concatenate([piece[k] for piece in pieces]) for k in (0, 1))
+        weights = None if own is None else read_only(np.concatenate([piece.weights for piece in pieces]))
+        parts.append(Part(ArrayRows(X), read_only(codes), weights, plan.body))
+    fingerprints = [loaded.about.fingerprint, *(each.fingerprint for each in fragments)]
+    n_bytes = 0 if loaded.is_view else loaded.X.nbytes
+    return Aligned(parts, [*zip(sources, fingerprints, strict=True)], n_bytes)
+
+
+def bundle(all_aligned: list[Aligned]) -> Bundle:
+    """Return aligned partitions as one."""
+    return Bundle(all_aligned)
+
+
+def answer(bundle: Bundle, question: Question, arguments: tuple[Any, ...], n_threads: int) -> Answer:
+    """Return what a bundle answers to a question."""
+    with open_pool(n_threads) as map_in_order:
+        answers = [question.answer(part, *arguments, map_in_order) for part in bundle.parts]
+    firsts = [part.first for part in bundle.parts]
+    if question.merge is not None and answers:
+        answers, firsts = [question.merge(answers)], firsts[:1]
+    return Answer(firsts, answers, bundle.fingerprints)
+
+
+def _fingerprint(X: Array, codes: Array, weights: Array | None) -> int:
+    """Return a hash of all bytes of a partition."""
+    total = 0
+    for _, block in ArrayRows(X).blocks():
+        total = _mixed(total, block.reshape(-1).view(np.uint32))
+    for each in (codes, *(() if weights is None else (weights,))):
+        content = np.ascontiguousarray(each).view(np.uint8)
+        total = _mixed(total, np.concatenate([content, np.zeros(-content.size % 4, np.uint8)]).view(np.uint32))
+    return total
+
+
+def _mixed(total: int, words: Array) -> int:
+    return (total * 0x9E3779B97F4A7C15 + int(fingerprint(read_only(words)))) % (1 << 64)

@@ -1,0 +1,216 @@
+"""Workers that die, leave or never come: the same bytes, or an error that names what is wrong. Real processes."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastperceptron as fp
+from cluster.conftest import table
+from tables import bits
+
+distributed = pytest.importorskip("distributed")
+da = pytest.importorskip("dask.array")
+from dask import delayed  # noqa: E402  # skipped where Dask is missing
+
+quiet = pytest.mark.filterwarnings("ignore")  # of ports in use, sockets that a killed worker left, and the like
+pytestmark = [pytest.mark.compiled, quiet]
+N_CHUNKS, ROWS = 16, 30_000
+
+
+def rows_of(chunk: int) -> np.ndarray:
+    return np.random.default_rng(chunk).normal(size=(ROWS, 20)).astype(np.float32)
+
+
+def labels_of(chunk: int) -> np.ndarray:
+    return (rows_of(chunk).sum(axis=1) + np.random.default_rng(chunk).logistic(size=ROWS) > 0).astype(np.int8)
+
+
+def collections(load: Callable[[int], np.ndarray] = rows_of) -> tuple[Any, Any]:
+    """Return rows that are made on workers, also when they are made again."""
+    X = [da.from_delayed(delayed(load)(k), (ROWS, 20), np.float32) for k in range(N_CHUNKS)]
+    y = [da.from_delayed(delayed(labels_of)(k), (ROWS,), np.int8) for k in range(N_CHUNKS)]
+    return da.concatenate(X), da.concatenate(y)
+
+
+def fit(*data: Any, checkpoint: Any = None) -> bytes:
+    return bits(fp.PerceptronClassifier(loss="log_loss", tol=1e-5).fit(*data, checkpoint=checkpoint))
+
+
+@pytest.fixture
+def processes() -> Iterator[tuple[Any, Any]]:
+    """Return a cluster of two processes, which a nanny starts again, and a client."""
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield cluster, client
+
+
+def pids(cluster: Any) -> list[int]:
+    own = [nanny.process.process.pid for nanny in cluster.workers.values() if nanny.process and nanny.process.process]
+    return [pid for pid in own if pid]
+
+
+def kill_after(seconds: float, cluster: Any, n: int) -> threading.Timer:
+    timer = threading.Timer(seconds, lambda: [os.kill(pid, signal.SIGKILL) for pid in pids(cluster)[-n:]])
+    timer.start()
+    return timer
+
+
+@pytest.mark.slow
+def test_workers_killed_at_any_moment(processes: tuple[Any, Any]) -> None:
+    cluster, client = processes
+    expected = fit(*(np.concatenate([*map(make, range(N_CHUNKS))]) for make in (rows_of, labels_of)))
+    fit(*collections())
+    started = time.monotonic()
+    assert fit(*collections()) == expected
+    seconds = time.monotonic() - started
+    for moment in np.random.default_rng(0).uniform(0, seconds, 30).tolist():
+        killer = kill_after(moment, cluster, 1)
+        started = time.monotonic()
+        assert fit(*collections()) == expected
+        assert time.monotonic() - started < 2 * seconds + 10
+        killer.join()
+        cluster.scale(2)
+        client.wait_for_workers(2, timeout=60)
+
+
+@pytest.mark.slow
+def test_workers_that_restart_retire_and_come(processes: tuple[Any, Any]) -> None:
+    cluster, client = processes
+    expected = fit(*collections())
+
+    def scale() -> None:
+        for n_workers in (1, 3):
+            time.sleep(0.5)
+            cluster.scale(n_workers)
+
+    def retire() -> None:
+        time.sleep(0.3)
+        client.retire_workers([next(iter(client.nthreads()))])
+
+    def restart() -> None:
+        time.sleep(0.3)
+        client.restart_workers([next(iter(client.nthreads()))])
+
+    for change in (scale, retire, restart):
+        thread = threading.Thread(target=change)
+        thread.start()
+        assert fit(*collections()) == expected
+        thread.join()
+        cluster.scale(2)
+        client.wait_for_workers(2, timeout=60)
+
+
+@pytest.mark.slow
+def test_a_partition_that_always_kills_its_worker_is_named_and_others_are_not(
+    processes: tuple[Any, Any], tmp_path: Path
+) -> None:
+    def load(chunk: int) -> np.ndarray:
+        if chunk == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return rows_of(chunk)
+
+    started = time.monotonic()
+    with pytest.raises(RuntimeError, match="the workers that had partition 5 died again and again"):
+        fit(*collections(load))
+    assert time.monotonic() - started < 60
+
+
+@pytest.mark.slow
+def test_a_partition_that_is_another_when_it_is_made_again_is_named(processes: tuple[Any, Any]) -> None:
+    cluster, _ = processes
+
+    def load(chunk: int) -> np.ndarray:
+        return rows_of(chunk) + np.float32(time.time() % 1 if chunk == 7 else 0)
+
+    def fit_while_workers_die() -> None:
+        for moment in np.random.default_rng(0).uniform(0.2, 2, 20).tolist():
+            killer = kill_after(moment, cluster, 2)
+            fit(*collections(load))
+            killer.join()
+
+    with pytest.raises(RuntimeError, match="partition 7 was lost, and what was made again"):
+        fit_while_workers_die()
+
+
+@pytest.mark.slow
+def test_a_client_that_is_killed_goes_on_with_other_partitions(processes: tuple[Any, Any], tmp_path: Path) -> None:
+    """Begun on a cluster, stopped within the second read; ended with other partitions, and on one machine."""
+    from fastperceptron.training.checkpoint import Checkpoint
+
+    X, y = (np.concatenate([*map(make, range(N_CHUNKS))]) for make in (rows_of, labels_of))
+    expected, note = fit(X, y), Checkpoint.note
+
+    def stopping(self: Checkpoint, *arguments: Any, **named: Any) -> None:
+        note(self, *arguments, **named)
+        raise KeyboardInterrupt
+
+    for ended in ((da.from_array(X, chunks=(77_777, -1)), da.from_array(y, chunks=50_000)), (X, y)):
+        path = tmp_path / "fit.ckpt"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Checkpoint, "note", stopping)
+            with pytest.raises(KeyboardInterrupt):
+                fit(*collections(), checkpoint=path)
+        assert fit(*ended, checkpoint=path) == expected
+        path.unlink()
+
+
+def test_a_cluster_without_workers_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastperceptron.cluster import dask_engine
+
+    monkeypatch.setattr(dask_engine, "PATIENCE", 1.0)
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster,
+        distributed.Client(cluster),
+        pytest.raises(RuntimeError, match=r"the cluster at inproc.* has had no worker for 1 seconds"),
+    ):
+        fit(*collections())
+
+
+def test_what_is_queued_is_cancelled_where_a_fit_is_interrupted(client: Any) -> None:
+    def slow(chunk: int) -> np.ndarray:
+        time.sleep(0.2)
+        return rows_of(chunk)
+
+    threading.Timer(0.5, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        fit(*collections(slow))
+    deadline = time.monotonic() + 10
+    while client.cluster.scheduler.tasks and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not client.cluster.scheduler.tasks
+
+
+def test_other_versions_on_a_worker_are_named(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastperceptron.cluster import parted_dataset
+
+    monkeypatch.setattr(parted_dataset, "generation", lambda: "another")
+    X, y = table(4000, 3)
+    with pytest.raises(RuntimeError, match="the worker of partition 0 has another version of fastperceptron"):
+        fit(da.from_array(X, chunks=(1000, -1)), da.from_array(y, chunks=1000))
+
+
+def test_an_asynchronous_client_is_refused() -> None:
+    import asyncio
+
+    X, y = table(4000, 3)
+
+    async def use() -> None:
+        async with (
+            distributed.LocalCluster(
+                n_workers=1, processes=False, dashboard_address=None, asynchronous=True
+            ) as cluster,
+            distributed.Client(cluster, asynchronous=True),
+        ):
+            fit(da.from_array(X, chunks=(1000, -1)), da.from_array(y, chunks=1000))
+
+    with pytest.raises(TypeError, match="the client of Dask is asynchronous"):
+        asyncio.run(use())
