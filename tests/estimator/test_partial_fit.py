@@ -219,7 +219,7 @@ def test_a_data_set_that_knows_its_classes_needs_no_others() -> None:
 @pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("shift", [0.0, 7.0])  # half of the rows, and 2% of them, are of class 1
-@pytest.mark.parametrize("n_chunks", [20, 200])
+@pytest.mark.parametrize("n_chunks", [20, pytest.param(200, marks=pytest.mark.slow)])
 def test_rows_sorted_by_class_end_near_the_least_loss_or_a_warning_says_so(
     n_chunks: int, shift: float, sign: int, loss: str
 ) -> None:
@@ -234,7 +234,7 @@ def test_rows_sorted_by_class_end_near_the_least_loss_or_a_warning_says_so(
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("n_chunks", [20, 200])
+@pytest.mark.parametrize("n_chunks", [20, pytest.param(200, marks=pytest.mark.slow)])
 def test_sorted_rows_are_warned_of_where_too_few_can_be_kept_and_others_never(n_chunks: int) -> None:
     X, y = drawn(0.0)
     with warnings.catch_warnings():
