@@ -2,18 +2,18 @@
 
 newton/      solver="newton": newton.py the loop, sample_size.py how many rows are sampled and whether their Hessian is
              worth its price, sample.py which rows, start.py what the sample is used for, wide_start.py what stands in
-             for it where rows are sparse and wide, all_rows.py the objective over all rows, neuron.py what is known of
-             one class, certificate.py when to stop, ending.py what is known then; ways.py how to go on where steps gain
-             little, turns.py what is done then, leverage_sample.py the sample that is drawn for it; memory.py what is
-             left of the rows for partial_fit
+             for it where rows are sparse and wide, all_rows.py the objective over all rows, curvatures.py its Hessian,
+             neuron.py what is known of one class, certificate.py when to stop, ending.py what is known then; ways.py
+             how to go on where steps gain little, turns.py what is done then, leverage_sample.py the sample that is
+             drawn for it; memory.py what is left of the rows for partial_fit
 online/      partial_fit: online.py the loop over blocks and the rows that wait, kept_rows.py the rows it keeps,
              neuron.py what is known of one class, running_columns.py means and deviations so far
 sgd/         solver="sgd": sgd.py the epochs, buffers.py their rows, shuffled and standardised
 tutorial/    fastperceptron.train: train.py the checks, descent.py the steps, row_order.py which row comes when
 minimise/    minima of functions of a few values: objective.py the function and how far its quadratic model holds
-             (kernels/reach.py), softmax_objective.py that of a softmax layer; damped_newton.py, lbfgs.py and
-             corrected_sample.py the methods, search.py what the last two share, inverse_hessian.py their linear
-             solves. It knows nothing of rows on disk, nor of the trainers.
+             (kernels/reach.py), softmax_objective.py that of a softmax layer; damped_newton.py, lbfgs.py,
+             by_gradients.py and corrected_sample.py the methods, search.py what those by reads share,
+             inverse_hessian.py their linear solves. It knows nothing of rows on disk, nor of the trainers.
 reads.py     a read of all rows            tile_sums.py  what it asks, and the sums of tiles (kernels/objective.py)
 tile_tree.py adds sums of tiles, always in the same order            parted_rows.py  rows that lie in parts elsewhere
 sparse_reads.py  a read of sparse rows, by tiles of their own (kernels/sparse_objective.py)

@@ -12,10 +12,10 @@ import oracle
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.minimise import objective as objective_module
+from fastperceptron.training.minimise.by_gradients import follow_gradients, minimise_by_gradients
 from fastperceptron.training.minimise.damped_newton import minimise
 from fastperceptron.training.minimise.objective import NeuronRows, Objective, Quadratic, State, rows_of
 from fastperceptron.training.newton.sample import draw_sample
-from fastperceptron.training.newton.start import follow_gradients, minimise_by_gradients
 from fastperceptron.training.problem import Problem
 from tables import drawn_labels
 
