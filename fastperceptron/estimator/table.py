@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastperceptron.checks import Array
+from fastperceptron.checks import Array, is_collection
 from fastperceptron.cluster.collections import CollectionDataset
 from fastperceptron.data.arrays import read_only
 from fastperceptron.data.dataset import Dataset, Table
@@ -23,7 +23,6 @@ from fastperceptron.estimator.input import (
 )
 from fastperceptron.estimator.multi_class import asks_for_softmax
 from fastperceptron.estimator.progress import Display
-from fastperceptron.lazy import is_collection
 from fastperceptron.training.checkpoint import Checkpoint, digest
 from fastperceptron.training.parted_rows import DIGEST, PartedRows, digests_of
 from fastperceptron.training.problem import Problem
