@@ -37,7 +37,7 @@ def section_of(model: Perceptron, rows: Array, features: Sequence[Any] | None) -
     places = sorted(order[:2]) if features is None else _places_of(features, names)
     others = [place for place in order if place not in places]
     bias = model.bias + (model.weights[..., others] * means[others]).sum(axis=-1)
-    shown = Perceptron(model.weights[..., places], bias, model.classes)
+    shown = Perceptron(model.weights[..., places], bias, model.classes, activation=model.activation)
     drawn = [names[place] for place in places]
     return Section(shown, places, drawn, {names[place]: float(means[place]) for place in others})
 

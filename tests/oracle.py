@@ -26,7 +26,8 @@ def softmax_at(z: np.ndarray, codes: np.ndarray) -> Values:
     p = np.exp(z - z.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     cost = logsumexp(z, axis=1) - z[np.arange(len(z)), codes]
-    return cost, p - (codes[:, None] == np.arange(z.shape[1])), p * (1 - p)
+    others = np.stack([np.delete(p, k, axis=1).sum(axis=1) for k in range(z.shape[1])], axis=1)  # 1 - p cancels
+    return cost, p - (codes[:, None] == np.arange(z.shape[1])), p * others
 
 
 def standards(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -127,7 +127,8 @@ def test_a_read_gives_the_sums_of_numpy(
     labels = example.codes, example.row_weights, example.class_weights
     neurons = example.weights.astype(precision), np.arange(n_classes)
     centre = np.zeros(example.size, precision)
-    softmax_objective_kernel()(example.X, labels, neurons, centre, sums, moments, scratch, 0.0)
+    X = example.X.astype(precision)
+    softmax_objective_kernel()(X, labels, neurons, centre, sums, moments, scratch, 0.0)
     z = example.panel @ neurons[0].astype(np.float64).T
     cost, slopes, curvatures = softmax_at(z, example.codes)
     weights = example.row_weights * example.class_weights[example.codes]

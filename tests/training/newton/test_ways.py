@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.training.newton.ways import Pace, Prices, Way, expected_halvings, halvings
 
 RATIOS = st.floats(1e-300, 1e300)
@@ -42,7 +44,9 @@ def test_halvings_rise_and_are_near_the_logarithm(one: float, other: float) -> N
     ],
 )
 def test_known_cases(sizes: tuple[int, int, int], way: Way, gained: float, expected: Way) -> None:
-    assert Prices(*sizes).cheapest(pace(way, gained), 15.0, is_hessian_new=True) is expected
+    n_rows, n_features, n_sampled = sizes
+    prices = Prices(ArrayRows(np.broadcast_to(np.zeros(1), (n_rows, n_features))), n_sampled)
+    assert prices.cheapest(pace(way, gained), 15.0, is_hessian_new=True) is expected
 
 
 @given(
@@ -56,7 +60,7 @@ def test_known_cases(sizes: tuple[int, int, int], way: Way, gained: float, expec
 def test_nothing_is_changed_to_what_is_done_or_impossible(
     n_rows: int, n_features: int, way: Way, gained: float, needed: float, is_new: bool
 ) -> None:
-    prices = Prices(n_rows, n_features, min(n_rows, 4000))
+    prices = Prices(ArrayRows(np.broadcast_to(np.zeros(1), (n_rows, n_features))), min(n_rows, 4000))
     best = prices.cheapest(pace(way, gained), needed, is_new)
     assert best is not Way.SAMPLE or way is not Way.SAMPLE
     assert best is not Way.SAMPLE or 60 * (n_features + 1) <= n_rows
