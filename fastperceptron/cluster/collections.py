@@ -166,9 +166,15 @@ def lengths_of(X: Any) -> list[int] | None:
 
 
 def pieces_of(X: Any) -> list[Any]:
-    """Return the partitions of a collection, each computed by itself when it is asked for."""
+    """Return the partitions of a collection, each computed by itself when it is asked for.
+
+    Dask's optimiser may join files of which few columns are read, another number of them for X than for y of the same
+    frame: where it would, the partitions are those that the collection has.
+    """
     delayed = X.to_delayed()
-    return list(delayed.ravel()) if isinstance(delayed, np.ndarray) else list(delayed)
+    if isinstance(delayed, np.ndarray):
+        return list(delayed.ravel())
+    return list(delayed if len(delayed) == X.npartitions else X.to_delayed(optimize_graph=False))
 
 
 def _cut_like(X: Any, values: Any, name: str, n_pieces: int) -> Sequence[Any]:
