@@ -58,8 +58,18 @@ def as_array(values: Any, name: str, dtype: Any = None) -> Array:
 _ARRAY_PROTOCOLS = ("__array__", "__array_interface__", "__array_namespace__", "__dlpack__", "__dataframe__", "toarray")
 
 
+def is_collection(value: Any) -> bool:
+    """Return whether a value is an array or a frame of Dask, which need not be imported for that."""
+    return type(value).__module__.startswith("dask.") and hasattr(value, "to_delayed") and hasattr(value, "ndim")
+
+
 def check_is_array_like(X: Any, name: str) -> None:
     """Raise TypeError if X is a path, or another thing that NumPy would read as one single object."""
+    if is_collection(X):
+        raise TypeError(
+            f"{name} is a collection of Dask, which would have to be whole in memory here: pass what "
+            "fastperceptron.dataset(...) returns of it, or X.compute() if it fits."
+        )
     paths = [X] if isinstance(X, str | bytes | os.PathLike) else X
     if isinstance(paths, list | tuple) and paths and all(isinstance(each, str | bytes | os.PathLike) for each in paths):
         given = [repr(os.fsdecode(path)) for path in paths]

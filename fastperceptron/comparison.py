@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastperceptron import prediction
-from fastperceptron.checks import Array, as_numpy, check_finite, column_names
+from fastperceptron.checks import Array, as_numpy, check_finite, column_names, is_collection
 from fastperceptron.data.dataset import Dataset, no_labels
 from fastperceptron.data.labels import codes_of
 from fastperceptron.data.sources import dataset
@@ -37,6 +37,9 @@ def as_perceptron(model: Any) -> Perceptron:
 
 def as_dataset(model: Perceptron, data: Any) -> Dataset:
     """Return a data set with labels and the model's features."""
+    for part in data if isinstance(data, tuple) else (data,):
+        if is_collection(part):
+            raise TypeError("data is a collection of Dask: pass what fastperceptron.dataset(...) returns of it.")
     if isinstance(data, tuple):
         is_frame = bool(data) and column_names(data[0]) is not None
         X = (as_matrix_or_csr(model.aligned(data[0])),) if is_frame else data[:1]

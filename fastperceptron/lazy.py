@@ -8,11 +8,6 @@ import numpy as np
 from fastperceptron.checks import Array, frame_names
 
 
-def is_collection(value: Any) -> bool:
-    """Return whether a value is an array or a frame of Dask, which need not be imported for that."""
-    return type(value).__module__.startswith("dask.") and hasattr(value, "to_delayed") and hasattr(value, "ndim")
-
-
 def dtype_of_collection(X: Any) -> np.dtype:
     """Return the dtype that the rows of an array or a frame of Dask have as an array."""
     names = frame_names(X._meta)

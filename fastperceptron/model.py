@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastperceptron import prediction
-from fastperceptron.checks import Array, as_matrix, as_numpy, check_is_array_like, choice, column_names
+from fastperceptron.checks import Array, as_matrix, as_numpy, check_is_array_like, choice, column_names, is_collection
 from fastperceptron.data.arrays import ArrayRows, kernel_dtype
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.labels import codes_of
@@ -19,7 +19,7 @@ from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.export.exports import Exports
 from fastperceptron.history import History
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.lazy import is_collection, predicted
+from fastperceptron.lazy import predicted
 from fastperceptron.model_checks import as_classes, as_float64, as_names, check_history, check_shapes
 from fastperceptron.model_columns import columns_by_name, shortened
 from fastperceptron.model_file import read_model, write_model

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastperceptron.checks import column_names
+from fastperceptron.checks import column_names, is_collection
 from fastperceptron.cluster import parts
 from fastperceptron.cluster.parted_dataset import parted_table
 from fastperceptron.data.arrays import kernel_dtype
 from fastperceptron.data.chunk_dataset import ChunksDataset, as_block
 from fastperceptron.data.dataset import Block, Dataset, Table, no_labels
 from fastperceptron.data.labels import as_labels
-from fastperceptron.lazy import dtype_of_collection, is_collection, n_features_of_collection, with_whole_rows
+from fastperceptron.lazy import dtype_of_collection, n_features_of_collection, with_whole_rows
 from fastperceptron.model import Perceptron
 
 

@@ -190,6 +190,13 @@ class DaskEngine:
                         "start some, and fit again (with a checkpoint, it goes on where it was)."
                     )
 
+    def _retry(self, future: Any) -> None:
+        """Let the scheduler try a task again, and what it needs; `Client.retry` fails where that is not our future."""
+        client = self._client
+        for key in client.sync(client.scheduler.retry, keys=[future.key], client=client.id):
+            if key in client.futures:
+                client.futures[key].retry()
+
     def _ask_once_more(self, futures: Sequence[Any], names: Sequence[str]) -> None:
         """Ask again, one at a time, for what failed because its worker died; raise RuntimeError if that dies again.
 
@@ -203,7 +210,7 @@ class DaskEngine:
         for number, future in enumerate(futures):
             if not has_died(future):
                 continue
-            self._client.retry([future])
+            self._retry(future)
             self._wait([future], int)
             if has_died(future):
                 what = names[number] if number < len(names) else future.key

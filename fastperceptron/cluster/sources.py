@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastperceptron.checks import is_collection
 from fastperceptron.cluster.collections import CollectionDataset, DelayedDataset
 from fastperceptron.cluster.made_rows import MadeOnWorkers
 from fastperceptron.data.dataset import Dataset
@@ -13,7 +14,6 @@ from fastperceptron.data.files import find_files
 from fastperceptron.data.formats import ArrayFormat, format_of_files, has_known_ending
 from fastperceptron.data.sources import ARROW_MISSING, check_options, dataset as local_dataset, refuse
 from fastperceptron.data.synthetic import SyntheticDataset
-from fastperceptron.lazy import is_collection
 
 
 def dataset(

@@ -38,6 +38,7 @@ class SyntheticDataset(Dataset):
     """
 
     classes: Array
+    engine: Any = None  # the client of a cluster whose workers make the rows for a fit
 
     def __init__(
         self, rows: GeneratedRows, classes: Array, names: tuple[str, ...] | None, truth: tuple[Any, Any] = (None, None)
@@ -127,6 +128,7 @@ def synthetic(
     class_balance: float = 0.5,
     n_classes: int = 2,
     rng: Any = None,
+    engine: Any = None,
 ) -> SyntheticDataset:
     """Return a data set of normal columns whose labels follow a logistic model with known weights.
 
@@ -151,6 +153,8 @@ def synthetic(
     n_classes : int
         Labels are 0 to n_classes - 1.
     rng : None, int, numpy.random.Generator or another seed of numpy.random.default_rng
+    engine : distributed.Client, optional
+        The cluster whose workers make the rows for a fit.
 
     Returns
     -------
@@ -206,7 +210,9 @@ def synthetic(
     rows = _LogisticRows(
         (n_rows, n_features, n_classes), seed, (correlation, scales), read_only(model), is_certain=noise == 0
     )
-    return SyntheticDataset(rows, np.arange(n_classes), None, (weights, bias if n_classes > 2 else float(bias)))
+    data = SyntheticDataset(rows, np.arange(n_classes), None, (weights, bias if n_classes > 2 else float(bias)))
+    data.engine = engine
+    return data
 
 
 def two_flowers(n_rows: int, rng: Any = None) -> SyntheticDataset:

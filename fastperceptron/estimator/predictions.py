@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from fastperceptron.checks import Array, as_numpy
+from fastperceptron.checks import Array, as_numpy, is_collection
 from fastperceptron.cluster.collections import CollectionDataset
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.labels import as_labels
@@ -14,7 +14,7 @@ from fastperceptron.estimator import table
 from fastperceptron.estimator.coefficients import are_set, model_of
 from fastperceptron.estimator.input import as_rows, check_columns_are_numbers
 from fastperceptron.evaluation import accuracy
-from fastperceptron.lazy import is_collection, n_features_of_collection
+from fastperceptron.lazy import n_features_of_collection
 from fastperceptron.model import Perceptron
 
 

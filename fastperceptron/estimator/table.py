@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from fastperceptron.checks import Array
+from fastperceptron.checks import Array, is_collection
 from fastperceptron.cluster.collections import CollectionDataset
+from fastperceptron.cluster.made_rows import MadeOnWorkers
 from fastperceptron.data.arrays import read_only
 from fastperceptron.data.dataset import Dataset, Table
 from fastperceptron.data.labels import check_not_continuous, code_dtype, encode_classes
 from fastperceptron.data.sparse_arrays import Matrix, rows_of
 from fastperceptron.data.sparse_rows import SparseRows
+from fastperceptron.data.synthetic import SyntheticDataset
 from fastperceptron.estimator.input import (
     as_class_weights,
     as_label_vector,
@@ -23,7 +25,6 @@ from fastperceptron.estimator.input import (
 )
 from fastperceptron.estimator.multi_class import asks_for_softmax
 from fastperceptron.estimator.progress import Display
-from fastperceptron.lazy import is_collection
 from fastperceptron.training.checkpoint import Checkpoint, digest
 from fastperceptron.training.parted_rows import DIGEST, PartedRows, digests_of
 from fastperceptron.training.problem import Problem
@@ -63,6 +64,8 @@ def as_data(estimator: Any, X: Any, y: Any, sample_weight: Any, what: str) -> tu
     rows in an order.
     """
     n_threads = 1 if estimator.n_jobs is None else max(estimator.n_jobs, 1)
+    if isinstance(X, SyntheticDataset) and X.engine is not None:
+        X = MadeOnWorkers(X, X.engine)
     if isinstance(X, Dataset):
         X.n_threads = n_threads
     if not is_collection(X):

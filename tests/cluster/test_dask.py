@@ -269,3 +269,17 @@ def test_reads_are_reported_as_they_are_of_arrays(client: Any, caplog: pytest.Lo
         lines.append([record.message for record in caplog.records if record.name == "fastperceptron"])
     assert lines[0]
     assert lines[0] == lines[1]
+
+
+def test_what_would_pull_all_rows_here_is_refused() -> None:
+    X, y = table(4000, 3)
+    chunked = da.from_array(X, chunks=(1000, -1)), da.from_array(y, chunks=1000)
+    model = fp.PerceptronClassifier().fit(X, y).model_
+    for refused in (
+        lambda: fp.train(*chunked, steps=9),
+        lambda: fp.evaluate(model, chunked),
+        lambda: model.cost(*chunked),
+    ):
+        with pytest.raises(TypeError, match="collection of Dask"):
+            refused()
+    assert fp.evaluate(model, fp.dataset(chunked)).scores == fp.evaluate(model, (X, y)).scores

@@ -104,6 +104,7 @@ def test_synthetic_rows(options: dict[str, Any], client: Any, tmp_path: Path) ->
     data = fp.synthetic(400_000, 5, scale_spread=2, n_classes=3, rng=0)
     expected = fit(data, **options)
     assert fit(fp.dataset(data, engine=client), **options) == expected
+    assert fit(fp.synthetic(400_000, 5, scale_spread=2, n_classes=3, rng=0, engine=client), **options) == expected
     path = tmp_path / "fit.ckpt"
     fp.PerceptronClassifier(**options).fit(fp.dataset(data, engine=client), checkpoint=path)
     assert bits(fp.PerceptronClassifier(**options).fit(data, checkpoint=path)) in expected
