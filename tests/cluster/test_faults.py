@@ -180,6 +180,7 @@ def test_what_is_queued_is_cancelled_where_a_fit_is_interrupted(client: Any) -> 
         time.sleep(0.2)
         return rows_of(chunk)
 
+    fit(*collections())  # while LLVM compiles, Python does not hear of the signal
     threading.Timer(0.5, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         fit(*collections(slow))

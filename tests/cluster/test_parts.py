@@ -59,7 +59,9 @@ def test_any_cut_and_any_bundling_give_the_bytes_of_the_arrays(cuts: list[int], 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("weights", ["none", "row weights", "balanced", "both", "one value"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+@pytest.mark.parametrize(
+    "dtype", [np.float32, *(pytest.param(each, marks=pytest.mark.slow) for each in (np.float64, np.int16))]
+)
 def test_losses_classes_and_weights(
     loss: str, n_classes: int, weights: str, dtype: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
