@@ -264,7 +264,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         UserWarning
             If it cannot count the rows behind the present coefficients.
         """
-        from fastperceptron.training.online.online import OnlineNewton
+        from fastperceptron.training.online.wide import online_engine
 
         check_parameters(self, RULES)
         X, y, sample_weight = table.as_data(self, X, y, sample_weight, "partial_fit")
@@ -277,7 +277,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
             for problem in table.chunk_problems(self, X, y, sample_weight, known, is_first=is_first):
                 if online is None:
                     self._is_softmax = asks_for_softmax(self)
-                    online = OnlineNewton(
+                    online = online_engine(
                         problem.rows.n_features,
                         known.size,
                         options_of(self, NewtonOptions),

@@ -18,7 +18,7 @@ def engine_to_go_on_with(estimator: Any) -> Any:
 
     It warns if the rows behind them cannot be counted, and raises ValueError if they do not fit each other.
     """
-    from fastperceptron.training.online.online import OnlineNewton
+    from fastperceptron.training.online.wide import online_engine
 
     online, memory = copy.copy(vars(estimator).get("_online")), vars(estimator).get("_memory")
     if online is not None and are_as_learnt(estimator):
@@ -42,7 +42,7 @@ def engine_to_go_on_with(estimator: Any) -> Any:
                 "that partial_fit is given alone.",
                 stacklevel=3,
             )
-        online = OnlineNewton(
+        online = online_engine(
             n_features, n_classes, options_of(estimator, NewtonOptions), memory, is_softmax=is_softmax
         )
     online.go_on_from(now.weights, now.bias)

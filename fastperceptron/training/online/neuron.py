@@ -34,8 +34,7 @@ SURPRISING, SURPRISING_ROWS = 1.5, 8
 # A block is one-sided if it lacks a side of which this many rows are expected: by chance, one block in 20,000 does.
 MISSING_ROWS = 10
 ROUNDING = 1e-9  # of sums of weights
-# Evaluations per search. A diagonal Hessian ignores correlations: more steps would fit a block too closely.
-MAXIMUM_EVALUATIONS, MAXIMUM_OF_DIAGONAL = 40, 4
+MAXIMUM_EVALUATIONS = 40  # per search
 
 
 class Block(NamedTuple):
@@ -78,11 +77,6 @@ class Neuron(NamedTuple):
         """The weights, standardised, bias last; of a layer those of its classes, one after another."""
         return self.quadratic.point
 
-    @property
-    def is_diagonal(self) -> bool:
-        """Whether its Hessian is the diagonal alone."""
-        return bool(self.quadratic.hessian.shape[0] == 1)
-
     def moved(self, move: Move, bias: int) -> "Neuron":
         """Return the neuron in other coordinates; `bias` is the bias's index."""
         memory = None if self.memory is None else _moved(self.memory, move, bias)
@@ -103,7 +97,7 @@ class Neuron(NamedTuple):
 
     def objective(self, rows: Block | KeptRows, task: Task, loss: str, quadratic: Quadratic | None) -> Objective:
         """Return the penalised loss over rows, plus a quadratic for others."""
-        return objective_of(rows, self.classes, loss, task.penalty, quadratic=quadratic, is_diagonal=self.is_diagonal)
+        return objective_of(rows, self.classes, loss, task.penalty, quadratic=quadratic)
 
     def objective_of_all(self, kept: KeptRows, task: Task, loss: str) -> Objective:
         """Return the penalised loss over all rows so far, as the kept rows and the memory tell it."""
@@ -128,7 +122,6 @@ def _penalty_at(point: Array, task: Task) -> float:
 
 def search(objective: Objective, start: Array, task: Task, most: int = MAXIMUM_EVALUATIONS) -> Found:
     """Return the minimum of an objective to within the task's goal, or where the evaluations ended."""
-    most = min(most, MAXIMUM_OF_DIAGONAL) if objective.is_diagonal else most
     exactness = 0.0 if LOSSES[objective.loss].IS_CONVEX else 1.0
     first = minimise(objective, start, task.goal, exactness, 1)
     if first.is_sure or most == 1:

@@ -39,11 +39,6 @@ from fastperceptron.training.units import check_weights, exponent_of_mean
 ELEMENTS_OF_BLOCK, MOST_ROWS_OF_BLOCK = 1 << 18, 1 << 14
 # With fewer rows per parameter, a block would cost less than the linear solve that follows it.
 FEWEST_ROWS_PER_PARAMETER = 2
-# Elements of a block, or of rows that wait, at most: 256 MB. It matters beyond 4,000 features.
-MOST_ELEMENTS_OF_BLOCK = 1 << 25
-# Beyond this many features only the Hessian's diagonal is kept: the matrix would take 18 MB per neuron, and a second
-# per block.
-MOST_FEATURES = 1500
 # The kept rows are consulted whenever the rows so far have grown by this factor, and where a block was surprising.
 CONSULTED_EVERY = 1.25
 
@@ -239,8 +234,8 @@ class OnlineNewton:
 
 
 def _enough_rows(size: int) -> int:
-    """Return how many rows a step should have: fewer wait for more. Of wide rows as many as memory bears."""
-    return max(min(FEWEST_ROWS_PER_PARAMETER * size, MOST_ELEMENTS_OF_BLOCK // size), 1)
+    """Return how many rows a step should have: fewer wait for more."""
+    return FEWEST_ROWS_PER_PARAMETER * size
 
 
 def _learnt(neuron: Neuron, block: Block, kept: KeptRows, task: Task, is_due: bool) -> Neuron:
@@ -255,9 +250,8 @@ def _learnt(neuron: Neuron, block: Block, kept: KeptRows, task: Task, is_due: bo
 
 
 def _in_full(hessian: Array) -> Array:
-    """Return a Hessian of which maybe only the diagonal is known as a matrix, unless that is too large."""
-    is_matrix = hessian.shape[0] > 1 or hessian.shape[1] > padded_size(MOST_FEATURES)
-    return hessian if is_matrix else np.diag(hessian[0])
+    """Return a Hessian of which maybe only the diagonal is known as a matrix."""
+    return hessian if hessian.shape[0] > 1 else np.diag(hessian[0])
 
 
 def _chunks_of(problem: Problem, units: Units) -> Iterator[Chunk]:

@@ -8,7 +8,6 @@ import pytest
 from fastperceptron.data.arrays import ArrayRows
 from fastperceptron.training.minimise import inverse_hessian
 from fastperceptron.training.newton.newton import minimise_by_newton
-from fastperceptron.training.online import online
 from fastperceptron.training.online.online import OnlineNewton
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
 from oracle import losses_at, standards
@@ -242,10 +241,3 @@ def test_a_class_may_never_come_or_all_rows_be_told_apart(chunk: int, loss: str)
     apart = taught(problem_of(X, (X[:, 0] > 0).astype(np.uint8)), options, chunk).solution
     assert np.isfinite(apart.weights).all()
     assert np.mean((X @ apart.weights[0] + apart.bias[0] > 0) == (X[:, 0] > 0)) > 0.99
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_wide_rows_are_learnt_from_a_diagonal(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(online, "MOST_FEATURES", 4)
-    options, problem = NewtonOptions(loss, tol=1e-4), problem_of(*made("scaled"))
-    assert excess(taught(problem, options), problem, options) < 1e-3
