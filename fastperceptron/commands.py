@@ -285,7 +285,10 @@ def weights_of(model_path: Path, source: Any = None, csv: Any = None) -> Iterato
         columns |= {f"{label} x sd": weights[number] * deviations for number, label in enumerate(labels)}
         order = order * deviations
         yield "Sorted by |weight x sd|, sd being the standard deviation of the feature in the table."
-    yield f"Weights for {'class ' + labels[0] if len(labels) == 1 else 'each class against the others'}:"
+    several = (
+        "each class: their differences count" if model.activation == "softmax" else "each class against the others"
+    )
+    yield f"Weights for {'class ' + labels[0] if len(labels) == 1 else several}:"
     width, wide = max(map(len, [*names, "(bias)"])) + 2, max(16, *(len(title) + 2 for title in columns))
     yield f"{'':<{width}}" + "".join(f"{title:>{wide}}" for title in columns)
     yield f"{'(bias)':<{width}}" + "".join(f"{bias:{wide}.8g}" for bias in biases)

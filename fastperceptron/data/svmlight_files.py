@@ -56,8 +56,8 @@ def open_svmlight(files: Sequence[SourceFile]) -> SvmlightDataset:
             labels.append(y)
             lowest.append(X.indices.min(initial=1))
     width = max(part.shape[1] for part in parts)
-    rows = joined([CsrArray(part.indptr, part.indices, part.data, width) for part in parts])
+    first_column = int(min(lowest) > 0)
+    rows = joined([CsrArray(part.indptr, part.indices, part.data, width) for part in parts])[:, first_column:]
     if 0 in rows.shape:
         raise ValueError(f"{files[0]} has no rows with values: its shape is {rows.shape}.")
-    first_column = int(min(lowest) > 0)
-    return SvmlightDataset(rows[:, first_column:], np.concatenate(labels), first_column)
+    return SvmlightDataset(rows, np.concatenate(labels), first_column)

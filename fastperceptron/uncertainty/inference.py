@@ -128,6 +128,11 @@ def inference(
         asked = asked._replace(groups=_numbers_of(groups, problem))
         n_groups = None if asked.groups is None else _groups_of_weight(problem, asked.groups)
         if getattr(classifier.model_, "activation", "sigmoid") == "softmax":
+            if problem.absent:
+                raise ValueError(
+                    f"class {known.classes.tolist()[problem.absent[0]]!r} has no rows of weight, so that its "
+                    "coefficients have no estimate: give rows of every class, or fit without this one."
+                )
             result, remarks = softmax_inference(problem, options, asked, n_groups, known, map_in_order)
             for kind, remark in remarks:
                 warnings.warn(remark, kind, stacklevel=2)

@@ -209,6 +209,8 @@ def test_columns_behind_the_last_one_of_an_svmlight_file_are_zeros(tmp_path: Pat
     ("content", "message"),
     [
         ("", "is empty"),
+        ("1\n2\n1\n", r"has no rows with values: its shape is \(3, 0\)"),
+        ("# nothing but a comment\n", "has no rows with values"),
         ("1 1:a\n", "rows.svm"),
         ("1 3:1 2:1\n", "rows.svm"),
         ("1,2 1:1\n", "rows.svm"),

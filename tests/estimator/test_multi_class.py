@@ -55,6 +55,13 @@ def test_softmax_is_logistic_regression(n_classes: int) -> None:
 
 
 @compiled_only
+def test_more_classes_than_a_sample_has_rows_of_take_few_reads() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(900, 10)), rng.integers(150, size=900)
+    assert PerceptronClassifier().fit(X, y).n_iter_ <= 40  # 88 where some had no row
+
+
+@compiled_only
 @pytest.mark.parametrize(
     ("n_rows", "n_features", "n_classes", "C"),
     [(20_000, 6, 4, 1.0), (20_000, 2, 3, 1.0), (15_000, 1, 3, 10.0), (4000, 8, 20, 0.1), (300, 200, 3, 1.0)],

@@ -20,14 +20,18 @@ def read_back(text: str) -> fp.Perceptron:
     found = json.loads(text, parse_constant=refuse)
     assert found["format"] == "fastperceptron-json/1"
     names, target = found["feature_names"], found["target_name"]
-    return fp.Perceptron(found["weights"], found["bias"], found["classes"], names, target_name=target)
+    activation = "softmax" if found["probabilities"] == "softmax" else "sigmoid"
+    return fp.Perceptron(
+        found["weights"], found["bias"], found["classes"], names, target_name=target, activation=activation
+    )
 
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_the_object_is_the_model(kind: str) -> None:
     model = model_of(kind)
     assert read_back(model.to_json()) == model
-    assert json.loads(model.to_json())["probabilities"] == ("sigmoid" if kind == "two" else "one_vs_rest")
+    expected = {"two": "sigmoid", "three": "one_vs_rest", "five": "one_vs_rest"}.get(kind, "softmax")
+    assert json.loads(model.to_json())["probabilities"] == expected
 
 
 @given(weights=st.lists(FINITE, min_size=1, max_size=4), bias=FINITE)

@@ -15,8 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import fastperceptron as fp
-from exported_models import CLASSES, PLACES, model_of, rows_of, softmax_of
-from fastperceptron.export import onnx_model
+from exported_models import CLASSES, PLACES, model_of, rows_of
 from models import LABELS, make
 
 DTYPES = ["float64", "float32"]
@@ -48,24 +47,16 @@ def test_outputs_are_those_of_the_model(dtype: str, kind: str, place) -> None:
     np.testing.assert_allclose(found["probabilities"], expected, rtol=0, atol=1e-6 if dtype == "float32" else 1e-12)
 
 
-@pytest.mark.parametrize("place", PLACES, ids=str)
-def test_a_softmax_is_written_too(place, monkeypatch) -> None:
-    monkeypatch.setattr(onnx_model, "kind_of", lambda model: "softmax")
-    model = model_of("five", *place)
-    X = rows_of(model)
-    found = run(exported(model), X=X)
-    np.testing.assert_allclose(found["probabilities"], softmax_of(model, X), rtol=0, atol=1e-12)
-    assert found["label"].tolist() == model.predict(X).tolist()
-
-
 @given(
     X=hnp.arrays(np.float64, (4, 3), elements=st.floats(-1e6, 1e6)),
     weights=hnp.arrays(np.float64, (3, 3), elements=st.floats(-1e3, 1e3)),
     bias=hnp.arrays(np.float64, 3, elements=st.floats(-1e6, 1e6)),
     is_two=st.booleans(),
+    activation=st.sampled_from(["sigmoid", "softmax"]),
 )
-def test_any_rows_and_weights_agree(X, weights, bias, is_two) -> None:
-    model = fp.Perceptron(weights[0], bias[0], [0, 1]) if is_two else fp.Perceptron(weights, bias, list("abc"))
+def test_any_rows_and_weights_agree(X, weights, bias, is_two, activation) -> None:
+    three = fp.Perceptron(weights, bias, list("abc"), activation=activation)
+    model = fp.Perceptron(weights[0], bias[0], [0, 1]) if is_two else three
     found, z = run(exported(model), X=X), model.decision_function(X)
     size = (np.abs(X) @ np.abs(weights).T + np.abs(bias)).max(axis=1) * 1e-13
     expected = model.predict_proba(X)
@@ -82,6 +73,7 @@ def test_small_probabilities_have_their_digits() -> None:
     for model in (
         fp.Perceptron([1.0], 0.0, [0, 1]),
         fp.Perceptron([[0.5], [0.3], [-0.1]], np.full(3, -800.0), [0, 1, 2]),
+        fp.Perceptron([[0.5], [0.3], [-0.1]], np.full(3, -800.0), [0, 1, 2], activation="softmax"),
     ):
         np.testing.assert_allclose(run(exported(model), X=X)["probabilities"], model.predict_proba(X), rtol=1e-12)
 

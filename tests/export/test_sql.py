@@ -9,8 +9,7 @@ from hypothesis import example, given, settings, strategies as st
 
 import fastperceptron as fp
 from databases import selected
-from exported_models import CLASSES, PLACES, model_of, rows_of, softmax_of
-from fastperceptron.export import sql
+from exported_models import CLASSES, PLACES, model_of, rows_of
 
 DIALECTS = ["duckdb", "sqlite", "postgres"]
 pytestmark = pytest.mark.usefixtures("postgres")
@@ -40,17 +39,6 @@ def test_probabilities_and_labels_are_those_of_the_model(dialect: str, kind: str
     np.testing.assert_allclose(found, model.predict_proba(X), rtol=0, atol=1e-12)
     labels = selected(dialect, table_of(model, X), model.to_sql(dialect, output="label"))
     assert [label for (label,) in labels] == model.predict(X).tolist()
-
-
-@each_dialect
-@pytest.mark.parametrize("kind", ["three", "five"])
-@pytest.mark.parametrize("place", PLACES, ids=str)
-def test_a_softmax_is_written_too(dialect: str, kind: str, place, monkeypatch) -> None:
-    monkeypatch.setattr(sql, "kind_of", lambda model: "softmax")
-    model = model_of(kind, *place)
-    X = rows_of(model)
-    found = probabilities(dialect, model, table_of(model, X))
-    np.testing.assert_allclose(found, softmax_of(model, X), rtol=0, atol=1e-12)
 
 
 @each_dialect

@@ -19,13 +19,16 @@ from fastperceptron.training.threads import open_pool
 from sparse_tables import random_table, sparse_rows
 
 
-def both(X: np.ndarray, n_classes: int, seed: int, *, is_weighted: bool) -> tuple[Problem, Problem]:
+def both(
+    X: np.ndarray, n_classes: int, seed: int, *, is_weighted: bool, is_softmax: bool = False
+) -> tuple[Problem, Problem]:
     """Return the problem of the same rows, sparse and dense."""
     rng = np.random.default_rng(seed)
     codes = read_only(rng.integers(0, n_classes, len(X)).astype(np.uint8))
     row_weights = rng.integers(0, 4, len(X)) * 0.75 if is_weighted else None
     class_weights = rng.uniform(0.5, 2, n_classes) if is_weighted else None
-    dense = Problem(ArrayRows(X.astype(np.float64)), codes, n_classes, row_weights, class_weights)
+    rows = ArrayRows(X.astype(np.float64))
+    dense = Problem(rows, codes, n_classes, row_weights, class_weights, is_softmax=is_softmax)
     return dataclasses.replace(dense, rows=sparse_rows(X)), dense
 
 
@@ -55,24 +58,29 @@ def assert_alike(some: list[np.ndarray], others: list[np.ndarray]) -> None:
     n_classes=st.integers(2, 6),
     seed=st.integers(0, 100),
     is_weighted=st.booleans(),
-    loss=st.sampled_from(["log_loss", "squared_error"]),
+    layer=st.sampled_from(["log_loss", "squared_error", "softmax"]),
 )
-def test_sums_are_those_of_dense_rows(X: Any, n_classes: int, seed: int, is_weighted: bool, loss: str) -> None:
-    sparse, dense = both(X, n_classes, seed, is_weighted=is_weighted)
+def test_sums_are_those_of_dense_rows(X: Any, n_classes: int, seed: int, is_weighted: bool, layer: str) -> None:
+    is_softmax = layer == "softmax" and n_classes > 2
+    sparse, dense = both(X, n_classes, seed, is_weighted=is_weighted, is_softmax=is_softmax)
+    loss = "log_loss" if layer == "softmax" else layer
     assert_alike(sums(sparse, loss), sums(dense, loss))
 
 
-@pytest.mark.parametrize("n_classes", [2, 3, 9])
+LAYERS = [(2, False), (3, False), (9, False), (3, True), (9, True)]
+
+
+@pytest.mark.parametrize(("n_classes", "is_softmax"), LAYERS)
 @pytest.mark.parametrize("has_centre", [True, False])
 def test_sums_of_many_tiles_are_those_of_dense_rows(
-    monkeypatch: pytest.MonkeyPatch, n_classes: int, has_centre: bool
+    monkeypatch: pytest.MonkeyPatch, n_classes: int, is_softmax: bool, has_centre: bool
 ) -> None:
     monkeypatch.setattr(sparse_objective, "TILE_VALUES", 30)
     X = random_table(220, 7)
     X[:, 3] = 0  # a column without a stored value
     X[:, 4] = np.arange(1, 221)  # one with all
     X[20:90] = 0  # rows without
-    sparse, dense = both(X, n_classes, 0, is_weighted=True)
+    sparse, dense = both(X, n_classes, 0, is_weighted=True, is_softmax=is_softmax)
     assert sparse.rows.tile_rows < 30
     assert_alike(sums(sparse, has_centre=has_centre), sums(dense, has_centre=has_centre))
 
@@ -83,12 +91,12 @@ def test_rows_without_any_stored_value() -> None:
 
 
 @pytest.mark.parametrize("n_threads", [2, 3, 5])
-@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize(("n_classes", "is_softmax"), [(2, False), (3, False), (3, True)])
 def test_sums_have_the_same_bits_for_any_number_of_threads(
-    monkeypatch: pytest.MonkeyPatch, n_threads: int, n_classes: int
+    monkeypatch: pytest.MonkeyPatch, n_threads: int, n_classes: int, is_softmax: bool
 ) -> None:
     monkeypatch.setattr(sparse_objective, "TILE_VALUES", 100)
-    sparse, _ = both(random_table(900, 5, np.float32), n_classes, 0, is_weighted=True)
+    sparse, _ = both(random_table(900, 5, np.float32), n_classes, 0, is_weighted=True, is_softmax=is_softmax)
     expected = sums(sparse)
     for _ in range(3):
         for found, wanted in zip(sums(sparse, n_threads=n_threads), expected, strict=True):

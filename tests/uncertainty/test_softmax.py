@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from numba.core import config
+from scipy.sparse import csr_array
 from scipy.special import softmax
 
 import fastperceptron as fp
@@ -68,6 +69,35 @@ def test_statsmodels_mnlogit(how: str) -> None:
     assert found.log_likelihood == pytest.approx(theirs.llf, rel=1e-9)
     assert found.likelihood_ratio_test.p_value == pytest.approx(theirs.llr_pvalue, rel=1e-5)
     assert found.bic == pytest.approx(theirs.bic, rel=1e-9)
+
+
+@pytest.mark.parametrize("how", COVARIANCES)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_sparse_rows_have_the_figures_of_dense_ones(how: str, n_classes: int) -> None:
+    X, y, groups = table()
+    X, y = np.where(X > 0.5, X, 0.0), np.minimum(y, n_classes - 1)
+    weights = np.random.default_rng(0).integers(4, size=len(y))
+    classifier = unpenalised(X, y, weights, C=2.0)
+    dense, *others = (
+        fp.inference(classifier, *rows, **asked(how, groups))
+        for rows in ((X, y, weights), (csr_array(X), y, weights), (fp.dataset((csr_array(X), y, weights)),))
+    )
+    for sparse in others:
+        np.testing.assert_allclose(sparse.covariance_matrix, dense.covariance_matrix, rtol=1e-9, atol=1e-14)
+        assert sparse.log_likelihood == pytest.approx(dense.log_likelihood, rel=1e-12)
+
+
+@pytest.mark.parametrize("absent", [0, 1, 2])
+def test_a_class_without_rows_of_weight_has_no_estimate(absent: int) -> None:
+    X, y, _ = table()
+    weights = (y != absent) * 1.0
+    told = f"class {absent} has no rows of weight, so that its coefficients have no estimate"
+    weighted = fp.PerceptronClassifier().fit(X, y, weights)
+    with pytest.raises(ValueError, match=told):
+        fp.inference(weighted, X, y, weights)
+    fitted = fp.PerceptronClassifier().fit(X, y)
+    with pytest.raises(ValueError, match=told):
+        fp.inference(fitted, X[y != absent], y[y != absent])
 
 
 @pytest.mark.parametrize("how", COVARIANCES)

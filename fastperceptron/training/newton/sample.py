@@ -116,14 +116,15 @@ def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:
     """Return the numbers of the sampled rows, in order, and how many rows each of them stands for.
 
     One row is drawn from each of `size` equal runs of rows: evenly spread, but not periodic. Rows of weight 0 are left
-    out. Of a class too rare to get its share, more rows are taken, or all; only then all class numbers are read.
+    out. Of a class too rare to get its share, at least one, more rows are taken, or all; only then all class numbers
+    are read. (A softmax layer that started without a row of many of its 300 classes took 1000 reads instead of 39.)
     """
     n_present = number_present(problem)
     size = min(size, n_present)
     numbers = np.empty(size, np.int64)
     draw_of_runs(np.uint64(SEED), n_present, numbers)
     places = _rows_of_present(problem, numbers, n_present)
-    codes, least = problem.codes[places], int(LEAST_SHARE * size / problem.n_classes)
+    codes, least = problem.codes[places], max(1, int(LEAST_SHARE * size / problem.n_classes))
     counts = np.zeros(problem.n_classes, np.int64)
     count_codes(codes, counts)
     is_rare = counts < least
@@ -134,7 +135,7 @@ def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:
     expansions = []
     for code in np.flatnonzero(is_rare).tolist():
         members = np.concatenate([*present_rows(problem, code)])
-        step = max(1, members.size // max(least, 1))
+        step = max(1, members.size // least)
         parts.append(members[step // 2 :: step])
         expansions.append(np.full(parts[-1].size, members.size / max(parts[-1].size, 1)))
         n_rare += members.size

@@ -35,9 +35,11 @@ def table(n_rows: int = 600, n_features: int = 12, seed: int = 0) -> tuple[Any, 
     return X, drawn_labels(X @ rng.normal(size=n_features), rng)
 
 
-def fit(rows: Any, y: Any, weights: Any = None, class_weights: Any = None, **options: Any) -> Solution:
+def fit(
+    rows: Any, y: Any, weights: Any = None, class_weights: Any = None, is_softmax: bool = False, **options: Any
+) -> Solution:
     codes = read_only(np.asarray(y).astype(np.uint8))
-    problem = Problem(rows, codes, int(codes.max()) + 1, weights, class_weights)
+    problem = Problem(rows, codes, int(codes.max()) + 1, weights, class_weights, is_softmax=is_softmax)
     return minimise_by_newton(problem, NewtonOptions(**{"loss": "log_loss", "tol": 1e-6, "n_threads": 2, **options}))
 
 
@@ -63,12 +65,14 @@ def test_coefficients_are_those_that_scipy_finds(is_wide: bool) -> None:
     np.testing.assert_allclose(objective.standardised(fit(sparse_rows(X), y)), objective.minimum(), atol=1e-5)
 
 
-def test_weights_of_rows_and_classes_count_and_so_do_three_classes(is_wide: bool) -> None:
+@pytest.mark.parametrize("is_softmax", [False, True])
+def test_weights_of_rows_and_classes_count_and_so_do_three_classes(is_wide: bool, is_softmax: bool) -> None:
     X, y = table()
     y = y + (X[:, 0] > 0.5)
     weights = read_only(np.random.default_rng(1).integers(0, 3, len(y)) * 0.5)
     options: dict[str, Any] = {"weights": weights, "class_weights": np.array([1.0, 2.0, 0.5])}
-    assert_same(X, fit(sparse_rows(X), y, **options), fit(ArrayRows(X), y, **options))
+    options["is_softmax"] = is_softmax
+    assert_same(X, fit(sparse_rows(X), y, **options), fit(ArrayRows(X), y, **options), 1e-5 if is_softmax else 1e-6)
 
 
 def test_columns_and_rows_without_stored_values_and_columns_with_all(is_wide: bool) -> None:
@@ -92,13 +96,16 @@ def test_tiny_tables(is_wide: bool, shape: tuple[int, int]) -> None:
         np.testing.assert_allclose(solutions[0].weights, solutions[1].weights, atol=1e-5)
 
 
-def test_a_wide_fit_has_the_same_bits_for_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_softmax", [False, True])
+def test_a_wide_fit_has_the_same_bits_for_any_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch, is_softmax: bool
+) -> None:
     monkeypatch.setattr(sparse_objective, "TILE_VALUES", 50)
     X = random_table(400, 900, density=0.05)
-    y = drawn_labels(X.sum(axis=1), np.random.default_rng(0))
+    y = drawn_labels(X.sum(axis=1), np.random.default_rng(0)) + is_softmax * (X[:, 0] > 0)
     rows = sparse_rows(X)
     assert rows.tile_rows < 200
-    found = [fit(rows, y, tol=0.01, n_threads=n_threads) for n_threads in (1, 2, 3)]
+    found = [fit(rows, y, tol=0.01, is_softmax=is_softmax, n_threads=n_threads) for n_threads in (1, 2, 3)]
     assert len({each.weights.tobytes() + each.bias.tobytes() for each in found}) == 1
 
 
