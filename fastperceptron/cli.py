@@ -1,6 +1,7 @@
 """The command `fastperceptron`: results on stdout, progress on stderr; exit code 0, 1 for a failure, 2 for wrong usage.
 
-This file declares arguments and options; commands.py and demo.py do the work, and are imported when they are needed.
+This file declares the commands about data and models, cli_others.py the others, cli_options.py what they share. The
+work is done by commands.py, command_show.py, command_export.py and demo.py, which are imported when they are needed.
 Help texts name losses and solvers as text, since importing them would make --help wait for Numba and scikit-learn.
 """
 
@@ -10,45 +11,10 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-try:
-    import typer
-except ModuleNotFoundError as error:
-    raise SystemExit("the command line needs more packages: pip install 'fastperceptron[cli]'") from error
+import typer
 
-from fastperceptron.atomic import local_path
+from fastperceptron.cli_options import FILE, Csv, Data, ModelFile, Seed, Weight, Written, app, source_of
 from fastperceptron.command_language import csv_option_values, translate
-from fastperceptron.data.formats import FORMATS, endings
-
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-
-Data = Annotated[list[str], typer.Argument(help=f"Files ({', '.join(FORMATS)}), folder or pattern.")]
-Csv = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="<name=value>",
-        help="How CSV files are written: delimiter=';' (or tab), encoding=latin-1, has_header=false, comment='#', "
-        "null_values='?', decimal_point=',', column_types.zip=string. Repeatable.",
-    ),
-]
-_FILE: dict[str, Any] = {"metavar": "<path>", "parser": local_path}  # typer's own Path drops the slash of a folder
-Written = Annotated[
-    Path, typer.Option("--output", "-o", help=f"File to write ({', '.join(endings('open_writer'))}).", **_FILE)
-]
-ModelFile = Annotated[Path, typer.Argument(help="A model file that `train` wrote.")]
-Weight = Annotated[str | None, typer.Option("--weight", "-w", metavar="<column>", help="Column of the row weights.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
-
-
-def _count(text: str) -> int:
-    """Return the number of rows that a text like 100000, 1e6, 250k, 100M or 1G means."""
-    scale = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}.get(text[-1:].lower(), 1.0)
-    try:
-        number = float(text if scale == 1.0 else text[:-1]) * scale
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a number of rows: write 100000, 1e6, 250k, 100M or 1G.") from None
-    if number < 1 or number != int(number):
-        raise typer.BadParameter(f"{text!r} is not a whole number of rows.")
-    return int(number)
 
 
 def _print_version(is_asked: bool) -> None:
@@ -57,10 +23,6 @@ def _print_version(is_asked: bool) -> None:
 
         typer.echo(f"fastperceptron {__version__}")
         raise typer.Exit
-
-
-def _source(data: list[str]) -> str | list[str]:
-    return data[0] if len(data) == 1 else data
 
 
 @app.callback()
@@ -84,7 +46,7 @@ def train(
             help="Column of the labels, by name or number; not for .npz and .svm files.",
         ),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.", **_FILE)] = Path(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.", **FILE)] = Path(
         "model.safetensors"
     ),
     loss: Annotated[str, typer.Option(help="log_loss or squared_error.")] = "log_loss",
@@ -148,9 +110,9 @@ def train(
             help="Print standard errors, intervals and tests of the weights, and write them next to the model.",
         ),
     ] = False,
-    report: Annotated[Path | None, typer.Option(help="JSON file to write the results to.", **_FILE)] = None,
+    report: Annotated[Path | None, typer.Option(help="JSON file to write the results to.", **FILE)] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="File that keeps the state of training; next to the model by default.", **_FILE)
+        Path | None, typer.Option(help="File that keeps the state of training; next to the model by default.", **FILE)
     ] = None,
     scheduler: Annotated[
         str | None,
@@ -183,7 +145,7 @@ def train(
 
         # Next to the model, as the checkpoint is.
         table = output.parent / f"{output.name}.inference.csv" if inference else None
-        lines = train_model(_source(data), columns, options, output, checkpoint, holdout, report, table, scheduler)
+        lines = train_model(source_of(data), columns, options, output, checkpoint, holdout, report, table, scheduler)
     except KeyboardInterrupt:
         kept = "there is no checkpoint yet, so the same command starts at the beginning"
         if checkpoint.exists():
@@ -207,7 +169,7 @@ def predict(
     """Write class and probabilities of each row."""
     from fastperceptron.commands import write_predictions
 
-    n_rows = write_predictions(model, _source(data), output, id_, csv_option_values(csv))
+    n_rows = write_predictions(model, source_of(data), output, id_, csv_option_values(csv))
     typer.echo(f"{n_rows:,} rows written to {output}.")
 
 
@@ -220,13 +182,13 @@ def evaluate(
         typer.Option("--target", "-t", metavar="<column>", help="Column of the labels; as in training by default."),
     ] = None,
     weight: Weight = None,
-    plot: Annotated[Path | None, typer.Option(help="Picture file to write the calibration curve to.", **_FILE)] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture file to write the calibration curve to.", **FILE)] = None,
     csv: Csv = None,
 ) -> None:
     """Print the scores of a model on a table. Log loss, Brier score, accuracy, AUC and a calibration table."""
     from fastperceptron.commands import evaluate_model
 
-    for line in evaluate_model(model, _source(data), target, weight, plot, csv_option_values(csv)):
+    for line in evaluate_model(model, source_of(data), target, weight, plot, csv_option_values(csv)):
         typer.echo(line)
 
 
@@ -240,91 +202,13 @@ def show(
     csv: Csv = None,
 ) -> None:
     """Print the weights by name, the largest first."""
-    from fastperceptron.commands import weights_of
+    from fastperceptron.command_show import weights_of
 
-    for line in weights_of(model, _source(data) if data else None, csv_option_values(csv)):
+    for line in weights_of(model, source_of(data) if data else None, csv_option_values(csv)):
         typer.echo(line)
 
 
-@app.command()
-def export(
-    model: ModelFile,
-    to: Annotated[str, typer.Option("--to", metavar="<form>", help="onnx, sql or json.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; by default SQL and JSON are printed.", **_FILE)
-    ] = None,
-    dialect: Annotated[str | None, typer.Option(help="Of SQL: duckdb (the default), sqlite or postgres.")] = None,
-    categorical: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--categorical",
-            "-c",
-            metavar="<column>",
-            help="For SQL: column whose features are levels, as in plan=basic; by default all names with = are such, "
-            "'' for none. Repeatable.",
-        ),
-    ] = None,
-) -> None:
-    """Write a model for other programs. An ONNX graph, an SQL expression of the probability, or a JSON object."""
-    from fastperceptron.command_export import export_model
-
-    for line in export_model(model, to, output, dialect, categorical):
-        typer.echo(line)
-
-
-@app.command()
-def synthesize(
-    output: Written,
-    rows: Annotated[
-        int, typer.Option("--rows", "-n", parser=_count, help="Number of rows, such as 100000, 1e6, 250k, 100M or 1G.")
-    ],
-    features: Annotated[int, typer.Option("--features", "-d", min=1, help="Number of columns.")],
-    classes: Annotated[int, typer.Option(min=2, max=256, help="Number of classes.")] = 2,
-    balance: Annotated[float, typer.Option(help="Share of the second of two classes.")] = 0.5,
-    noise: Annotated[float, typer.Option(help="Noise in the labels; 0 for none.")] = 1.0,
-    correlation: Annotated[float, typer.Option(help="Correlation of each pair of columns.")] = 0.0,
-    scale_spread: Annotated[float, typer.Option(help="Orders of magnitude that the scales of the columns span.")] = 0.0,
-    informative: Annotated[
-        int | None, typer.Option(help="Number of columns with weights other than 0; all by default.")
-    ] = None,
-    seed: Seed = 0,
-) -> None:
-    """Write a synthetic table. Its features are x0, x1 and so on, its labels y; the true weights are printed."""
-    from fastperceptron.commands import write_synthetic
-
-    options = {"n_classes": classes, "class_balance": balance, "noise": noise, "informative": informative, "rng": seed}
-    for line in write_synthetic(output, rows, features, correlation=correlation, scale_spread=scale_spread, **options):
-        typer.echo(line)
-
-
-@app.command()
-def demo(
-    steps: Annotated[int, typer.Option(min=1, help="Number of training steps.")] = 100_000,
-    seed: Seed = 0,
-    output: Annotated[Path, typer.Option(help="Folder to write the pictures and the model to.")] = Path(
-        "fastperceptron-demo"
-    ),
-) -> None:
-    """Run the 2017 tutorial. One neuron learns two kinds of flowers, and names an unknown one."""
-    from fastperceptron.demo import UNKNOWN_FLOWER, run_demo, write_demo
-    from fastperceptron.drawing import percent
-
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise NotADirectoryError(f"a file is in the place of the folder {str(output)!r}: give another path.") from None
-    result = run_demo(steps, seed, progress=sys.stderr.isatty())
-    species, certainty = result.unknown
-    size = " x ".join(map(str, UNKNOWN_FLOWER))
-    typer.echo(f"{result.model}\nThe unknown flower, sepal {size} cm, is {species}: {percent(certainty)} sure.")
-    typer.echo(f"Accuracy on the {len(result.y)} flowers: {result.accuracy:.1%}")
-    typer.echo(f"Final cost: {result.model.cost(result.X, result.y):.3g}")
-    ratio = result.reference_nanoseconds / result.nanoseconds
-    typer.echo(
-        f"Time per step: {result.nanoseconds:,.1f} ns, plain Python {result.reference_nanoseconds:,.0f} ns"
-        f" ({ratio:,.0f} times as long)"
-    )
-    typer.echo("Written: " + ", ".join(str(path) for path in write_demo(result, output)))
+from fastperceptron import cli_others  # noqa: E402, F401  # its commands come after these in the help
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.files import find_files
 from fastperceptron.data.formats import NPZ, SVMLIGHT, ArrayFormat, format_of_files, has_known_ending
 from fastperceptron.data.sources import dataset
+from fastperceptron.model import Perceptron
 
 
 def has_own_labels(source: Any) -> bool:
@@ -64,3 +65,11 @@ def class_weight_as_typed(texts: list[str] | None, data: Dataset) -> Any:
             shown = f"{label:g}" if isinstance(label, float) else label
             raise ValueError(f"--class-weight: {shown} is not a class; the classes are {known}.")
     return weights
+
+
+def rows_for(model: Perceptron, source: Any, csv: Any) -> Dataset:
+    """Return rows to predict, without the target's column if an array without column names has one."""
+    data = dataset(source, csv=csv)
+    if data.n_features == model.n_features + 1 and model.target_name is not None and not model.feature_names:
+        data = dataset(source, target=model.target_name, csv=csv)
+    return data

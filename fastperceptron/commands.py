@@ -1,4 +1,4 @@
-"""The work of the commands train, predict, evaluate, show and synthesize; each returns what to print.
+"""The work of the commands train, predict, evaluate and synthesize; each returns what to print.
 
 A source is a path, pattern, folder or URI, or a list of them, since the shell expands patterns.
 """
@@ -20,23 +20,21 @@ import numpy as np
 
 from fastperceptron.atomic import destination, replace_file
 from fastperceptron.cluster.sources import dataset
-from fastperceptron.command_columns import class_weight_as_typed, columns_as_typed, has_own_labels
+from fastperceptron.command_columns import class_weight_as_typed, columns_as_typed, has_own_labels, rows_for
 from fastperceptron.command_language import find_columns, translate
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.files import find_files
 from fastperceptron.data.formats import ArrayFormat, find_format, format_of_files, has_known_ending
 from fastperceptron.data.holdout import Part
-from fastperceptron.data.sparse_arrays import CsrArray
 from fastperceptron.data.synthetic import synthetic
 from fastperceptron.estimator.classifier import PerceptronClassifier
 from fastperceptron.estimator.progress import show_progress
 from fastperceptron.evaluation import Evaluation, evaluate
 from fastperceptron.kernels.losses import LOSSES
-from fastperceptron.model import Perceptron, load
+from fastperceptron.model import load
 from fastperceptron.uncertainty.inference import inference
 
 ROW_GROUP = 1 << 17  # rows per row group: decoding one takes some megabytes
-MOST_WEIGHTS = 1000  # `show` prints at most this many weights per class
 
 
 def train_model(
@@ -164,14 +162,6 @@ def _described(evaluation: Evaluation) -> list[str]:
     return [*lines, "", f"  Probability and share of {found.of_class}:", *found.bin_lines()]
 
 
-def _rows_for(model: Perceptron, source: Any, csv: Any) -> Dataset:
-    """Return rows to predict, without the target's column if an array without column names has one."""
-    data = dataset(source, csv=csv)
-    if data.n_features == model.n_features + 1 and model.target_name is not None and not model.feature_names:
-        data = dataset(source, target=model.target_name, csv=csv)
-    return data
-
-
 class _Ids:
     """Columns of a table that are copied to the predictions, as they are stored; of CSV files as text."""
 
@@ -214,7 +204,7 @@ def write_predictions(model_path: Path, source: Any, output: Path, ids: list[str
     if id_rows is not None:
         next(id_rows)
     with replace_file(output) as temporary, _table_writer(output, temporary, schema) as write:
-        for block in model.aligned(_rows_for(model, source, csv)).blocks():
+        for block in model.aligned(rows_for(model, source, csv)).blocks():
             p = model.predict_proba(block.X).astype(np.float64, copy=False)
             own = [] if id_rows is None else id_rows.send(len(p))
             write([*own, model.predict(block.X), *np.ascontiguousarray(p.T)])
@@ -266,58 +256,6 @@ def evaluate_model(
         with replace_file(plot) as temporary:
             figure.savefig(temporary, format=plot.suffix.lstrip(".") or "png")
     return iter([f"{evaluation.n_rows:,} rows", *_described(evaluation), *([f"Picture: {plot}"] if plot else [])])
-
-
-def weights_of(model_path: Path, source: Any = None, csv: Any = None) -> Iterator[str]:
-    """Return lines with the weights by name, the largest first.
-
-    With a table, weights are sorted, and also printed, per standard deviation of their feature in it.
-    """
-    model = load(model_path)
-    names = model.feature_names or [f"x{number}" for number in range(model.n_features)]
-    weights, biases = np.atleast_2d(model.weights), np.atleast_1d(model.bias)
-    labels = [str(label) for label in (model.classes[1:] if len(weights) == 1 else model.classes).tolist()]
-    columns, order = {label: weights[number] for number, label in enumerate(labels)}, np.abs(weights).max(axis=0)
-    if source is None:
-        yield "Sorted by |weight|, which depends on units: give a table, too, to sort by weight x standard deviation."
-    else:
-        deviations = _standard_deviations(model.aligned(_rows_for(model, source, csv)))
-        columns |= {f"{label} x sd": weights[number] * deviations for number, label in enumerate(labels)}
-        order = order * deviations
-        yield "Sorted by |weight x sd|, sd being the standard deviation of the feature in the table."
-    several = (
-        "each class: their differences count" if model.activation == "softmax" else "each class against the others"
-    )
-    yield f"Weights for {'class ' + labels[0] if len(labels) == 1 else several}:"
-    width, wide = max(map(len, [*names, "(bias)"])) + 2, max(16, *(len(title) + 2 for title in columns))
-    yield f"{'':<{width}}" + "".join(f"{title:>{wide}}" for title in columns)
-    yield f"{'(bias)':<{width}}" + "".join(f"{bias:{wide}.8g}" for bias in biases)
-    for number in np.argsort(-order, kind="stable")[:MOST_WEIGHTS].tolist():
-        yield f"{names[number]:<{width}}" + "".join(f"{each[number]:{wide}.8g}" for each in columns.values())
-    if model.n_features > MOST_WEIGHTS:
-        yield f"... and {model.n_features - MOST_WEIGHTS:,} smaller ones"
-
-
-def _standard_deviations(data: Dataset) -> Any:
-    """Return those of the features over all rows; differences from the first row keep the digits of large values."""
-    n_rows, origin, sums, squares = 0, np.zeros(1), np.zeros(1), np.zeros(1)
-    for block in data.blocks():
-        X = block.X.astype(np.float64)
-        if n_rows == 0:
-            origin = X[:1].toarray()[0] if isinstance(X, CsrArray) else X[0]
-        more_sums, more_squares = _moments_about(origin, X)
-        n_rows, sums, squares = n_rows + len(X), sums + more_sums, squares + more_squares
-    return np.sqrt(np.maximum(squares / n_rows - (sums / n_rows) ** 2, 0.0))
-
-
-def _moments_about(origin: Any, X: Any) -> tuple[Any, Any]:
-    """Return the sums over rows of X - origin and of its squares, per column."""
-    if not isinstance(X, CsrArray):
-        return (X - origin).sum(axis=0), ((X - origin) ** 2).sum(axis=0)
-    stored, size = X.data - origin[X.indices], len(origin)
-    n_zeros = len(X) - np.bincount(X.indices, minlength=size)
-    sums, squares = (np.bincount(X.indices, values, size) for values in (stored, stored**2))
-    return sums - n_zeros * origin, squares + n_zeros * origin**2
 
 
 def write_synthetic(output: Path, n_rows: int, n_features: int, **options: Any) -> Iterator[str]:

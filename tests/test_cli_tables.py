@@ -156,7 +156,7 @@ def test_no_error_is_a_traceback(error: Exception, tmp_path: Path, monkeypatch: 
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("fastperceptron.commands.weights_of", fail)
+    monkeypatch.setattr("fastperceptron.command_show.weights_of", fail)
     done = run("show", "m", cwd=tmp_path)
     assert done.returncode == 1
     assert re.fullmatch(r"fastperceptron: .+\n", done.stderr)
