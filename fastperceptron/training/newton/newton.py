@@ -185,8 +185,7 @@ class Newton:
             if is_accepted and isinstance(neuron.search, CorrectedSample):
                 self._renew(neuron, neuron.search, reading)
             elif is_accepted and has_moments and not neuron.hessian.is_own and isinstance(neuron.search, LBFGS):
-                neuron.take_diagonal(reading)
-                neuron.search.begin_from(neuron.hessian.inverse(neuron.diagonal, self._all_rows.penalty))
+                self._renew_diagonal(neuron, neuron.search, reading)
             neuron.is_done = self._is_at_goal(neuron, tol)
             neuron.pace.note(neuron.search.gap, is_accepted)
         self._turn([neuron for neuron in neurons if not neuron.is_done], tol)
@@ -196,6 +195,12 @@ class Newton:
         neuron.take_diagonal(reading)
         search.renew(reading.diagonal, reading.point)
         neuron.hessian = OwnHessian(search.hessian, search.exactness)
+
+    def _renew_diagonal(self, neuron: Neuron, search: LBFGS, reading: Reading) -> None:
+        """Go on from the diagonal at the point that was accepted, where that is a better one."""
+        if self._start.is_better_diagonal(neuron, reading):
+            neuron.take_diagonal(reading)
+            search.begin_from(neuron.hessian.inverse(neuron.diagonal, self._all_rows.penalty))
 
     def _is_at_goal(self, neuron: Neuron, tol: float) -> bool:
         """Return whether the gap is at most the goal and, where it can be known, is known."""

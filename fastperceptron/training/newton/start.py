@@ -124,6 +124,10 @@ class Start:
         """Return whether the next read is to renew a diagonal that steps begin from: not where there is a sample."""
         return False
 
+    def is_better_diagonal(self, neuron: Neuron, reading: Reading) -> bool:  # noqa: ARG002  # as WideStart needs it
+        """Return whether the diagonal of a reading is to replace the neuron's."""
+        return True
+
     def _rough_logit(self, code: int, is_shared: bool) -> float:
         return self.sample.rough_logit(code, is_shared=is_shared)
 
