@@ -59,9 +59,9 @@ def test_a_row_is_that_of_the_reference(z: list[float], place: int, weight: floa
 def test_what_rounds_to_1_keeps_its_digits() -> None:
     costs, slopes, curvatures = layer([50.0, 0.0, 10.0], 0, [0, 1, 2], None)
     rest = math.exp(-50) + math.exp(-40)
-    assert costs[0] == pytest.approx(rest, rel=1e-13)
-    assert slopes[0] == pytest.approx(-rest, rel=1e-13)
-    assert curvatures[0] == pytest.approx(rest, rel=1e-13)
+    assert costs[0] == pytest.approx(rest, rel=1e-13, abs=0)
+    assert slopes[0] == pytest.approx(-rest, rel=1e-13, abs=0)
+    assert curvatures[0] == pytest.approx(rest, rel=1e-13, abs=0)
 
 
 def test_the_first_of_equal_z_is_the_best_and_a_class_that_is_not_sought_has_no_place() -> None:

@@ -32,6 +32,8 @@ def test_every_class_is_there_and_no_row_without_weight(
     rng = np.random.default_rng(n_rows)
     codes = np.where(np.arange(n_rows) < rare, rng.integers(1, n_classes, n_rows), 0)
     weights = rng.choice([0.0, 1.0, 2.5], n_rows) if is_weighted else None
+    if weights is not None:
+        weights[-1] = 1.0  # rows without any weight are refused before
     size = max(1, int(share * n_rows))
     places, _ = choose_rows(problem(codes, weights, n_classes), size)
     assert (np.diff(places) > 0).all()
