@@ -152,11 +152,13 @@ def test_many_rows_are_a_sample_of_small_points_in_which_each_class_has_its_shar
     rng = np.random.default_rng(0)
     y = np.where(np.arange(50_000) % 1000 == 0, "rare", np.where(rng.random(50_000) < 0.3, "some", "most"))
     X = rng.normal(size=(50_000, 2))
+    X[:, 0].sort()  # so that the first rows look other than a sample of all
     model = fp.Perceptron([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]], [0.0] * 3, ["most", "rare", "some"])
     first, second = (plot_boundary(model, X, y, ax=Figure().subplots()) for _ in range(2))
     points = first.collections[0]
     assert (points.get_offsets() == second.collections[0].get_offsets()).all()
     assert 0 < points.get_alpha() < 1
+    assert abs(np.median(np.asarray(points.get_offsets())[:, 0])) < 0.2
     colours, counts = np.unique(points.get_facecolors(), axis=0, return_counts=True)
     assert len(colours) == 3
     np.testing.assert_allclose(sorted(counts), [30, 600, 1400], atol=40)

@@ -53,6 +53,7 @@ def test_every_format_is_fitted_like_dense_rows_and_left_as_it_is(name: str) -> 
     assert fitted.n_features_in_ == 19
 
 
+@pytest.mark.compiled  # interpreted, dense rows are summed in another order
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.int8, bool])
 @pytest.mark.parametrize("table", [(X, Y), (X3, Y3)], ids=["two classes", "three"])
 def test_predictions_have_the_bits_of_dense_rows(table: Any, dtype: Any) -> None:
@@ -67,6 +68,7 @@ def test_predictions_have_the_bits_of_dense_rows(table: Any, dtype: Any) -> None
     assert fp.evaluate(fitted, (sparse.coo_array(rows), y)).scores == fp.evaluate(fitted, (rows, y)).scores
 
 
+@pytest.mark.compiled  # interpreted, dense rows are summed in another order
 @given(coordinates())
 def test_predictions_of_any_rows_have_the_bits_of_dense_ones(rows: Any) -> None:
     rng = np.random.default_rng(rows.shape[1])
