@@ -179,6 +179,7 @@ def test_a_cluster_without_workers_is_an_error(monkeypatch: pytest.MonkeyPatch) 
         fit(*collections())
 
 
+@kills_processes  # under pytest-xdist, the signal does not reach a fit
 def test_what_is_queued_is_cancelled_where_a_fit_is_interrupted(client: Any) -> None:
     def slow(chunk: int) -> np.ndarray:
         time.sleep(0.2)
