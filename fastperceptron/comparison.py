@@ -1,4 +1,4 @@
-"""Rows with labels, each beside what a model predicts: what scores are computed from, block by block."""
+"""Labelled rows with what a model predicts for them, block by block: scores are computed from these."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple

@@ -3,16 +3,12 @@
 from typing import Any
 
 import numpy as np
-from sklearn.utils import get_tags
 
 from bench.competitors import OURS, Array, Competitor, Fitted, Rows
 from fastperceptron import PerceptronClassifier
 
 SOURCE = "README.md"
 CHUNK_ROWS = 1 << 16
-# What the classifier says of itself: it is not asked for more.
-TAKES_SPARSE = bool(get_tags(PerceptronClassifier()).input_tags.sparse)
-TAKES_CLASSES = "multi_class" in PerceptronClassifier().get_params()
 
 
 def fit(X: Rows, y: Array, C: float, **options: Any) -> Fitted:
@@ -36,12 +32,12 @@ def _settings(loss: str) -> tuple[dict[str, Any], ...]:
 
 
 def _way(name: str, fit: Any, settings: tuple[dict[str, Any], ...], tuned: str, takes_classes: bool) -> Competitor:
-    kinds = {"takes_sparse": TAKES_SPARSE, "takes_classes": takes_classes}
+    kinds = {"takes_sparse": True, "takes_classes": takes_classes}
     return Competitor(f"{OURS} {name}", OURS, fit, settings, SOURCE, tuned, is_scaled=False, **kinds)
 
 
 COMPETITORS = [
-    _way("log_loss", fit, _settings("log_loss"), "tol, as everyone's is", TAKES_CLASSES),
+    _way("log_loss", fit, _settings("log_loss"), "tol, as everyone's is", True),
     _way(
         "squared_error",
         fit,
@@ -61,6 +57,6 @@ COMPETITORS = [
         fit_chunks,
         ({"passes": 1}, {"passes": 2}, {"passes": 5}),
         "passes; chunks of 65,536 rows",
-        TAKES_CLASSES,
+        True,
     ),
 ]

@@ -148,7 +148,7 @@ def load_columns(source: Any, columns: Columns, number: int) -> Loaded:
     for piece in pieces:
         if piece.batch.num_rows:
             start, stop = stop, stop + piece.batch.num_rows
-            if stop > len(X):  # text files do not tell how many rows they have
+            if stop > len(X):  # the number of rows of a text file is not known before it is read
                 X = np.concatenate([X[:start], np.empty((stop, X.shape[1]), X.dtype)])
             block = columns.block(piece, X[start:stop])
             labels.append(block.y)

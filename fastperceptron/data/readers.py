@@ -142,7 +142,7 @@ class FileReader(Reader):
 
 
 def _sum_of_known(lengths: Sequence[int | None]) -> int | None:
-    """Return how many rows files have together; None if one does not tell."""
+    """Return how many rows files have together; None if that of one is not known."""
     known = [length for length in lengths if length is not None]
     return sum(known) if len(known) == len(lengths) else None
 

@@ -25,21 +25,11 @@ from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.outer_products import TILE, packed_shape
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.strips import whole_strips
-from fastperceptron.training.problem import Problem
+from fastperceptron.training.problem import Problem, weights_in_loss
 from fastperceptron.training.threads import MapInOrder, ranges_of
 from fastperceptron.training.tile_sums import rows_per_run
 
 _NONE = read_only(np.empty(0))
-
-
-def weights_in_loss(problem: Problem, places: range, codes: Array) -> Array:
-    """Return the weights in the loss of the rows of a range, (n,) float64."""
-    own = (
-        np.ones(len(places))
-        if problem.row_weights is None
-        else np.array(problem.row_weights[places.start : places.stop])
-    )
-    return own if problem.class_weights is None else own * problem.class_weights[codes]
 
 
 class Point(NamedTuple):
@@ -203,7 +193,7 @@ def read_largest(rows: RowsAt, vectors: Array) -> Array:
 
     def largest(places: range) -> Array:
         block, codes = problem.rows.labelled(problem.codes, places.start, places.stop)
-        counts = weights_in_loss(problem, places, codes) > 0
+        counts = weights_in_loss(problem.row_weights, problem.class_weights, places, codes) > 0
         standard = (block[counts] - point.centre[:n]) * point.factors[:n]
         dots = np.einsum("ij,kj->ki", standard, vectors[:, :n], optimize=False) + vectors[:, n:]
         found: Array = np.abs(dots).max(axis=1, initial=0.0)

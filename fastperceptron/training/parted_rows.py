@@ -168,12 +168,6 @@ def weighted(part: Part, exponent: int | None) -> Part:
     return part if exponent == 0 else part._replace(row_weights=ScaledWeights(part.row_weights, exponent))
 
 
-def weights_of_part(part: Part, places: range, codes: Array, class_weights: Array | None) -> Array:
-    """Return the weights in the loss, (n,) float64, of some rows of a part with these class numbers."""
-    own = np.ones(len(places)) if part.row_weights is None else part.row_weights[places.start : places.stop]
-    return np.array(own) if class_weights is None else own * class_weights[codes]
-
-
 def ask_rows(problem: Problem, question: Question, *arguments: Any, map_in_order: MapInOrder[Any, Any]) -> list[Any]:
     """Return what the parts of a problem's rows answer, or all of its rows as one part.
 

@@ -162,6 +162,12 @@ def layers_of(positives: tuple[int, ...], *, is_softmax: bool) -> tuple[tuple[in
     return (positives,) if is_softmax else tuple((each,) for each in positives)
 
 
+def weights_in_loss(row_weights: Any, class_weights: Array | None, places: range, codes: Array) -> Array:
+    """Return the weights in the loss, (n,) float64, of the rows of a range with these class numbers."""
+    own = np.ones(len(places)) if row_weights is None else np.array(row_weights[places.start : places.stop])
+    return own if class_weights is None else own * class_weights[codes]
+
+
 class OutOfRangeError(ValueError):
     """Columns have values whose squares overflow or underflow."""
 

@@ -16,7 +16,8 @@ from fastperceptron.kernels.class_terms import add_column_moments, add_scaled_ma
 from fastperceptron.kernels.information import LEAST_ROOT, set_row_dots
 from fastperceptron.kernels.outer_products import TILE, packed_shape
 from fastperceptron.kernels.strips import whole_strips
-from fastperceptron.training.information import RowsAt, symmetric, weights_in_loss, with_whole_strips
+from fastperceptron.training.information import RowsAt, symmetric, with_whole_strips
+from fastperceptron.training.problem import weights_in_loss
 
 
 class LayerInformation(NamedTuple):
@@ -35,7 +36,7 @@ class LayerInformation(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What is read beside the information."""
+    """What is computed in the same read besides the information matrix."""
 
     has_products: bool
     is_frequency: bool
@@ -103,7 +104,7 @@ def _part_of(rows: RowsAt, weights: Array, asked: Asked, places: range) -> _Part
     problem, point, _ = rows
     block, codes = problem.rows.labelled(problem.codes, places.start, places.stop)
     n_classes, n_rows, n = len(weights), len(block), problem.rows.n_features + 1
-    in_loss, own = weights_in_loss(problem, places, codes), np.ones(n_rows)
+    in_loss, own = weights_in_loss(problem.row_weights, problem.class_weights, places, codes), np.ones(n_rows)
     if problem.row_weights is not None:
         own = np.array(problem.row_weights[places.start : places.stop], np.float64)
     p, others, logs = np.empty((n_classes, n_rows)), np.empty((n_classes, n_rows)), np.empty(n_rows)

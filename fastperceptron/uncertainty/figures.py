@@ -14,7 +14,7 @@ from fastperceptron.uncertainty.result import INTERCEPT, Inference
 from fastperceptron.uncertainty.separation import Separation, is_flat, separation_of
 from fastperceptron.uncertainty.standing import Options, Standing
 
-# Coefficients farther from the optimum, in standard errors, are told.
+# A warning is given for coefficients farther from the optimum than this, in standard errors.
 FARTHEST = 0.1
 
 

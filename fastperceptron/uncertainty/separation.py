@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.training.information import Information, RowsAt, read_dots, read_largest, weights_in_loss
+from fastperceptron.training.information import Information, RowsAt, read_dots, read_largest
+from fastperceptron.training.problem import weights_in_loss
 from fastperceptron.uncertainty.estimable import Relation
 
 # Rows whose z moves by more are separated; none of the others may move back by more than the share of the largest.
@@ -81,7 +82,7 @@ def layer_separation_of(rows: RowsAt, steps: Array) -> Separation | None:
     most = back = 0.0
     for places in rows.ranges():
         block, codes = problem.rows.labelled(problem.codes, places.start, places.stop)
-        counts = weights_in_loss(problem, places, codes) > 0
+        counts = weights_in_loss(problem.row_weights, problem.class_weights, places, codes) > 0
         moved_rows, own = block[counts] - point.centre[:d], codes[counts].astype(np.intp)
         dots = np.einsum("ij,kj->ik", moved_rows, weights[:, :d], optimize=False) + weights[:, d]
         change = dots[np.arange(own.size), own][:, None] - dots

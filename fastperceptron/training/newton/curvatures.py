@@ -28,9 +28,8 @@ from fastperceptron.training.parted_rows import (
     exponent_of,
     merge_nodes,
     weighted,
-    weights_of_part,
 )
-from fastperceptron.training.problem import Problem
+from fastperceptron.training.problem import Problem, weights_in_loss
 from fastperceptron.training.threads import MapInOrder, ranges_of
 from fastperceptron.training.tile_sums import Part, rows_per_run
 from fastperceptron.training.tile_tree import Nodes, total
@@ -95,7 +94,7 @@ def curvatures_of(
             p, complements = values[:n_classes], values[n_classes:]
             point, scratch = asked.point.reshape(n_classes, size), np.empty(scratch_shape(n_classes))
             set_probabilities_of_rows(panel, point, p, complements, places.start, scratch)
-        weights[places.start : places.stop] = weights_of_part(part, places, codes, class_weights)
+        weights[places.start : places.stop] = weights_in_loss(part.row_weights, class_weights, places, codes)
 
     set_values(range(0))  # compile before threads do
     for _ in map_in_order(set_values, ranges_of(n_rows, rows_per_run(part.rows.n_features))):

@@ -14,8 +14,8 @@ from fastperceptron.kernels.leverage import keep_rows
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.coordinates import Coordinates
 from fastperceptron.training.newton.sample import SEED, Sample, panel_of
-from fastperceptron.training.parted_rows import Question, ask_rows, exponent_of, weighted, weights_of_part
-from fastperceptron.training.problem import Problem
+from fastperceptron.training.parted_rows import Question, ask_rows, exponent_of, weighted
+from fastperceptron.training.problem import Problem, weights_in_loss
 from fastperceptron.training.threads import MapInOrder, ranges_of
 from fastperceptron.training.tile_sums import Part
 
@@ -41,7 +41,7 @@ def _keep(part: Part, draw: Draw, map_in_order: MapInOrder[Any, Any]) -> Kept:
 
     def keep(places: range) -> Kept:
         X, codes = part.rows.labelled(part.codes, places.start, places.stop)
-        weights = weights_of_part(part, places, codes, draw.class_weights)
+        weights = weights_in_loss(part.row_weights, draw.class_weights, places, codes)
         probabilities = np.empty(len(places))
         scratch = aligned_zeros((padded_size(n),), np.float64)
         first = np.uint64(part.first + places.start)

@@ -18,7 +18,7 @@ from fastperceptron.kernels.labels import count_codes
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.coordinates import Coordinates, coordinates_of
 from fastperceptron.training.parted_rows import number_present, present_rows
-from fastperceptron.training.problem import Problem
+from fastperceptron.training.problem import Problem, weights_in_loss
 
 # A class has at least this share of the sample, divided by the number of classes, or all its rows.
 LEAST_SHARE = 0.125
@@ -77,14 +77,15 @@ def draw_sample(problem: Problem, size: int, has_intercept: bool) -> Sample:
     is_all = size >= n_rows
     if is_all:
         rows, codes = problem.rows.labelled(problem.codes, 0, n_rows)
-        own = _own_weights(problem, range(n_rows))
+        own = weights_in_loss(problem.row_weights, None, range(n_rows), codes)
     else:
         places, expansion = choose_rows(problem, size)
         rows, codes = problem.rows.labelled_at(problem.codes, places)
         own = expansion if problem.row_weights is None else problem.row_weights[places] * expansion
     coordinates = coordinates_of(rows, own, has_intercept)
     panel = panel_of(rows, coordinates, coordinates.deviations, has_intercept)
-    return Sample(panel, codes, _in_loss(problem, own, codes), coordinates, is_all, problem.is_plain)
+    in_loss = own if problem.class_weights is None else own * problem.class_weights[codes]
+    return Sample(panel, codes, in_loss, coordinates, is_all, problem.is_plain)
 
 
 def panel_of(rows: Array, coordinates: Coordinates, deviations: Array, has_intercept: bool) -> Array:
@@ -96,20 +97,6 @@ def panel_of(rows: Array, coordinates: Coordinates, deviations: Array, has_inter
     scale = np.where((deviations > 0) | (not has_intercept), coordinates.scale[: rows.shape[1]], np.inf)
     standardise(rows, coordinates.centre, scale, float(has_intercept), panel)
     return panel
-
-
-def weights_in_loss(problem: Problem, places: range, codes: Array) -> Array:
-    """Return the weights in the loss, (n,) float64, of the rows of a range with these class numbers."""
-    return _in_loss(problem, _own_weights(problem, places), codes)
-
-
-def _own_weights(problem: Problem, places: range) -> Array:
-    own = problem.row_weights
-    return np.ones(len(places)) if own is None else np.array(own[places.start : places.stop])
-
-
-def _in_loss(problem: Problem, own: Array, codes: Array) -> Array:
-    return own if problem.class_weights is None else own * problem.class_weights[codes]
 
 
 def choose_rows(problem: Problem, size: int) -> tuple[Array, Array]:

@@ -20,10 +20,10 @@ from fastperceptron.training.minimise.objective import ROUNDING, State
 from fastperceptron.training.newton.all_rows import Reading
 from fastperceptron.training.newton.certificate import Certificate, RowTotals
 from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron
-from fastperceptron.training.newton.sample import Sample, rough_log_odds, weights_in_loss
+from fastperceptron.training.newton.sample import Sample, rough_log_odds
 from fastperceptron.training.newton.sample_size import hessian_rows
 from fastperceptron.training.newton.start import Searched, Start, stages
-from fastperceptron.training.problem import ROWS_AT_A_TIME, NewtonOptions, Problem
+from fastperceptron.training.problem import ROWS_AT_A_TIME, NewtonOptions, Problem, weights_in_loss
 from fastperceptron.training.sparse_reads import column_sums
 from fastperceptron.training.threads import MapInOrder, ranges_of
 from fastperceptron.training.units import check_range
@@ -161,7 +161,7 @@ def _weight_sums(problem: Problem) -> tuple[Array, float]:
     sums, squares = np.zeros(problem.n_classes), 0.0
     for places in ranges_of(problem.rows.n_rows, ROWS_AT_A_TIME):
         codes = problem.codes[places.start : places.stop]
-        weights = weights_in_loss(problem, places, codes)
+        weights = weights_in_loss(problem.row_weights, problem.class_weights, places, codes)
         squares += float(sum_in_order(weights * weights))
         for code in range(problem.n_classes):
             sums[code] += sum_in_order(weights * (codes == code))

@@ -36,7 +36,7 @@ from fastperceptron.training.units import check_weights
 # kept rows, which are no more than 16 MB, are then too few as well: with 2 rows a parameter, text-like rows of 1000
 # columns ended at a held-out log loss of 4.2 instead of 0.48; with 8 rows and 500 columns at that of a fit.
 MOST_FEATURES, MOST_PARAMETERS = 500, 1500
-# Rows that are dropped while they are fewer than this per parameter tell little of the weights: it warns.
+# A warning is given where the first rows to be dropped are fewer than this per feature: they determine little.
 FEW_ROWS = 10
 # Of rows that are kept, with those that wait.
 MOST_BYTES = 1 << 29
