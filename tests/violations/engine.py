@@ -195,4 +195,7 @@ def main(violations: list[Violation]) -> int:
 
 if __name__ == "__main__":
     planted = [each for table in sorted(TESTS.glob("violations/*.txt")) for each in violations_of(table)]
-    sys.exit(main([each for each in planted if each.name in sys.argv[1:] or not sys.argv[1:]]))
+    asked = sys.argv[1:]
+    if unknown := sorted({*asked} - {each.name for each in planted}):
+        sys.exit(f"no violation of these names where kernels are as in this process (NUMBA_DISABLE_JIT): {unknown}")
+    sys.exit(main([each for each in planted if each.name in asked or not asked]))
