@@ -1,8 +1,9 @@
 """All that workers do with rows: pure functions of what they are given, so that anything lost is made again anywhere.
 
-A partition is loaded as it comes (`Loaded`). Once all lengths are known, each keeps the runs of tiles that begin in it,
-and gets the few rows that its last run lacks from those after it (`align`). Aligned partitions that lie together are
-one `Bundle`, which is asked as a whole.
+A partition is loaded as it comes (`Loaded`), together with others where these lie (a shelf). Once all lengths are
+known, each keeps the runs of tiles that begin in it, and gets the few rows that its last run lacks from those after it
+(`align`). Aligned partitions that lie together are one `Bundle`, which is asked as a whole. Tasks are for shelves and
+bundles, since each costs about a millisecond, and there may be 10,000 partitions.
 """
 
 from typing import Any, NamedTuple
@@ -76,6 +77,27 @@ class Aligned(NamedTuple):
     n_bytes: int = 0  # of the rows, if nothing else keeps their memory
 
 
+class Wanted:
+    """Rows of partitions on some shelves: (shelf, place on it, class numbers of its labels, start, stop) of each.
+
+    It is no list, in which Dask would look for the results of other tasks.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, int, Array, int, int]] = []
+
+
+class Shares:
+    """What becomes a bundle: (shelf, place on it, class numbers of its labels, plan, sources, pieces) per partition.
+
+    `sources` are as in `align`; `pieces` say where the fragments are: (bundle, place in its list) of each.
+    """
+
+    def __init__(self) -> None:
+        self.holders: list[int] = []  # the bundle of each list of fragments: of the others, then this one
+        self.rows: list[tuple[int, int, Array, Plan, list[int], list[tuple[int, int]]]] = []
+
+
 class Bundle:
     """Aligned partitions that lie together."""
 
@@ -141,9 +163,15 @@ def loaded_of(
     return Loaded(block.X, codes, block.weights, known_of_it, is_view=is_view)
 
 
-def about(loaded: Loaded) -> About:
-    """Return what has to be known of a partition."""
-    return loaded.about
+def load_all(*columns: Any) -> list[Loaded]:
+    """Return partitions that lie together, a shelf: the last argument loads one, the others have its arguments."""
+    *arguments, load = columns
+    return [load(*each) for each in zip(*arguments, strict=True)]
+
+
+def abouts(shelves: list[list[Loaded]]) -> list[About]:
+    """Return what has to be known of the partitions on some shelves."""
+    return [loaded.about for shelf in shelves for loaded in shelf]
 
 
 def fragment(loaded: Loaded, numbers: Array, start: int, stop: int) -> Fragment:
@@ -153,6 +181,11 @@ def fragment(loaded: Loaded, numbers: Array, start: int, stop: int) -> Fragment:
     return Fragment(
         X, numbers[loaded.codes[start:stop]], None if own is None else own[start:stop].copy(), loaded.about.fingerprint
     )
+
+
+def fragments(shelves: list[list[Loaded]], wanted: Wanted) -> list[Fragment]:
+    """Return rows of several partitions on some shelves."""
+    return [fragment(shelves[shelf][place], numbers, start, stop) for shelf, place, numbers, start, stop in wanted.rows]
 
 
 def align(loaded: Loaded, numbers: Array, plan: Plan, sources: list[int], fragments: list[Fragment]) -> Aligned:
@@ -176,9 +209,15 @@ def align(loaded: Loaded, numbers: Array, plan: Plan, sources: list[int], fragme
     return Aligned(parts, [*zip(sources, fingerprints, strict=True)], n_bytes)
 
 
-def bundle(all_aligned: list[Aligned]) -> Bundle:
-    """Return aligned partitions as one."""
-    return Bundle(all_aligned)
+def bundle(shelves: list[list[Loaded]], wanted: Wanted, shares: Shares, others: list[list[Fragment]]) -> Bundle:
+    """Return the partitions on some shelves as one; fragments are those of `others`, and `wanted` of its own."""
+    lists = dict(zip(shares.holders, [*others, fragments(shelves, wanted)], strict=True))
+    return Bundle(
+        [
+            align(shelves[shelf][place], numbers, plan, sources, [lists[k][n] for k, n in pieces])
+            for shelf, place, numbers, plan, sources, pieces in shares.rows
+        ]
+    )
 
 
 def answer(bundle: Bundle, question: Question, arguments: tuple[Any, ...], n_threads: int) -> Answer:

@@ -10,8 +10,9 @@ from hypothesis import given, settings, strategies as st
 
 import fastperceptron as fp
 from cluster.conftest import PartedArrays, table
+from fastperceptron.cluster.bundling import pieces_of, plans_of
 from fastperceptron.cluster.engine import SerialEngine
-from fastperceptron.cluster.parted_dataset import parted_table, pieces_of, plans_of
+from fastperceptron.cluster.parted_dataset import parted_table
 from fastperceptron.training.newton import sample_size
 from fastperceptron.training.tile_sums import rows_per_run
 from tables import bits
