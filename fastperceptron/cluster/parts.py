@@ -175,11 +175,11 @@ def abouts(shelves: list[list[Loaded]]) -> list[About]:
 
 
 def fragment(loaded: Loaded, numbers: Array, start: int, stop: int) -> Fragment:
-    """Return some rows of a partition, copied; `numbers` has the class number of each of its labels."""
+    """Return some rows of a partition; `numbers` has the class number of each of its labels."""
     own = loaded.weights
-    X = np.array(loaded.X[start:stop], kernel_dtype(loaded.X.dtype))
+    X = np.asarray(loaded.X[start:stop], kernel_dtype(loaded.X.dtype))
     return Fragment(
-        X, numbers[loaded.codes[start:stop]], None if own is None else own[start:stop].copy(), loaded.about.fingerprint
+        X, numbers[loaded.codes[start:stop]], None if own is None else own[start:stop], loaded.about.fingerprint
     )
 
 

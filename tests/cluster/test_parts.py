@@ -50,10 +50,11 @@ def test_each_run_of_tiles_belongs_to_one_partition_which_gets_all_its_rows(leng
 @given(
     cuts=st.lists(st.integers(0, 5 * RUN) | st.sampled_from([RUN, 2 * RUN, 5 * RUN, 5 * RUN + 1]), max_size=9),
     n_groups=st.integers(1, 4),
+    n_shelves=st.integers(0, 4),
 )
-def test_any_cut_and_any_bundling_give_the_bytes_of_the_arrays(cuts: list[int], n_groups: int) -> None:
+def test_any_cut_and_any_bundling_give_the_bytes_of_the_arrays(cuts: list[int], n_groups: int, n_shelves: int) -> None:
     X, y = table(5 * RUN + 17, N_FEATURES)
-    assert fit(PartedArrays(X, y, None, cuts, n_groups)) == fit(X, y)
+    assert fit(PartedArrays(X, y, None, cuts, n_groups, n_shelves)) == fit(X, y)
 
 
 @pytest.mark.compiled
