@@ -16,8 +16,9 @@ from typing import Any
 from fastperceptron.cluster.engine import Tell
 
 BUNDLES_PER_THREAD = 4
-# Seconds between looks at what is done, and without any worker before that is an error.
-WATCH, PATIENCE = 1.0, 30.0
+# Seconds between looks at what is done; and without any worker before that is an error, where Dask's configuration
+# does not say otherwise (`dask.config.set({NO_WORKERS: 600})`): a nanny on a busy machine, or a queue, may need longer.
+WATCH, PATIENCE, NO_WORKERS = 1.0, 30.0, "fastperceptron.no-workers-timeout"
 
 
 @contextmanager
@@ -204,11 +205,14 @@ class DaskEngine:
         """Return since when there has been no worker, or None; raise RuntimeError if it is too long."""
         if self._client.nthreads():
             return None
-        since = since or time.monotonic()
-        if time.monotonic() - since >= PATIENCE:
+        import dask
+
+        since, patience = since or time.monotonic(), float(dask.config.get(NO_WORKERS, PATIENCE))
+        if time.monotonic() - since >= patience:
             raise RuntimeError(
-                f"the cluster at {self._client.scheduler.address} has had no worker for {PATIENCE:g} seconds: "
-                "start some, and fit again (with a checkpoint, it goes on where it was)."
+                f"the cluster at {self._client.scheduler.address} has had no worker for {patience:g} seconds: "
+                "start some, and fit again (with a checkpoint, it goes on where it was). If workers need longer to "
+                f"come, set that: dask.config.set({{'{NO_WORKERS}': 600}})."
             )
         return since
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.cluster import parts
-from fastperceptron.cluster.bundling import bundled, plans_of
+from fastperceptron.cluster.bundling import bundled, plans_of, ranges_of_bundles, recut
 from fastperceptron.cluster.engine import Engine
 from fastperceptron.cluster.parts import About, Answer
 from fastperceptron.data.dataset import Table
@@ -17,6 +17,7 @@ from fastperceptron.data.running_labels import RunningLabels
 from fastperceptron.kernels.cache import generation
 from fastperceptron.training.parted_rows import PartedCodes, PartedRows, PartedWeights, Question
 from fastperceptron.training.problem import WeightRange
+from fastperceptron.training.tile_sums import rows_per_run
 
 Tell = Callable[[int], object]
 
@@ -48,20 +49,27 @@ def parted_table(
     lengths = [each.n_rows for each in abouts]
     classes, numbers, counts = classes_of(abouts)
     first = next(each for each in abouts if each.n_rows)
-    plans = plans_of(lengths, first.n_features)
-    bundles = bundled(engine, loaded, shelves, groups, plans, lengths, numbers)
+    n_rows = sum(lengths)
+    if n_rows < len(tasks) * rows_per_run(first.n_features):
+        ranges = ranges_of_bundles(n_rows, first.n_features, len(groups))
+        bundles, members = recut(engine, loaded, shelves, groups, ranges, lengths, numbers)
+        rows_of_bundle = [len(each) for each in ranges]
+    else:
+        plans = plans_of(lengths, first.n_features)
+        bundles = bundled(engine, loaded, shelves, groups, plans, lengths, numbers)
+        of_each = [0 if plan is None else plan.stop - plan.first for plan in plans]
+        rows_of_bundle = [sum(of_each[k] for k in its) for its in members]
     engine.release(loaded)
-    of_each = [0 if plan is None else plan.stop - plan.first for plan in plans]
-    known = [Known(sum(of_each[k] for k in its), label) for its, label in zip(members, labels, strict=True)]
+    known = [Known(n, name_of(names, its)) for n, its in zip(rows_of_bundle, members, strict=True)]
     fingerprints = {k: (each.fingerprint, name) for k, (each, name) in enumerate(zip(abouts, names, strict=True))}
     asked = Bundles(engine, bundles, known, fingerprints, n_threads)
-    rows = PartedRows(asked, sum(lengths), first.n_features, np.dtype(first.dtype))
+    rows = PartedRows(asked, n_rows, first.n_features, np.dtype(first.dtype))
     rows_read(rows.n_rows)
     weights = None
     if first.weights is not None:
-        ranges = [each.weights for each in abouts if each.weights is not None]
-        least = WeightRange(*map(min, zip(*ranges, strict=True)))
-        weights = PartedWeights(rows, least._replace(largest=max(each.largest for each in ranges)), classes.size)
+        of_weights = [each.weights for each in abouts if each.weights is not None]
+        least = WeightRange(*map(min, zip(*of_weights, strict=True)))
+        weights = PartedWeights(rows, least._replace(largest=max(each.largest for each in of_weights)), classes.size)
     return Table(rows, classes, PartedCodes(rows, counts, code_dtype(classes.size), classes.size), weights, counts)
 
 

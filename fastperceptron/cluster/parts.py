@@ -98,6 +98,15 @@ class Shares:
         self.rows: list[tuple[int, int, Array, Plan, list[int], list[tuple[int, int]]]] = []
 
 
+class Gathering:
+    """What a bundle of rows from `first` on is made of: (partition, bundle that has it, place in its list) each."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.holders: list[int] = []  # the bundle of each list of fragments
+        self.rows: list[tuple[int, int, int]] = []
+
+
 class Bundle:
     """Aligned partitions that lie together."""
 
@@ -201,9 +210,7 @@ def align(loaded: Loaded, numbers: Array, plan: Plan, sources: list[int], fragme
         parts.append(Part(ArrayRows(loaded.X[body]), codes, weights, plan.first))
     if plan.body < plan.stop:
         pieces = [fragment(loaded, numbers, plan.body - plan.start, plan.end - plan.start), *fragments]
-        X, codes = (np.concatenate([piece[k] for piece in pieces]) for k in (0, 1))
-        weights = None if own is None else read_only(np.concatenate([piece.weights for piece in pieces]))
-        parts.append(Part(ArrayRows(X), read_only(codes), weights, plan.body))
+        parts.append(_joined(pieces, plan.body))
     fingerprints = [loaded.about.fingerprint, *(each.fingerprint for each in fragments)]
     n_bytes = 0 if loaded.is_view else loaded.X.nbytes
     return Aligned(parts, [*zip(sources, fingerprints, strict=True)], n_bytes)
@@ -218,6 +225,21 @@ def bundle(shelves: list[list[Loaded]], wanted: Wanted, shares: Shares, others: 
             for shelf, place, numbers, plan, sources, pieces in shares.rows
         ]
     )
+
+
+def gathered(gathering: Gathering, others: list[list[Fragment]]) -> Bundle:
+    """Return pieces of partitions as one bundle, of one part."""
+    lists = dict(zip(gathering.holders, others, strict=True))
+    pieces = [lists[holder][place] for _, holder, place in gathering.rows]
+    sources = [(number, piece.fingerprint) for (number, *_), piece in zip(gathering.rows, pieces, strict=True)]
+    return Bundle([Aligned([_joined(pieces, gathering.first)], sources, sum(piece.X.nbytes for piece in pieces))])
+
+
+def _joined(pieces: list[Fragment], first: int) -> Part:
+    """Return pieces as one part, whose rows begin with the number `first`; they are copied."""
+    X, codes = (np.concatenate([piece[k] for piece in pieces]) for k in (0, 1))
+    own = [piece.weights for piece in pieces if piece.weights is not None]
+    return Part(ArrayRows(X), read_only(codes), read_only(np.concatenate(own)) if own else None, first)
 
 
 def answer(bundle: Bundle, question: Question, arguments: tuple[Any, ...], n_threads: int) -> Answer:

@@ -73,6 +73,20 @@ def test_blocks_of_ray_keep_their_order(started: None) -> None:
     assert rows.context.execution_options.preserve_order is False
 
 
+def test_a_model_predicts_in_map_batches(started: None) -> None:
+    X, y = table(3000, 3)
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    model = fp.PerceptronClassifier().fit(frame, y).model_
+
+    def predict(batch: pd.DataFrame) -> pd.DataFrame:
+        return batch.assign(label=model.predict(batch))
+
+    rows = ray.data.from_pandas([frame.iloc[k : k + 1000].assign(row=range(k, k + 1000)) for k in range(0, 3000, 1000)])
+    found = rows.map_batches(lambda batch: predict(batch[["a", "b", "c"]]).assign(row=batch.row), batch_format="pandas")
+    labels = found.to_pandas().sort_values("row").label
+    assert labels.tolist() == model.predict(frame).tolist()
+
+
 def test_what_ray_cannot_do_is_refused(started: None) -> None:
     rows = ray.data.from_items([{"a": 1.0, "y": 0}, {"a": 2.0, "y": 1}])
     for options, error, message in [
