@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 import fastperceptron as fp
 from cluster.conftest import PartedArrays, table
@@ -52,6 +52,8 @@ def test_each_run_of_tiles_belongs_to_one_partition_which_gets_all_its_rows(leng
     n_groups=st.integers(1, 4),
     n_shelves=st.integers(0, 4),
 )
+@example(cuts=[RUN + 5, 3 * RUN + 9], n_groups=2, n_shelves=0)
+@example(cuts=[RUN + 5, 3 * RUN + 9], n_groups=1, n_shelves=2)
 def test_any_cut_and_any_bundling_give_the_bytes_of_the_arrays(cuts: list[int], n_groups: int, n_shelves: int) -> None:
     X, y = table(5 * RUN + 17, N_FEATURES)
     assert fit(PartedArrays(X, y, None, cuts, n_groups, n_shelves)) == fit(X, y)
