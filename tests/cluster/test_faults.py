@@ -131,8 +131,11 @@ def test_workers_that_restart_retire_and_come(processes: tuple[Any, Any]) -> Non
         thread.start()
         assert fit(*collections()) == expected
         thread.join()
-        cluster.scale(2)
-        client.wait_for_workers(2, timeout=LONG)
+        started = time.monotonic()
+        while len(client.nthreads()) != 2:  # a cluster hears of a worker that retired some seconds later
+            assert time.monotonic() - started < LONG
+            cluster.scale(2)
+            time.sleep(0.5)
 
 
 @pytest.mark.slow

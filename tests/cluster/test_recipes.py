@@ -59,13 +59,13 @@ def test_a_model_predicts_in_spark(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
     model = fp.PerceptronClassifier().fit(frame, y).model_
 
-    @sql.functions.pandas_udf("long")
-    def predict(batches: Iterator[pd.DataFrame]) -> Iterator[pd.Series]:
+    def predict_batches(batches: Iterator[pd.DataFrame]) -> Iterator[pd.Series]:
         for batch in batches:
             yield pd.Series(model.predict(batch))
 
     session = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
     try:
+        predict = sql.functions.pandas_udf(predict_batches, "long")
         rows = session.createDataFrame(frame.assign(row=range(len(frame))))
         found = rows.select("row", predict(sql.functions.struct("a", "b", "c")).alias("label")).toPandas()
     finally:
