@@ -37,7 +37,7 @@ GIVEN = 20.0
 CURVED_ROWS = 1.5
 # Every eighth row takes the first steps, at most eight, where these are enough rows and a Hessian of all takes time:
 # real tables of 10,000 to 40,000 rows took 0.76 to 0.95 of the time on one thread, larger ones 0.96 to 1.02.
-COARSE, COARSE_EVALUATIONS, LITTLE_WORK = 8, 8, 1 << 20
+COARSE, COARSE_EVALUATIONS, LITTLE_WORK = 8, 8, 1 << 19
 
 
 def stages(loss: str) -> list[str]:
