@@ -29,7 +29,7 @@ from fastperceptron.data.holdout import Part
 from fastperceptron.data.synthetic import synthetic
 from fastperceptron.estimator.classifier import PerceptronClassifier
 from fastperceptron.estimator.progress import show_progress
-from fastperceptron.evaluation import Evaluation, evaluate
+from fastperceptron.evaluation.scores import Evaluation, evaluate
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.model import load
 from fastperceptron.uncertainty.inference import inference

@@ -10,7 +10,6 @@ import numpy as np
 
 from fastperceptron.boundary import rows_to_show, section_of
 from fastperceptron.checks import Array, as_matrix, check_finite
-from fastperceptron.comparison import as_perceptron
 from fastperceptron.data.holdout import row_hashes
 from fastperceptron.data.labels import codes_of
 from fastperceptron.drawing import (
@@ -24,9 +23,10 @@ from fastperceptron.drawing import (
     shade,
     write_title,
 )
-from fastperceptron.evaluation import Evaluation
+from fastperceptron.evaluation.comparison import as_perceptron
+from fastperceptron.evaluation.result import Calibration
+from fastperceptron.evaluation.scores import Evaluation
 from fastperceptron.functional import sigmoid, sigmoid_derivative
-from fastperceptron.reliability import Calibration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,8 +16,8 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 import fastperceptron as fp
-from fastperceptron import score_cells
 from fastperceptron.data.holdout import Part
+from fastperceptron.evaluation import cells
 
 MODEL = fp.Perceptron([1.0], 0.0, ["no", "yes"])
 THREE = fp.Perceptron([[1.0], [-0.5], [0.2]], [0.1, 0.0, -0.3], ["a", "b", "c"])
@@ -126,7 +126,7 @@ def test_chunks_and_the_unit_of_weights_change_no_bit(exact_values: int, rows: l
     X, y, weights = arrays(rows)
     for model, labels in ((MODEL, y), (THREE, np.where(weights > 1, "c", np.where(y == "yes", "b", "a")))):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(score_cells, "EXACT_VALUES", exact_values)
+            patch.setattr(cells, "EXACT_VALUES", exact_values)
             whole = fp.calibration(model, (X, labels, weights))
             cut = fp.calibration(model, fp.dataset(chunks_of(X, labels, weights * unit, sizes)))
         assert fields(whole) == fields(cut)
@@ -140,7 +140,7 @@ def test_the_auc_of_many_rows_is_within_its_stated_error(n_classes: int, monkeyp
     model = fp.Perceptron(weights, np.zeros(n_classes) if n_classes > 2 else 0.0, np.arange(n_classes))
     X, y = rng.normal(size=(n_rows, 3)) * rng.choice([0.1, 3, 1000], size=(n_rows, 1)), np.arange(n_rows) % n_classes
     exact = fp.calibration(model, (X, y))
-    monkeypatch.setattr(score_cells, "EXACT_VALUES", 100)
+    monkeypatch.setattr(cells, "EXACT_VALUES", 100)
     found = fp.calibration(model, (X, y))
     assert exact.auc_error == 0
     for one, other in zip([exact, *exact.by_class.values()], [found, *found.by_class.values()], strict=True):
@@ -201,7 +201,7 @@ def test_either_class_may_be_the_positive_one() -> None:
     ],
 )
 def test_corner_cases(exact_values: int, z: list, y: list, expected: dict, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(score_cells, "EXACT_VALUES", exact_values)
+    monkeypatch.setattr(cells, "EXACT_VALUES", exact_values)
     model = fp.Perceptron([10.0], 0.0, ["no", "yes"])
     X = np.minimum(np.array(z), 1e308)[:, None] / ([1] if math.inf in z else [10.0])
     labels = np.array(["no", "yes"])[y]
@@ -229,7 +229,7 @@ def test_labels_must_be_known_and_some_rows_must_count() -> None:
 
 
 def test_a_row_that_is_not_finite_is_named_by_its_number_among_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastperceptron.comparison.MOST_ROWS", 4)
+    monkeypatch.setattr("fastperceptron.evaluation.comparison.MOST_ROWS", 4)
     X, y = np.zeros((20, 1)), np.tile(["no", "yes"], 10)
     X[13] = np.nan
     for data in ((X, y), fp.dataset(chunks_of(X, y, np.ones(20), [5, 6]))):

@@ -11,7 +11,7 @@ from sklearn import metrics
 from sklearn.exceptions import NotFittedError
 
 import fastperceptron as fp
-from fastperceptron.evaluation import evaluate
+from fastperceptron.evaluation.scores import evaluate
 
 
 def model_of(n_classes: int) -> tuple[fp.Perceptron, np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.score_cells import Cells
+from fastperceptron.evaluation.cells import Cells
 
 HISTOGRAM_BINS = 20
 

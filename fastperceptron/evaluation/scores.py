@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastperceptron.comparison import compared_blocks, no_weight
 from fastperceptron.data.dataset import Dataset
+from fastperceptron.evaluation.comparison import compared_blocks, no_weight
+from fastperceptron.evaluation.reliability import calibration
+from fastperceptron.evaluation.result import Calibration
 from fastperceptron.model import Perceptron
-from fastperceptron.reliability import Calibration, calibration
 
 
 @dataclass(frozen=True)

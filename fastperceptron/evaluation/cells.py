@@ -13,7 +13,7 @@ import numpy as np
 
 from fastperceptron import prediction
 from fastperceptron.checks import Array
-from fastperceptron.comparison import Compared
+from fastperceptron.evaluation.comparison import Compared
 from fastperceptron.functional import log_loss
 from fastperceptron.kernels.groups import add_to_groups
 
