@@ -82,7 +82,7 @@ def demo(
 ) -> None:
     """Run the 2017 tutorial. One neuron learns two kinds of flowers, and names an unknown one."""
     from fastperceptron.demo import UNKNOWN_FLOWER, run_demo, write_demo
-    from fastperceptron.drawing import percent
+    from fastperceptron.plot.drawing import percent
 
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 import fastperceptron as fp
 from fastperceptron.history import History
-from fastperceptron.plot import percent, plot_activation, plot_boundary, plot_calibration, plot_coefficients, plot_cost
+from fastperceptron.plot import plot_activation, plot_boundary, plot_calibration, plot_coefficients, plot_cost
+from fastperceptron.plot.drawing import percent
 
 mpl.use("Agg")
 

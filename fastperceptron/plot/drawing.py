@@ -1,4 +1,4 @@
-"""Parts of the pictures: colours, names as text, points, curves and shading of a model of one or two features."""
+"""Parts of the pictures: axes, colours, names as text, points, curves and shading of a model of one or two features."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,18 @@ CLASS_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9
 CLASS_TINTS = ("#8DBFDE", "#F2B98F")
 MOST_MARKERS = 300  # rows that are drawn as markers by class
 CLASS_MARKERS = ("o", "^", "s", "D", "v", "P", "X", "<", ">")
+
+
+def axes_or_new(ax: "Axes | None") -> "Axes":
+    """Return the Axes, or those of a new figure."""
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot
+    except ModuleNotFoundError as error:
+        message = "pictures need the package matplotlib: pip install matplotlib"
+        raise ModuleNotFoundError(message, name="matplotlib") from error
+    return pyplot.subplots(layout="constrained")[1]
 
 
 def as_text(name: Any, width: int) -> str:
