@@ -3,10 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-try:
-    import typer
-except ModuleNotFoundError as error:
-    raise SystemExit("the command line needs more packages: pip install 'fastperceptron[cli]'") from error
+import typer
 
 from fastperceptron.atomic import local_path
 from fastperceptron.data.formats import FORMATS, endings

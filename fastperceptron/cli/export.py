@@ -7,7 +7,7 @@ from typing import Any
 
 from fastperceptron.atomic import destination, write_atomically
 from fastperceptron.checks import choice
-from fastperceptron.command_language import split_columns
+from fastperceptron.cli.language import split_columns
 from fastperceptron.export.sql_dialects import DIALECTS, identifier
 from fastperceptron.model import Perceptron, load
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastperceptron.command_language import csv_option_values, split_columns, translate
+from fastperceptron.cli.language import csv_option_values, split_columns, translate
 
 
 @pytest.mark.parametrize(

@@ -1,37 +1,12 @@
-"""The command `fastperceptron`: results on stdout, progress on stderr; exit code 0, 1 for a failure, 2 for wrong usage.
+"""The commands about data and models: train, predict, evaluate and show, with their arguments and options."""
 
-This file declares the commands about data and models, cli_others.py the others, cli_options.py what they share. The
-work is done by commands.py, command_show.py, command_export.py and demo.py, which are imported when they are needed.
-Help texts name losses and solvers as text, since importing them would make --help wait for Numba and scikit-learn.
-"""
-
-import gc
-import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fastperceptron.cli_options import FILE, Csv, Data, ModelFile, Seed, Weight, Written, app, source_of
-from fastperceptron.command_language import csv_option_values, translate
-
-
-def _print_version(is_asked: bool) -> None:
-    if is_asked:
-        from fastperceptron import __version__
-
-        typer.echo(f"fastperceptron {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def fastperceptron(
-    _: Annotated[
-        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """One sigmoid neuron, trained fast and exactly."""
+from fastperceptron.cli.language import csv_option_values
+from fastperceptron.cli.options import FILE, Csv, Data, ModelFile, Seed, Weight, Written, app, source_of
 
 
 @app.command()
@@ -141,7 +116,7 @@ def train(
     columns |= {"exclude": exclude, "max_levels": max_levels, "csv": csv_option_values(csv)}
     checkpoint = checkpoint or output.parent / f"{output.name}.checkpoint"
     try:
-        from fastperceptron.commands import train_model
+        from fastperceptron.cli.train import train_model
 
         # Next to the model, as the checkpoint is.
         table = output.parent / f"{output.name}.inference.csv" if inference else None
@@ -167,7 +142,7 @@ def predict(
     csv: Csv = None,
 ) -> None:
     """Write class and probabilities of each row."""
-    from fastperceptron.commands import write_predictions
+    from fastperceptron.cli.predict import write_predictions
 
     n_rows = write_predictions(model, source_of(data), output, id_, csv_option_values(csv))
     typer.echo(f"{n_rows:,} rows written to {output}.")
@@ -186,7 +161,7 @@ def evaluate(
     csv: Csv = None,
 ) -> None:
     """Print the scores of a model on a table. Log loss, Brier score, accuracy, AUC and a calibration table."""
-    from fastperceptron.commands import evaluate_model
+    from fastperceptron.cli.evaluate import evaluate_model
 
     for line in evaluate_model(model, source_of(data), target, weight, plot, csv_option_values(csv)):
         typer.echo(line)
@@ -202,37 +177,7 @@ def show(
     csv: Csv = None,
 ) -> None:
     """Print the weights by name, the largest first."""
-    from fastperceptron.command_show import weights_of
+    from fastperceptron.cli.show import weights_of
 
     for line in weights_of(model, source_of(data) if data else None, csv_option_values(csv)):
         typer.echo(line)
-
-
-from fastperceptron import cli_others  # noqa: E402, F401  # its commands come after these in the help
-
-
-def main() -> None:
-    """Run the command line; an error is one line on stderr, not a traceback."""
-    try:
-        app()
-    except BrokenPipeError:  # the reader of stdout has ended, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("fastperceptron: stopped.", err=True)
-        raise SystemExit(130) from None
-    except Exception as error:
-        typer.echo(f"fastperceptron: {_one_line(error)}", err=True)
-        raise SystemExit(1) from None
-    finally:
-        # Without this, the last garbage collections visit all that Numba and Matplotlib loaded: 0.6 of 2.5 s.
-        gc.freeze()
-
-
-def _one_line(error: Exception) -> str:
-    """Return what an error says; errors that this package does not raise itself are named by their type."""
-    if isinstance(error, MemoryError):
-        return f"there is not enough memory. {translate(str(error))}".strip()
-    said = translate(str(error))
-    is_own = isinstance(error, OSError | ModuleNotFoundError) or type(error) in (ValueError, TypeError)
-    return said if is_own and said else f"{type(error).__name__}: {said}"

@@ -156,7 +156,7 @@ def test_no_error_is_a_traceback(error: Exception, tmp_path: Path, monkeypatch: 
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("fastperceptron.command_show.weights_of", fail)
+    monkeypatch.setattr("fastperceptron.cli.show.weights_of", fail)
     done = run("show", "m", cwd=tmp_path)
     assert done.returncode == 1
     assert re.fullmatch(r"fastperceptron: .+\n", done.stderr)
@@ -166,7 +166,7 @@ def test_an_early_ctrl_c_says_that_nothing_was_kept(tmp_path: Path, monkeypatch:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fastperceptron.commands.train_model", stop)
+    monkeypatch.setattr("fastperceptron.cli.train.train_model", stop)
     done = run("train", "rows.csv", "-t", "y", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr == (

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fastperceptron.command_language import class_weight_values, find_columns, split_columns
+from fastperceptron.cli.language import class_weight_values, find_columns, split_columns
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.files import find_files
 from fastperceptron.data.formats import NPZ, SVMLIGHT, ArrayFormat, format_of_files, has_known_ending

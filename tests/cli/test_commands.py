@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -80,6 +81,13 @@ def test_help_lists_the_commands(tmp_path: Path) -> None:
     assert "Seed of everything random" in run("demo", "--help", cwd=tmp_path).stdout
     said = run("predict", "--help", cwd=tmp_path).stdout
     assert all(ending in said for ending in FORMATS)
+
+
+def test_without_typer_the_command_says_what_to_install(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['typer'] = None; from fastperceptron.cli import main"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "the command line needs more packages: pip install 'fastperceptron[cli]'\n"
 
 
 def test_help_of_train_names_every_loss_and_solver(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fastperceptron.cli_options import FILE, ModelFile, Seed, Written, app
+from fastperceptron.cli.options import FILE, ModelFile, Seed, Written, app
 
 
 def count(text: str) -> int:
@@ -41,7 +41,7 @@ def export(
     ] = None,
 ) -> None:
     """Write a model for other programs. An ONNX graph, an SQL expression of the probability, or a JSON object."""
-    from fastperceptron.command_export import export_model
+    from fastperceptron.cli.export import export_model
 
     for line in export_model(model, to, output, dialect, categorical):
         typer.echo(line)
@@ -65,7 +65,7 @@ def synthesize(
     seed: Seed = 0,
 ) -> None:
     """Write a synthetic table. Its features are x0, x1 and so on, its labels y; the true weights are printed."""
-    from fastperceptron.commands import write_synthetic
+    from fastperceptron.cli.synthesize import write_synthetic
 
     options = {"n_classes": classes, "class_balance": balance, "noise": noise, "informative": informative, "rng": seed}
     for line in write_synthetic(output, rows, features, correlation=correlation, scale_spread=scale_spread, **options):
@@ -81,7 +81,7 @@ def demo(
     ),
 ) -> None:
     """Run the 2017 tutorial. One neuron learns two kinds of flowers, and names an unknown one."""
-    from fastperceptron.demo import UNKNOWN_FLOWER, run_demo, write_demo
+    from fastperceptron.cli.demo import UNKNOWN_FLOWER, run_demo, write_demo
     from fastperceptron.plot.drawing import percent
 
     try:

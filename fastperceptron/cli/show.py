@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastperceptron.command_columns import rows_for
+from fastperceptron.cli.columns import rows_for
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.sparse_arrays import CsrArray
 from fastperceptron.model import load
