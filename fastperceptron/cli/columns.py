@@ -22,7 +22,7 @@ def _column_names(source: Any, csv: Any) -> list[str]:
     files = find_files(source, has_known_ending)
     if isinstance(format_of_files(files), ArrayFormat):
         return [str(number) for number in range(dataset(source).n_features)]
-    from fastperceptron.data.readers import open_reader
+    from fastperceptron.data.open_reader import open_reader
 
     names: list[str] = open_reader(files, csv).schema.names
     return names

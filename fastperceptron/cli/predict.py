@@ -19,7 +19,7 @@ class _Ids:
     """Columns of a table that are copied to the predictions, as they are stored; of CSV files as text."""
 
     def __init__(self, source: Any, given: list[str], csv: Any) -> None:
-        from fastperceptron.data.readers import open_reader
+        from fastperceptron.data.open_reader import open_reader
 
         files = find_files(source, has_known_ending)
         if isinstance(format_of_files(files), ArrayFormat):
