@@ -1,4 +1,4 @@
-"""fastperceptron.calibration: do probabilities hold? One read, and memory that does not grow with the rows."""
+"""fastperceptron.calibration compares probabilities with observed shares, in one read and bounded memory."""
 
 import math
 from collections.abc import Iterator
@@ -41,8 +41,8 @@ def calibration(
     classifier : PerceptronClassifier or Perceptron
     data : Dataset, or what `fastperceptron.dataset` takes
         With labels: (X, y) or (X, y, weights), or a table that has the model's `target_name` as a column. Rows of
-        weight 0 do not count. Shares, means and quantiles are by weight; intervals treat weights as importances of
-        single rows, not as numbers of repeated rows.
+        weight 0 do not count. Shares, means and quantiles are weighted. Intervals take a weight as the importance of
+        one row, not as a number of repeated rows.
     n_bins : int
         The largest number of bins.
     strategy : {"quantile", "uniform"}
@@ -50,8 +50,8 @@ def calibration(
     level : float
         The confidence level of intervals, between 0 and 1.
     pos_label : bool, int, float or str, optional
-        The class whose probability is looked at. By default the second of two classes; of more, the predicted class of
-        each row, and each class against all others in `by_class`.
+        The class whose probability is compared. By default it is the second of two classes. With three or more classes
+        it is the predicted class of each row, and `by_class` has each class against all others.
 
     Returns
     -------

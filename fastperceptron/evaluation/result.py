@@ -21,11 +21,12 @@ class Calibration:
     n_rows : int
         The number of rows of positive weight.
     predicted, observed : ndarray of shape (n_bins,), float64
-        The mean probability of the class and its share, by weight, in ascending order. Bins without rows are left out.
+        The weighted mean probability of the class and its weighted share, in each bin, in ascending order. Bins without
+        rows are left out.
     low, high : ndarray of shape (n_bins,), float64
-        Wilson's interval of the share, for the effective number of rows, (sum of w)^2 / (sum of w^2).
+        Wilson's interval of the share in each bin, for the effective number of rows, (sum of w)^2 / (sum of w^2).
     rows : ndarray of shape (n_bins,), int64
-        The number of rows of positive weight.
+        The number of rows of positive weight in each bin.
     weights : ndarray of shape (n_bins,), float64
         The bin's share of the weight of all rows.
     level : float
@@ -36,8 +37,9 @@ class Calibration:
     accuracy : float
         The share of the weight whose class is predicted.
     log_loss : float
-        The mean of -log(p of the label's side: the class, or all others), computed from z. It is infinite if a z is
-        infinite and the label the other one. If `label` is None, that of all classes: -log(p of the label).
+        The mean of -log(p) for rows of the class and -log(1 - p) for the others, computed from the decision value z. It
+        is infinite if a row has the probability 0 for its label. If `label` is None, it is that of all classes, the
+        mean of -log(probability of the row's label).
     brier : float
         The mean of (p - y)^2; if `label` is None, of the sum of it over all classes.
     brier_calibration, brier_refinement, brier_within : float
@@ -52,9 +54,9 @@ class Calibration:
         DeLong's interval, within 0 and 1; NaN if there is no AUC, only one row of a class, or `label` is None. It has
         no width where z separates the classes, as its variance is 0 there.
     auc_error : float
-        The AUC of the rows differs from `auc` by at most this, as rows whose z are in the same cell count as equal: 0
-        for up to 2^19 rows times classes (262,144 rows of two classes), where each z has its own cell. All else is
-        exact, except that a cell, which is some thousandths of z wide, is in one bin as a whole.
+        The largest possible error of `auc`. It is 0 for up to 2^19 rows times classes, which is 262,144 rows of two
+        classes. With more, rows are grouped in cells of the decision value z, some thousandths wide, and rows of one
+        cell count as ties. A cell is in one bin as a whole; all other figures are exact.
     by_class : dict of label to Calibration
         If `label` is None, each class against all others; else empty.
     """

@@ -23,12 +23,13 @@ class Evaluation:
         "log loss", "Brier" and "accuracy", and "AUC" unless it is not defined, because a class has no rows of positive
         weight. All are means over the rows, by their weights.
     calibration : list of (float, float, int)
-        The mean predicted probability, the observed share and the number of rows, in up to ten bins of equal weight: of
-        the second of two classes, or of the predicted one of more.
+        Per bin the mean predicted probability, the observed share and the number of rows, in up to ten bins of equal
+        weight: of the second of two classes, or of the predicted one of three or more.
     calibrated_class : bool, int, float or str, or None
-        The class that the calibration is of: the second of two; None means the predicted class of each row.
+        The class whose probabilities `calibration` has: the second of two; None means the predicted class of each row.
     details : Calibration
-        What `fastperceptron.calibration` returns: intervals of the table and of the AUC, and parts of the Brier score.
+        What `fastperceptron.calibration` returns: it adds intervals of the shares and of the AUC, and the parts of the
+        Brier score.
         `fastperceptron.plot.plot_calibration` draws it.
     """
 
@@ -39,7 +40,7 @@ class Evaluation:
     details: Calibration = field(compare=False, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as a dict that JSON can hold: None stands for an infinite score."""
+        """Return the result as a dict that JSON can hold; an infinite score or an unknown interval is None."""
         names = ("predicted", "observed", "rows")
         table = [dict(zip(names, row, strict=True)) for row in self.calibration]
         scores = {name: score if math.isfinite(score) else None for name, score in self.scores.items()}
@@ -57,9 +58,10 @@ class Evaluation:
 def evaluate(model: Any, data: Any) -> Evaluation:
     """Compare a model's probabilities with labels.
 
-    The log loss is computed from z, so it is exact where probabilities round to 0 or 1: a row of label 1 at z = -900
-    costs 900. A row counts as right if its label is what `predict` returns. The data are read once, and memory does not
-    grow with the rows: beyond 262,144 rows (of two classes) the AUC is that of `Calibration`, within its `auc_error`.
+    The log loss is computed from the decision value z, so it is exact where probabilities round to 0 or 1: a row of
+    label 1 at z = -900 costs 900. A row counts as right if `predict` returns its label. The data are read once, and
+    memory does not grow with the number of rows. Beyond 262,144 rows of two classes the AUC is approximate, within
+    `details.auc_error`.
 
     Parameters
     ----------

@@ -49,10 +49,24 @@ def plot_boundary(
         One more row, marked, and labelled with the class and the probability that the model gives it.
     ax : matplotlib.axes.Axes, optional
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+
     Raises
     ------
     ValueError
         If `features` are not two of the model's, or X and y do not fit it.
+
+    Examples
+    --------
+    >>> import fastperceptron as fp
+    >>> from matplotlib.figure import Figure
+    >>> flowers = fp.load_flowers()
+    >>> classifier = fp.PerceptronClassifier().fit(flowers.X, flowers.y)
+    >>> ax = plot_boundary(classifier, flowers.X, flowers.y, features=[0, 1], ax=Figure().subplots())
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('x0', 'x1')
     """
     model = as_perceptron(model)
     rows = as_matrix(model.aligned(X), model.n_features)

@@ -25,10 +25,23 @@ def plot_calibration(table: Any, *, ax: "Axes | None" = None) -> "Axes":
         histogram.
     ax : matplotlib.axes.Axes, optional
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+
     Raises
     ------
     ValueError
         If there are no bins.
+
+    Examples
+    --------
+    >>> import fastperceptron as fp
+    >>> from matplotlib.figure import Figure
+    >>> model = fp.Perceptron([1.0], 0.0, ["no", "yes"])
+    >>> found = fp.calibration(model, ([[-1.0], [0.0], [2.0]], ["no", "yes", "yes"]), n_bins=2)
+    >>> plot_calibration(found, ax=Figure().subplots()).get_xlabel()
+    'predicted probability of class yes'
     """
     found = table.details if isinstance(table, Evaluation) else table
     ax, of_class = axes_or_new(ax), ""

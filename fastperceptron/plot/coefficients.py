@@ -16,8 +16,8 @@ def plot_coefficients(
 ) -> "Axes":
     """Draw the coefficients with their intervals, one line each (a forest plot); those that exclude 0 are filled.
 
-    Coefficients are per unit of their columns, so that lengths of different columns can be compared only where units
-    can. The intercept is left out. A coefficient without a finite interval is a cross.
+    A coefficient is per unit of its column, so two can be compared only where their units can. The intercept is left
+    out. A coefficient without a finite interval is drawn as a cross.
 
     Parameters
     ----------
@@ -29,12 +29,25 @@ def plot_coefficients(
         Whether to draw odds ratios, exp(coef), on a logarithmic axis.
     ax : matplotlib.axes.Axes, optional
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+
     Raises
     ------
     ValueError
         If a name is not among the coefficients, or there is none to draw.
     TypeError
         If `inference` is of another kind.
+
+    Examples
+    --------
+    >>> import fastperceptron as fp
+    >>> from matplotlib.figure import Figure
+    >>> X, y = fp.synthetic(1000, 2, rng=0).arrays()
+    >>> found = fp.inference(fp.PerceptronClassifier(loss="log_loss", C=float("inf")).fit(X, y), X, y)
+    >>> plot_coefficients(found, ax=Figure().subplots()).get_title()
+    'Coefficients, n = 1,000'
     """
     if not hasattr(inference, "odds_ratio_interval"):
         told = "the Inference of one class, inference[label]" if isinstance(inference, Mapping) else "an Inference"

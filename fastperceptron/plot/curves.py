@@ -13,7 +13,23 @@ if TYPE_CHECKING:
 
 
 def plot_activation(*, limit: float = 6.0, ax: "Axes | None" = None) -> "Axes":
-    """Draw the sigmoid and its derivative over -limit <= z <= limit."""
+    """Draw the sigmoid and its derivative over -limit <= z <= limit.
+
+    Parameters
+    ----------
+    limit : float
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> plot_activation(ax=Figure().subplots()).get_xlabel()
+    'z = w · x + b'
+    """
     ax = axes_or_new(ax)
     z = np.linspace(-limit, limit, 401)
     ax.plot(z, sigmoid(z), color=CLASS_COLOURS[0], label="sigmoid(z) = 1 / (1 + exp(-z))")
@@ -30,13 +46,25 @@ def plot_cost(model: Any, *, ax: "Axes | None" = None) -> "Axes":
     Parameters
     ----------
     model : Perceptron or PerceptronClassifier
-        Of a classifier the objective is drawn against the reads of the data.
+        For a classifier, its objective is drawn against the reads of the data.
     ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------
     ValueError
         If no costs were recorded.
+
+    Examples
+    --------
+    >>> import fastperceptron as fp
+    >>> from matplotlib.figure import Figure
+    >>> model = fp.train([[0.0], [1.0]], [0, 1], steps=1000, rng=0)
+    >>> plot_cost(model, ax=Figure().subplots()).get_ylabel()
+    'mean cost over all rows'
     """
     curve = getattr(model, "loss_curve_", None)
     if curve is None:

@@ -39,18 +39,18 @@ class Inference:
         The classifier's own `intercept_` and `coef_`: the change of the log odds per unit of a column.
     standard_error : ndarray of shape (k,), float64
     covariance_matrix : ndarray of shape (k, k), float64
-        Of the coefficients.
+        The covariance matrix of the coefficients.
     covariance : str
         "classical", "HC0", "HC1" or "cluster": how `covariance_matrix` was estimated.
     level : float
-        Of the intervals.
+        The confidence level of the intervals.
     n : int or float
-        The number of rows; of frequency weights their sum.
+        The number of rows, or the sum of frequency weights.
     n_groups : int or None
-        For covariance="cluster".
+        The number of clusters with covariance="cluster".
     log_likelihood, null_log_likelihood : float
         Of the model, and of one that gives all rows the same probability (1/2, if there is no intercept and no constant
-        column). NaN for a loss that has no likelihood, as all that follows from it.
+        column). They are NaN for a loss without a likelihood, and so are the figures that follow from them.
     tjur_r2 : float
         The mean probability of the rows of the second class less that of the others (Tjur 2009).
     df_model, df_residual : int or float
@@ -59,15 +59,15 @@ class Inference:
         How many times collinearity with other columns raises the variance of a coefficient; NaN for the intercept. As
         ``car::vif`` in R for generalised linear models: by the information matrix, not by the columns alone.
     distance : float
-        From the optimum, in standard errors: the largest of all coefficients, estimated by a Newton step.
+        The distance from the optimum in standard errors, estimated by a Newton step: the largest of all coefficients.
     positive : bool, int, float or str, or None
         The class whose log odds the coefficients are of; None for a softmax layer.
     reference : bool, int, float or str, or None
         For a softmax layer, the first class: coefficients are those of each other class less its own, and names begin
         with the other class, as in "b: x0". It has no Tjur R2, variance inflation factors or leverages.
     C : float
-        Of the classifier. If it is finite, the information includes the penalty, and intervals are those of a posterior
-        mode, not of an unbiased estimate.
+        The classifier's `C`. If it is finite, the information includes the penalty, and intervals are those of a
+        posterior mode, not of an unbiased estimate.
     loss, weights : str
         "log_loss" or "squared_error"; "frequency" or "probability".
     not_determined, infinite : tuple of str
@@ -107,7 +107,7 @@ class Inference:
 
     @cached_property
     def p_value(self) -> Array:
-        """Of each hypothesis that a coefficient is 0, two-sided, by the normal distribution of z; (k,)."""
+        """The two-sided p-value of each hypothesis that a coefficient is 0, by the normal distribution of z; (k,)."""
         return two_sided(self.z)
 
     @cached_property
@@ -153,7 +153,7 @@ class Inference:
 
     @property
     def likelihood_ratio_test(self) -> ChiSquared:
-        """Of the hypothesis that all weights are 0."""
+        """The likelihood-ratio test of the hypothesis that all weights are 0."""
         statistic = self.null_deviance - self.deviance
         return ChiSquared(statistic, self.df_model, chi_squared_above(statistic, self.df_model))
 
