@@ -54,7 +54,8 @@ def add_tiles(
     rows = part.rows
     n_values = rows.n_rows * len(request.positives) * (rows.n_features + VALUES_PER_ROW)
     is_short = isinstance(rows, ArrayRows) and n_values * request.weights.itemsize < 4 * SINGLE_THREAD_VALUES
-    size = max(rows.n_rows, 1) if is_short else rows.tile_rows * _tiles_per_task(part)
+    n_tiles = 1 if rows.is_sparse else tiles_per_task(-(-rows.n_rows // rows.tile_rows))
+    size = max(rows.n_rows, 1) if is_short else rows.tile_rows * n_tiles
     add_up = (sparse_tile_sums if rows.is_sparse else tile_sums)(part, request, is_hashing)
     if not is_short:
         add_up(range(0))  # compile before threads do
@@ -65,10 +66,9 @@ def add_tiles(
         yield first, found
 
 
-def _tiles_per_task(part: Part) -> int:
-    """Return how many tiles make a task; the result of a read does not depend on it."""
-    n_tiles = -(-part.rows.n_rows // part.rows.tile_rows)
-    return 1 if part.rows.is_sparse else min(TILES_PER_TASK, max(FEWEST_TILES_PER_TASK, -(-n_tiles // TASKS_PER_READ)))
+def tiles_per_task(n_tiles: int) -> int:
+    """Return how many tiles of dense rows make a task; the result of a read does not depend on it."""
+    return min(TILES_PER_TASK, max(FEWEST_TILES_PER_TASK, -(-n_tiles // TASKS_PER_READ)))
 
 
 def answer(part: Part, request: Request, map_in_order: MapInOrder[Any, Any]) -> tuple[Nodes, Nodes]:
