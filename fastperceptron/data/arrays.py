@@ -6,11 +6,13 @@ float32 stays float32, and rows that are C-ordered already are not copied; other
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
 from fastperceptron.checks import Array, as_array, check_finite
+from fastperceptron.kernels.objective import rows_per_run, rows_per_tile
 from fastperceptron.kernels.take import take_rows
 
 # Values per block: 1 MB of float32, small enough for the second-level cache and a few ms at most in any kernel.
@@ -70,8 +72,10 @@ def kind_of(value_type: type) -> str:
 class Rows(ABC):
     """Rows that are read by number, from any thread, as kernels take them: C-ordered, aligned and read-only.
 
-    They are read as `dtype`: float32 or float64.
+    They are read as `dtype`: float32 or float64. With `is_sparse`, reads visit stored values only (sparse_rows.py).
     """
+
+    is_sparse = False
 
     def __init__(self, n_rows: int, n_features: int, dtype: Any) -> None:
         self.n_rows, self.n_features, self.dtype = n_rows, n_features, np.dtype(dtype)
@@ -81,6 +85,16 @@ class Rows(ABC):
     def read_width(self) -> float:
         """The number of columns of dense rows that a read of all rows takes as long for."""
         return float(self.n_features)
+
+    @cached_property
+    def tile_rows(self) -> int:
+        """The rows of a tile, the part that a read sums by itself."""
+        return int(rows_per_tile(self.n_features))
+
+    @property
+    def run_rows(self) -> int:
+        """The rows of a run, which holds whole tiles: parts of the rows begin with one."""
+        return math.lcm(rows_per_run(self.n_features), self.tile_rows)
 
     @property
     def is_one_block(self) -> bool:

@@ -18,7 +18,7 @@ minimise/    minima of functions of a few values: objective.py the function and 
              inverse_hessian.py their linear solves. It knows nothing of rows on disk, nor of the trainers.
 reads.py     a read of all rows            tile_sums.py  what it asks, and the sums of tiles (kernels/objective.py)
 tile_tree.py adds sums of tiles, always in the same order            parted_rows.py  rows that lie in parts elsewhere
-sparse_reads.py  a read of sparse rows, by tiles of their own (kernels/sparse_objective.py)
+sparse_reads.py  the sums of tiles of sparse rows (kernels/sparse_objective.py)
 hessian.py   the Hessian over all rows, by tasks of some rows and columns (kernels/outer_products.py)
 information.py  a read for inference (uncertainty/): likelihood, exact information and scores in float64;
              softmax_information.py that of a softmax layer

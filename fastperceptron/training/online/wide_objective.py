@@ -16,7 +16,7 @@ from fastperceptron.training.minimise.objective import Quadratic
 from fastperceptron.training.minimise.softmax_objective import with_gauge_on_diagonal
 from fastperceptron.training.online.running_columns import RunningColumns
 from fastperceptron.training.problem import Problem
-from fastperceptron.training.sparse_reads import sums_over_rows
+from fastperceptron.training.reads import SumsOverRows
 from fastperceptron.training.threads import open_pool
 
 # Reads per search. From the last point some 10 to 20 do.
@@ -58,7 +58,7 @@ class WideObjective:
         n = coordinates.n_features
         self._is_constant[:n] = (coordinates.deviations == 0) & self._has_intercept
         with open_pool(1) as pool:
-            self._sums = sums_over_rows(problem, loss, coordinates.centre, 0.0, pool)
+            self._sums = SumsOverRows(problem, loss, coordinates.centre, 0.0, pool)
 
     def _read(self, point: Array, has_moments: bool) -> tuple[Array, Array]:
         vectors = point.reshape(-1, self._coordinates.scale.size)
