@@ -127,6 +127,7 @@ class Neuron:
         self.certificate = Certificate(math.inf, 0.0)
         # As `point`: of the Hessian over all rows, exact, and the point that it was read at.
         self.diagonal, self.diagonal_point = np.empty(0), point
+        self.mismatch = math.inf  # the largest relative error of a column's curvature in the first sample
         self.hessian_point: Array | None = None  # where its Hessian is of all rows
         self.has_gained = False  # whether a step was accepted
         self.n_unproven = 0  # reads after which the gap was at most the goal, but not known

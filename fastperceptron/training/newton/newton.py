@@ -34,7 +34,7 @@ from fastperceptron.training.threads import MapInOrder, open_pool
 from fastperceptron.training.units import solve_in_units
 
 FLOAT32_ROUNDING = 2.0**-24
-# Rejected steps in a row that are blamed on float32 sums.
+# Rejected steps in a row that are blamed on float32 sums; one is enough where the gap is at the goal.
 FLOAT32_REJECTIONS = 3
 
 
@@ -219,7 +219,8 @@ class Newton:
 
     def _is_stuck(self, neuron: Neuron) -> bool:
         """Return whether steps gain nothing, as far as the precision shows."""
-        return neuron.search.is_stuck or (self._is_float32 and neuron.search.n_rejections >= FLOAT32_REJECTIONS)
+        is_lost = neuron.search.n_rejections >= (1 if neuron.n_unproven else FLOAT32_REJECTIONS)
+        return neuron.search.is_stuck or (self._is_float32 and is_lost)
 
     def _turn(self, neurons: list[Neuron], tol: float) -> None:
         """Let each neuron go on in the cheapest way; first in float64, where float32 hides what steps gain."""
@@ -234,7 +235,7 @@ class Newton:
                 neuron.is_done = neuron.search.is_stuck or neuron.n_unproven > MOST_UNPROVEN
             elif way is Way.HESSIAN:
                 self._turns.take_hessian(neuron)
-            elif self._turns.draw(neuron) and not self._is_spent:
+            elif way is Way.DRAW and self._turns.draw(neuron) and not self._is_spent:
                 self._turns.correct_sample(neuron, *self._read([neuron], [neuron.point], has_moments=True))
             else:
                 self._turns.correct_sample(neuron, None)

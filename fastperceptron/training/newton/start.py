@@ -31,15 +31,15 @@ LARGE_WORK = 1 << 24
 # Rows per parameter below which the minimum over the sample is so far from that over all rows that half of the sample
 # is held out to end the search.
 ENOUGH_ROWS_PER_PARAMETER = 20
-# Where all rows are the sample and no more than this, the minimum is polished to rounding, by two steps.
-POLISHED_ROWS, POLISHING_STEPS = 5000, 2
+# Where all rows are the sample and no more than this, the minimum is polished to rounding, by three steps.
+POLISHED_ROWS, POLISHING_STEPS = 5000, 3
 # How many rough goals, each a tenth of the sampling error, a given start may be above the minimum over the sample.
 GIVEN = 20.0
 # Sampled rows per parameter with the largest curvature, together as much as all have: below, the loss has saturated.
 CURVED_ROWS = 1.5
 # Every eighth row takes the first steps, at most eight, where these are enough rows and a Hessian of all takes time:
 # real tables of 10,000 to 40,000 rows took 0.76 to 0.95 of the time on one thread, larger ones 0.96 to 1.02.
-COARSE, COARSE_EVALUATIONS, LITTLE_WORK = 8, 8, 1 << 20
+COARSE, COARSE_EVALUATIONS, LITTLE_WORK = 8, 8, 1 << 19
 
 
 def stages(loss: str) -> list[str]:
