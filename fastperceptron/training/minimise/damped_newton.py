@@ -20,6 +20,9 @@ MAXIMUM_HALVINGS = 40
 SUFFICIENT_DECREASE = 1e-4
 # Rounding of a sum of float64 losses, relative.
 ROUNDING = 1e-15
+# Share of the gap that a step by the last inverse Hessian leaves, where that is good enough to polish with. Where a
+# column separates some rows it is not: there, steps of Newton's method go on, this often.
+POLISHED, MOST_NEAR = 1e-3, 3
 # Share of the gap before at which steps converge quadratically.
 QUADRATIC = 0.1
 
@@ -73,7 +76,7 @@ def minimise(
     is_enough : callable, optional
         What else must hold where the gap is at most the goal: a function of the state, the Newton step and the gap.
     """
-    state, n_evaluations = objective.at(start, exactness), 1
+    state, n_evaluations, n_near = objective.at(start, exactness), 1, 0
     values, step, gap, is_sure = [state.value], np.zeros_like(start), math.inf, False
     while math.isfinite(state.value):
         evaluated_at, inverse = _invertible(objective, state)
@@ -81,14 +84,19 @@ def minimise(
         step = -inverse(state.gradient)
         slope = float(inner_product(step, state.gradient))
         before, gap, enough = gap, -slope / 2, goal(state)
-        is_near = gap <= enough and (is_enough is None or is_enough(state, step, gap))
+        is_near = gap <= enough and (n_near > 0 or is_enough is None or is_enough(state, step, gap))
         # The next gap's share of this one is about this one's share of the last.
         is_quadratic = gap < QUADRATIC * before < math.inf and gap * gap <= enough * before
         is_sure = gap <= enough or (is_rough and is_quadratic)
         is_rounding = not -slope > ROUNDING * abs(state.value)
         if is_near:
-            steps = min(polishing_steps, max_evaluations - n_evaluations)
-            return _polish(objective, inverse, Found(state, step, gap, is_sure, n_evaluations, tuple(values)), steps)
+            n_near, n_steps = n_near + 1, min(polishing_steps, max_evaluations - n_evaluations)
+            found = Found(state, step, gap, is_sure, n_evaluations, tuple(values))
+            polished = _polish(objective, inverse, found, n_steps)
+            if polished is not None:
+                return polished
+            if n_near == MOST_NEAR:
+                break
         if is_rounding or n_evaluations >= max_evaluations or (is_sure and gap > enough):
             break
         budget = max_evaluations - n_evaluations
@@ -105,20 +113,20 @@ def minimise(
     return Found(state, step, gap, is_sure, n_evaluations, tuple(values))
 
 
-def _polish(objective: Objective, inverse: Inverse, found: Found, n_steps: int) -> Found:
-    """Go on by the last inverse Hessian: it hardly changes where a search ends, so that each step gains six digits.
+def _polish(objective: Objective, inverse: Inverse, found: Found, n_steps: int) -> Found | None:
+    """Go on by the last inverse Hessian, or return None where that changes too much: a step often gains six digits.
 
-    A step then takes a gradient, a sixth to a tenth of the time of a Hessian and its factor; three lead to rounding.
+    It takes a gradient, a sixth to a tenth of the time of a Hessian and its factor. Three steps lead to rounding.
     """
     for _ in range(n_steps):
         state = found.state
         if found.gap <= ROUNDING * abs(state.value):
             break
         end = objective.at(state.point + found.step, state.exactness, has_hessian=False)
-        if not end.value <= state.value + ROUNDING * 10 * abs(state.value):
-            break
         step = -inverse(end.gradient)
         gap = -float(inner_product(step, end.gradient)) / 2
+        if not gap <= POLISHED * found.gap or end.value > state.value + ROUNDING * 10 * abs(state.value):
+            return None
         values = (*found.values, end.value)
         found = Found(end._replace(hessian=state.hessian), step, gap, True, found.n_evaluations + 1, values)
     return found
