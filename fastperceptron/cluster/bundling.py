@@ -16,7 +16,7 @@ from fastperceptron.checks import Array
 from fastperceptron.cluster import parts
 from fastperceptron.cluster.engine import Engine
 from fastperceptron.cluster.parts import Gathering, Plan, Shares, Wanted
-from fastperceptron.training.tile_sums import rows_per_run
+from fastperceptron.kernels.objective import rows_per_run
 
 
 class Piece(NamedTuple):

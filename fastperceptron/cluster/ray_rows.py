@@ -7,7 +7,7 @@ from fastperceptron.cluster import ray_engine
 from fastperceptron.cluster.columns_on_workers import ColumnsOnWorkers, pieces_of_partition
 from fastperceptron.data.choose_columns import choose_columns
 from fastperceptron.data.pieces import Piece
-from fastperceptron.data.readers import Reader
+from fastperceptron.data.reader import Reader
 
 
 class BlocksReader(Reader):
