@@ -8,6 +8,7 @@ made: synthetic rows by 2 workers and by 2 threads; with --rows 1000000000 the b
 workers: synthetic rows with 1 and with 2 workers
 rivals: dask_ml's LogisticRegression on the same persisted rows
 peaks: the memory of workers beyond their shares of the rows, persisted ones and those of files
+costs: processor time per row and read (in memory, made, of files) on one thread, and per task
 
 The scheduler and the workers (with their nanny) are processes of their own, so that each one's processor time is known:
 on a machine that others use, it says more than the clock does. Processes of Dask that have nothing to do take some, too
@@ -237,6 +238,29 @@ def rivals(n_rows: int, n_partitions: int, n_turns: int) -> None:
                 )
 
 
+def costs(n_rows: int, n_partitions: int, n_turns: int) -> None:
+    X = np.concatenate([block(k, n_rows // 8) for k in range(8)])
+    y, made_rows = labels_of(X), fp.synthetic(n_rows, N_FEATURES, rng=0)
+    with files(n_rows, 8) as pattern:
+        decoded: Any = fp.dataset(pattern, target="y")
+        seconds = {}
+        for name, data in (("memory", (X, y)), ("made", (made_rows,)), ("files", (decoded,))):
+            found = [timed_fit(*data, n_jobs=1)[1:] for _ in range(n_turns + 1)]
+            seconds[name] = min(cpu for cpu, _ in found), found[0][1].n_iter_
+    whole = {name: 1e9 * cpu / len(X) for name, (cpu, _) in seconds.items()}
+    print(
+        f"ns of a row: a read in memory {whole['memory'] / seconds['memory'][1]:.1f}, made as read "
+        f"{whole['made'] / seconds['made'][1]:.1f}, decoding Parquet once {whole['files'] - whole['memory']:.0f}",
+        flush=True,
+    )
+    with cluster() as of:
+        for _ in range(n_turns):
+            started, before = time.perf_counter(), of.cpu()
+            of.client.gather(of.client.map(abs, range(n_partitions), pure=False))
+            spent = of.cpu() - before - of.idle * (time.perf_counter() - started)
+            print(f"us of a task, of client, scheduler and workers: {(1e6 * spent / n_partitions).round()}", flush=True)
+
+
 def peaks(n_rows: int, n_partitions: int, n_turns: int) -> None:  # noqa: ARG001  # a peak is a peak
     share = n_rows * N_FEATURES * 4 / 2
     for kind in ("persisted", "files"):
@@ -259,6 +283,7 @@ if __name__ == "__main__":
         workers: (30_000_000, 0, 3),
         rivals: (2_000_000, 16, 1),
         peaks: (20_000_000, 100, 1),
+        costs: (4_000_000, 2000, 3),
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=[each.__name__ for each in commands])
