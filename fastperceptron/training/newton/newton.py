@@ -11,6 +11,7 @@ less (ways.py, turns.py). Where a first Hessian costs more than it saves (sample
 diagonal.
 """
 
+import dataclasses
 import math
 from functools import cached_property
 from typing import Any
@@ -56,6 +57,9 @@ def minimise_by_newton(
     ValueError
         If a row holds NaN or infinity, or values overflow.
     """
+    rows = problem.rows.for_many_reads()
+    if rows is not problem.rows:
+        problem = dataclasses.replace(problem, rows=rows)
     with open_pool(options.n_threads) as map_in_order:
 
         def solve(problem: Problem, options: NewtonOptions, start: Array | None) -> Solution:
