@@ -14,7 +14,6 @@ from fastperceptron.data.dataset import Table
 from fastperceptron.data.labels import code_dtype
 from fastperceptron.data.running_labels import RunningLabels
 from fastperceptron.kernels.cache import generation
-from fastperceptron.kernels.objective import rows_per_run
 from fastperceptron.training.parted_rows import PartedCodes, PartedRows, PartedWeights, Question
 from fastperceptron.training.problem import WeightRange
 
@@ -47,8 +46,10 @@ def parted_table(
     lengths = [each.n_rows for each in abouts]
     classes, numbers, counts = classes_of(abouts)
     first = next(each for each in abouts if each.n_rows)
-    plans = plans_of(lengths, first.n_features)
-    aligned = _aligned(engine, loaded, lengths, plans, numbers)
+    n_stored = None if first.n_stored is None else sum(each.n_stored or 0 for each in abouts)
+    rows = PartedRows(None, sum(lengths), first.n_features, np.dtype(first.dtype), n_stored=n_stored)
+    plans = plans_of(lengths, rows.run_rows)
+    aligned = _aligned(engine, loaded, lengths, plans, numbers, rows.tile_rows)
     groups = engine.together(aligned)
     engine.release(loaded)
     bundles = engine.place("bundle", parts.bundle, [([aligned[k] for k in group],) for group in groups])
@@ -62,8 +63,7 @@ def parted_table(
         for group in groups
     ]
     fingerprints = {k: (each.fingerprint, name) for k, (each, name) in enumerate(zip(abouts, names, strict=True))}
-    asked = Bundles(engine, bundles, known, fingerprints, n_threads)
-    rows = PartedRows(asked, sum(lengths), first.n_features, np.dtype(first.dtype))
+    rows.engine = Bundles(engine, bundles, known, fingerprints, n_threads)
     rows_read(rows.n_rows)
     weights = None
     if first.weights is not None:
@@ -140,6 +140,7 @@ def check_alike(abouts: Sequence[About], names: Sequence[str]) -> None:
         facts = {
             "the number of features": (first.n_features, each.n_features),
             "the names of the features": (first.names, each.names),
+            "whether their rows are sparse": (first.n_stored is not None, each.n_stored is not None),
             "the type of the values": (np.dtype(first.dtype).name, np.dtype(each.dtype).name),
             "whether there are weights": (first.weights is not None, each.weights is not None),
         }
@@ -163,9 +164,9 @@ def classes_of(abouts: Sequence[About]) -> tuple[Array, list[Array], Array]:
     return classes, own, counts
 
 
-def plans_of(lengths: Sequence[int], n_features: int) -> list[Plan | None]:
-    """Return which rows each partition keeps: the runs of tiles that begin in it; None where none does."""
-    run, ends = rows_per_run(n_features), [*accumulate(lengths)]
+def plans_of(lengths: Sequence[int], run: int) -> list[Plan | None]:
+    """Return which rows each partition keeps: the runs, of so many rows, that begin in it; None where none does."""
+    ends = [*accumulate(lengths)]
     plans: list[Plan | None] = []
     for end, length in zip(ends, lengths, strict=True):
         start = end - length
@@ -194,7 +195,9 @@ def pieces_of(plans: Sequence[Plan | None], lengths: Sequence[int]) -> Iterator[
         yield pieces
 
 
-def _aligned(engine: Engine, loaded: Sequence[Any], lengths: Sequence[int], plans: Any, numbers: Any) -> list[Any]:
+def _aligned(
+    engine: Engine, loaded: Sequence[Any], lengths: Sequence[int], plans: Any, numbers: Any, tile_rows: int
+) -> list[Any]:
     """Return handles of the aligned partitions that have runs."""
     needed = [*pieces_of(plans, lengths)]
     each_piece = [piece for pieces in needed for piece in pieces]
@@ -207,6 +210,6 @@ def _aligned(engine: Engine, loaded: Sequence[Any], lengths: Sequence[int], plan
         if plan is not None:
             sources = [number, *(piece.number for piece in pieces)]
             tasks.append((loaded[number], numbers[number], plan, sources, [next(fragments) for _ in pieces]))
-    aligned = engine.place("align", parts.align, tasks)
+    aligned = engine.place("align", parts.align, tasks, tile_rows)
     engine.release(placed)
     return aligned

@@ -13,7 +13,6 @@ from fastperceptron.data.arrays import read_only
 from fastperceptron.data.dataset import Dataset, Table
 from fastperceptron.data.labels import check_not_continuous, code_dtype, encode_classes
 from fastperceptron.data.sparse_arrays import Matrix, rows_of
-from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.data.synthetic import SyntheticDataset
 from fastperceptron.estimator.input import (
     as_class_weights,
@@ -165,7 +164,7 @@ def open_checkpoint(
 
 
 def _digest_of(problem: Problem, classes: Array) -> str:
-    """Return a digest of all labels and weights, of sparse rows, and of the definition of synthetic ones."""
+    """Return a digest of all labels and weights, or of what defines synthetic rows; others are hashed as read."""
     rows: Any = problem.rows
     if getattr(rows, "identity", ""):
         return digest(rows.identity)
@@ -173,9 +172,7 @@ def _digest_of(problem: Problem, classes: Array) -> str:
         digests = [each for of_part in rows.ask(DIGEST) for each in of_part]
     else:
         digests = digests_of(problem.codes, problem.row_weights, rows.n_rows, rows.n_features)
-    # The rows of arrays are hashed as they are read; what is stored of sparse ones is hashed here.
-    stored = (rows.indptr, rows.indices, rows.values) if isinstance(rows, SparseRows) else ()
-    return digest(*map(digest, stored), rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist(), *digests)
+    return digest(rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist(), *digests)
 
 
 def note_features(estimator: Any, data: Dataset) -> None:

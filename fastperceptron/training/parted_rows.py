@@ -13,7 +13,9 @@ import numpy as np
 from fastperceptron.checks import Array, check_finite
 from fastperceptron.data.arrays import Rows, read_only
 from fastperceptron.data.labels import count_of_codes
+from fastperceptron.data.sparse_rows import sparse_read_width
 from fastperceptron.kernels.objective import rows_per_run
+from fastperceptron.kernels.sparse_objective import tile_rows
 from fastperceptron.kernels.tree import WEIGHTS_PER_TILE
 from fastperceptron.training.checkpoint import digest, hashes_of
 from fastperceptron.training.problem import Problem, ScaledWeights, WeightRange
@@ -53,10 +55,29 @@ class PartedRows(Rows):
 
     is_in_place = False
 
-    def __init__(self, engine: Engine, n_rows: int, n_features: int, dtype: Any, identity: str = "") -> None:
-        super().__init__(n_rows, n_features, dtype)
-        self.engine, self.identity = engine, identity  # all that generated rows are a function of; else ""
+    def __init__(
+        self,
+        engine: Any,
+        n_rows: int,
+        n_features: int,
+        dtype: Any,
+        identity: str = "",
+        n_stored: int | None = None,
+    ) -> None:
+        super().__init__(n_rows, n_features, dtype if n_stored is None else np.float64)
+        self.engine: Engine = engine
+        self.identity = identity  # all that generated rows are a function of; else ""
+        self.n_stored, self.is_sparse = n_stored, n_stored is not None  # the stored values of sparse rows
+        if n_stored is not None:
+            self.tile_rows = tile_rows(n_rows, n_features, n_stored)
         self._last: tuple[bytes, Taken] | None = None
+
+    @property
+    def read_width(self) -> float:
+        """The number of columns of dense rows that a read of all rows takes as long for."""
+        if self.n_stored is None:
+            return super().read_width
+        return sparse_read_width(self.n_rows, self.n_features, self.n_stored)
 
     def ask(self, question: Question, *arguments: Any, tell: Callable[[int], object] = int) -> list[Any]:
         """Return the answers of all parts."""
@@ -197,7 +218,9 @@ def _take(part: Part, numbers: Array, map_in_order: MapInOrder[Any, Any]) -> Tak
 def _check(part: Part, map_in_order: MapInOrder[Any, Any]) -> str | None:  # noqa: ARG001
     """Return what is wrong with the first NaN or infinity of a part, if there is one."""
     try:
-        for place, block in part.rows.blocks():
+        if part.rows.is_sparse:
+            part.rows.check_finite(part.first)
+        for place, block in () if part.rows.is_sparse else part.rows.blocks():
             check_finite(block, part.first + place.start)
     except ValueError as error:
         return str(error)

@@ -17,7 +17,7 @@ from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.information import Information, Point, RowsAt, read_information, read_scores_of_groups
 from fastperceptron.training.problem import OutOfRangeError, Problem
 from fastperceptron.training.threads import MapInOrder, open_pool
-from fastperceptron.training.units import ScaledRows
+from fastperceptron.training.units import scaled
 from fastperceptron.uncertainty.figures import Asked, Reading, inference_from
 from fastperceptron.uncertainty.result import Inference, InferenceByClass
 from fastperceptron.uncertainty.softmax import softmax_inference
@@ -203,8 +203,7 @@ def _read(
     try:
         return _read_rows(problem, options, asked, neuron, map_in_order)
     except OutOfRangeError:
-        rows: Any = ScaledRows(problem.rows)
-        return _read_rows(dataclasses.replace(problem, rows=rows), options, asked, neuron, map_in_order)
+        return _read_rows(dataclasses.replace(problem, rows=scaled(problem.rows)), options, asked, neuron, map_in_order)
 
 
 def _read_rows(

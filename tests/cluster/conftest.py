@@ -18,7 +18,7 @@ class PartedArrays(Dataset):
     """Arrays cut at some places, in so many bundles."""
 
     def __init__(self, X: Any, y: Any, weights: Any = None, cuts: Sequence[int] = (), n_groups: int = 1) -> None:
-        self._parts, self._cuts, self._n_groups = (X, y, weights), [0, *sorted(cuts), len(X)], n_groups
+        self._parts, self._cuts, self._n_groups = (X, y, weights), [0, *sorted(cuts), X.shape[0]], n_groups
         self.n_rows, self.n_features = X.shape
 
     def blocks(self) -> Any:
