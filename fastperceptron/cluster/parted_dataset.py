@@ -14,7 +14,7 @@ from fastperceptron.data.dataset import Table
 from fastperceptron.data.labels import code_dtype
 from fastperceptron.data.running_labels import RunningLabels
 from fastperceptron.kernels.cache import generation
-from fastperceptron.training.parted_rows import PartedCodes, PartedRows, PartedWeights, Question
+from fastperceptron.training.parted_rows import PartedCodes, PartedRows, PartedWeights, PerRow, Question
 from fastperceptron.training.problem import WeightRange
 
 Tell = Callable[[int], object]
@@ -57,7 +57,7 @@ def parted_table(
     kept = [(number, plan) for number, plan in enumerate(plans) if plan is not None]
     known = [
         Known(
-            sum(kept[k][1].stop - kept[k][1].first for k in group),
+            [range(kept[k][1].first, kept[k][1].stop) for k in group],
             names[kept[group[0]][0]] + (f" or one of {len(group) - 1} others" if len(group) > 1 else ""),
         )
         for group in groups
@@ -76,7 +76,7 @@ def parted_table(
 class Known(NamedTuple):
     """What is known of a bundle here."""
 
-    n_rows: int
+    places: list[range]  # the numbers of its rows
     name: str  # for errors
 
 
@@ -99,16 +99,17 @@ class Bundles:
 
     def ask(self, question: Question, arguments: tuple[Any, ...], tell: Tell = int) -> list[Any]:
         """Return the answers of all bundles, or of all parts in the rows' order where they are not merged."""
-        tasks = [(each,) for each in self._handles]
+        tasks = [
+            (handle, question, tuple(each.of(known.places) if isinstance(each, PerRow) else each for each in arguments))
+            for handle, known in zip(self._handles, self._known, strict=True)
+        ]
         name = question.answer.__name__.strip("_")
         found: list[Answer] = self._engine.ask(
             name,
             parts.answer,
             tasks,
-            question,
-            arguments,
             self._n_threads,
-            tell=lambda k: tell(self._known[k].n_rows),
+            tell=lambda k: tell(sum(map(len, self._known[k].places))),
             names=[each.name for each in self._known],
         )
         for answer in found:

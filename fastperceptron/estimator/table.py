@@ -25,7 +25,7 @@ from fastperceptron.estimator.input import (
 from fastperceptron.estimator.multi_class import asks_for_softmax
 from fastperceptron.estimator.progress import Display
 from fastperceptron.training.checkpoint import Checkpoint, digest
-from fastperceptron.training.parted_rows import DIGEST, PartedRows, digests_of
+from fastperceptron.training.parted_rows import DIGEST, PartedCodes, PartedRows, PartedWeights, digests_of, renumbered
 from fastperceptron.training.problem import Problem
 
 LABELS_AT_FIRST = 1 << 16  # examined at a time until all classes were seen: synthetic labels are computed as read
@@ -114,7 +114,12 @@ def _with_classes(table: Table, known: Array) -> Table:
     if table.known_counts is not None:
         counts = np.zeros(known.size, np.int64)
         counts[numbers] = table.known_counts
-    return Table(table.rows, known, read_only(numbers[table.codes[:]]), table.row_weights, counts)
+    rows, codes, weights = table.rows, table.codes, table.row_weights
+    if isinstance(rows, PartedRows):
+        rows = rows.changed(renumbered, numbers)
+        weights = None if weights is None else PartedWeights(rows, weights.range, known.size)
+        return Table(rows, known, PartedCodes(rows, counts, numbers.dtype, known.size), weights, counts)
+    return Table(rows, known, read_only(numbers[codes[:]]), weights, counts)
 
 
 def chunk_problems(

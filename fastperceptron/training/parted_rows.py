@@ -5,6 +5,7 @@ sums are nodes of the tree (tile_tree.py). An engine (cluster/) knows where the 
 read `PartedRows` as they read any rows: rows by number come to the one who asks.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -70,7 +71,14 @@ class PartedRows(Rows):
         self.n_stored, self.is_sparse = n_stored, n_stored is not None  # the stored values of sparse rows
         if n_stored is not None:
             self.tile_rows = tile_rows(n_rows, n_features, n_stored)
+        self._changes: tuple[tuple[Callable[..., Part], tuple[Any, ...]], ...] = ()
         self._last: tuple[bytes, Taken] | None = None
+
+    def changed(self, change: Callable[..., Part], *arguments: Any) -> "PartedRows":
+        """Return the rows whose parts are change(part, *arguments) of these, made where they lie for each question."""
+        rows = copy.copy(self)
+        rows._changes, rows._last = (*self._changes, (change, arguments)), None
+        return rows
 
     @property
     def read_width(self) -> float:
@@ -81,6 +89,8 @@ class PartedRows(Rows):
 
     def ask(self, question: Question, *arguments: Any, tell: Callable[[int], object] = int) -> list[Any]:
         """Return the answers of all parts."""
+        if self._changes:
+            question, arguments = Question(_answer_changed, question.merge), (question, self._changes, *arguments)
         return self.engine.ask(question, arguments, tell)
 
     def sum(self, question: Question, *arguments: Any, shape: tuple[int, ...], n_tiles: int) -> Array:
@@ -127,6 +137,34 @@ class PartedRows(Rows):
     def take(self, order: Array, codes: Any) -> tuple[Array, Array, Array]:
         """Return (rows, their codes, places) such that rows[places[k]] is row order[k]."""
         return *self.labelled_at(codes, order), read_only(np.arange(order.size))
+
+
+def _answer_changed(part: Part, question: Question, changes: Any, *arguments: Any) -> Any:
+    for change, own in changes:
+        part = change(part, *own)
+    return question.answer(part, *arguments)
+
+
+def renumbered(part: Part, numbers: Array) -> Part:
+    """Return a part whose class k is class numbers[k]."""
+    return part._replace(codes=read_only(numbers[part.codes[:]]))
+
+
+class PerRow:
+    """Values of all rows that a question takes along, (n_rows,): an engine gives each bundle those of its rows only."""
+
+    def __init__(self, values: Array | None, pieces: dict[int, Array] | None = None) -> None:
+        self._pieces = {0: values} if pieces is None else pieces  # by the number of the first row
+
+    def of(self, places: Sequence[range]) -> "PerRow":
+        """Return the values of the rows of some ranges."""
+        return PerRow(None, {each.start: self.at(each) for each in places})
+
+    def at(self, places: range) -> Array:
+        """Return the values of a range of rows, which is within one of those that are here."""
+        first = max(each for each in self._pieces if each <= places.start)
+        found: Array = self._pieces[first][places.start - first : places.stop - first]  # type: ignore[index]
+        return found
 
 
 class PartedCodes:

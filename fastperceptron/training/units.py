@@ -208,25 +208,15 @@ SIZES = Question(_sizes)
 
 
 def _divided(rows: Any, exponents: Array) -> Any:
-    kind = ScaledPartedRows if isinstance(rows, PartedRows) else ScaledSparseRows if rows.is_sparse else ScaledRows
-    return kind(rows, exponents)
+    if isinstance(rows, PartedRows):
+        rows = rows.changed(_divided_part, exponents)
+        rows.exponents, rows.units = exponents, units_of(exponents)
+        return rows
+    return (ScaledSparseRows if rows.is_sparse else ScaledRows)(rows, exponents)
 
 
-def _answer_divided(part: Part, question: Question, exponents: Array, *arguments: Any) -> Any:
-    return question.answer(part._replace(rows=_divided(part.rows, exponents)), *arguments)
-
-
-class ScaledPartedRows(PartedRows):
-    """Rows in parts, each of which divides its columns by powers of two."""
-
-    def __init__(self, rows: PartedRows, exponents: Array) -> None:
-        super().__init__(rows.engine, rows.n_rows, rows.n_features, rows.dtype, rows.identity, rows.n_stored)
-        self.exponents, self.units = exponents, units_of(exponents)
-
-    def ask(self, question: Question, *arguments: Any, tell: Callable[[int], object] = int) -> list[Any]:
-        """Return the answers of all parts."""
-        divided = Question(_answer_divided, question.merge)
-        return super().ask(divided, question, self.exponents, *arguments, tell=tell)
+def _divided_part(part: Part, exponents: Array) -> Part:
+    return part._replace(rows=_divided(part.rows, exponents))
 
 
 class ScaledSparseRows(SparseRows):

@@ -16,6 +16,7 @@ from fastperceptron.cluster.parted_dataset import parted_table, pieces_of, plans
 from fastperceptron.kernels import sparse_objective
 from fastperceptron.kernels.objective import rows_per_run
 from fastperceptron.training.newton import sample_size
+from fastperceptron.training.parted_rows import PartedRows
 from tables import bits
 
 LOSSES = ["log_loss", "squared_error"]
@@ -193,6 +194,67 @@ def test_a_checkpoint_goes_on_with_other_partitions_and_without_any(
                 with pytest.raises(ValueError, match="the data differ"):
                     fit(PartedArrays(changed, y, None, (17_000,), 2), tol=1e-5, checkpoint=path)
                 path.unlink()
+
+
+@pytest.mark.compiled
+@pytest.mark.filterwarnings("ignore:.*the classes are separated", "ignore:.*the data do not", "ignore:solver='newton'")
+@pytest.mark.parametrize(
+    ("rows", "covariance"),
+    [
+        *((rows, "classical") for rows in ("dense", "sparse", "separated", "out of range", "collinear")),
+        *(("weighted", covariance) for covariance in ("classical", "HC1", "cluster")),
+    ],
+)
+@pytest.mark.parametrize(("n_classes", "multi_class"), [(2, "auto"), (3, "softmax"), (3, "one_vs_rest")])
+def test_inference_asks_the_parts_for_sums(
+    rows: str, covariance: str, n_classes: int, multi_class: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = sparse_table(30, n_classes) if rows == "sparse" else table(30_011, 9, n_classes, np.float64)
+    own = np.random.default_rng(1).poisson(1.0, len(y)).astype(float) if rows == "weighted" else None
+    if rows == "separated":
+        X[:, 3] = (y == 1) & (X[:, 0] > 0)
+    if rows == "collinear":
+        X[:, 3] = X[:, 4] - X[:, 5]
+    X = X * 1e200 if rows == "out of range" and multi_class != "softmax" else X
+    options = {"loss": "log_loss", "C": np.inf, "multi_class": multi_class, "tol": 1e-3}
+    fitted = fp.PerceptronClassifier(**options).fit(X, y, own)
+    asked = {"covariance": covariance, "groups": np.arange(len(y)) // 50 if covariance == "cluster" else None}
+    expected = fp.inference(fitted, X, y, own, **asked)
+    taken, pulled = PartedRows.taken, [0]
+
+    def counting(self: PartedRows, places: Any) -> Any:
+        pulled[0] = max(pulled[0], len(places))
+        return taken(self, places)
+
+    monkeypatch.setattr(PartedRows, "taken", counting)
+    for cuts, n_groups in (((), 1), (np.arange(1000, 30_000, 1777).tolist(), 3)):
+        found = fp.inference(fitted, PartedArrays(X, y, own, cuts, n_groups), **asked)
+        assert repr(found) == repr(expected)
+        for one, other in zip(_each(found), _each(expected), strict=True):
+            arrays = {name: each for name, each in vars(other).items() if isinstance(each, np.ndarray)}
+            assert [getattr(one, name).tobytes() for name in arrays] == [each.tobytes() for each in arrays.values()]
+    assert pulled[0] <= 4096
+
+
+@pytest.mark.compiled
+@pytest.mark.filterwarnings("ignore:class .* standard errors from the optimum")
+def test_influence_and_inference_of_rows_without_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = table(30_011, 4, 3)
+    own = np.random.default_rng(1).poisson(1.0, len(y)).astype(float)
+    fitted = fp.PerceptronClassifier(loss="log_loss", multi_class="one_vs_rest", class_weight="balanced").fit(X, y, own)
+    data = PartedArrays(X, y, own, (7, 9000, 20_000), 2)
+    expected = fp.inference(fitted, X, y, own)[2].influence(X, y, own)
+    assert [each.tobytes() for each in fp.inference(fitted, data)[2].influence(data)] == [
+        each.tobytes() for each in expected
+    ]
+    X, y, own = X[y > 0], y[y > 0], own[y > 0]
+    monkeypatch.setattr(PartedRows, "labelled", None)  # rows are not read here
+    found = fp.inference(fitted, PartedArrays(X, y, own, (7, 9000), 2))[2]
+    assert found.covariance.tobytes() == fp.inference(fitted, X, y, own)[2].covariance.tobytes()
+
+
+def _each(found: Any) -> list[Any]:
+    return [*found.values()] if hasattr(found, "values") else [found]
 
 
 def test_partitions_that_differ_are_named() -> None:
