@@ -250,7 +250,7 @@ def test_influence_and_inference_of_rows_without_a_class(monkeypatch: pytest.Mon
     X, y, own = X[y > 0], y[y > 0], own[y > 0]
     monkeypatch.setattr(PartedRows, "labelled", None)  # rows are not read here
     found = fp.inference(fitted, PartedArrays(X, y, own, (7, 9000), 2))[2]
-    assert found.covariance.tobytes() == fp.inference(fitted, X, y, own)[2].covariance.tobytes()
+    assert found.standard_error.tobytes() == fp.inference(fitted, X, y, own)[2].standard_error.tobytes()
 
 
 def _each(found: Any) -> list[Any]:
