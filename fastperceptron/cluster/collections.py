@@ -48,6 +48,7 @@ class CollectionDataset(Dataset):
         lengths = lengths_of(X)
         self.n_rows = None if lengths is None else sum(lengths)
         self._X, self._client = X, client
+        self._collections = [each for each in (X, y, weights) if is_collection(each)]
         pieces = pieces_of(X)
         labels, own = (
             _cut_like(X, values, name, len(pieces)) for values, name in ((y, "y"), (weights, "sample_weight"))
@@ -103,9 +104,15 @@ class CollectionDataset(Dataset):
             if engine is None:
                 yield stack.enter_context(ChunksDataset(self.chunks, self.cache_dir).open_table(rows_read))
                 return
-            tasks = [(*partition, number, _is_kept(self._X)) for number, partition in enumerate(self._partitions)]
+            kept = kept_by_workers(self._X)
+            handles = {each.key: each for each in kept_by_workers(*self._collections)}
+            tasks = [
+                (*(handles.get(getattr(each, "key", None), each) for each in partition), number, bool(kept))
+                for number, partition in enumerate(self._partitions)
+            ]
             names = [f"partition {number}" for number in range(len(tasks))]
-            yield parted_table(engine, tasks, names, self.n_threads, rows_read)
+            shelves = engine.together(kept) if len(kept) == len(tasks) else None
+            yield parted_table(engine, tasks, names, self.n_threads, rows_read, shelves=shelves)
 
 
 class DelayedDataset(ChunksDataset):
@@ -152,11 +159,12 @@ def _compared(X: Any, y: Any, weights: Any, model: Perceptron, number: int) -> t
     return float(block.weights[is_right].sum()), float(block.weights.sum())  # type: ignore[index,union-attr]  # given
 
 
-def _is_kept(X: Any) -> bool:
-    """Return whether workers keep the collection's partitions in memory."""
+def kept_by_workers(*collections: Any) -> list[Any]:
+    """Return the futures of what workers keep of collections: of one whose partitions they keep, these in order."""
     from distributed import futures_of
 
-    return bool(futures_of(X))
+    found: list[Any] = futures_of(collections)
+    return found
 
 
 def lengths_of(X: Any) -> list[int] | None:

@@ -1,8 +1,9 @@
 """All that workers do with rows: pure functions of what they are given, so that anything lost is made again anywhere.
 
-A partition is loaded as it comes (`Loaded`). Once all lengths are known, each keeps the runs of tiles that begin in it,
-and gets the few rows that its last run lacks from those after it (`align`). Aligned partitions that lie together are
-one `Bundle`, which is asked as a whole.
+A partition is loaded as it comes (`Loaded`), together with others where these lie (a shelf). Once all lengths are
+known, each keeps the runs of tiles that begin in it, and gets the few rows that its last run lacks from those after it
+(`align`). Aligned partitions that lie together are one `Bundle`, which is asked as a whole. Tasks are for shelves and
+bundles, since each costs about a millisecond, and there may be 10,000 partitions.
 """
 
 from typing import Any, NamedTuple
@@ -78,6 +79,37 @@ class Aligned(NamedTuple):
     n_bytes: int = 0  # of the rows, if nothing else keeps their memory
 
 
+class Wanted:
+    """Rows of partitions on some shelves: (shelf, place on it, class numbers of its labels, start, stop) of each.
+
+    It is no list, in which Dask would look for the results of other tasks.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, int, Array, int, int]] = []
+
+
+class Shares:
+    """What becomes a bundle: (shelf, place on it, class numbers of its labels, plan, sources, pieces) per partition.
+
+    `sources` are as in `align`; `pieces` say where the fragments are: (bundle, place in its list) of each.
+    """
+
+    def __init__(self, tile_rows: int) -> None:
+        self.tile_rows = tile_rows  # that of all rows
+        self.holders: list[int] = []  # the bundle of each list of fragments: of the others, then this one
+        self.rows: list[tuple[int, int, Array, Plan, list[int], list[tuple[int, int]]]] = []
+
+
+class Gathering:
+    """What a bundle of rows from `first` on is made of: (partition, bundle that has it, place in its list) each."""
+
+    def __init__(self, first: int, tile_rows: int) -> None:
+        self.first, self.tile_rows = first, tile_rows  # that of all rows
+        self.holders: list[int] = []  # the bundle of each list of fragments
+        self.rows: list[tuple[int, int, int]] = []
+
+
 class Bundle:
     """Aligned partitions that lie together."""
 
@@ -139,19 +171,30 @@ def loaded_of(
     return Loaded(block.X, codes, block.weights, known_of_it, is_view=is_view)
 
 
-def about(loaded: Loaded) -> About:
-    """Return what has to be known of a partition."""
-    return loaded.about
+def load_all(*columns: Any) -> list[Loaded]:
+    """Return partitions that lie together, a shelf: the last argument loads one, the others have its arguments."""
+    *arguments, load = columns
+    return [load(*each) for each in zip(*arguments, strict=True)]
+
+
+def abouts(shelves: list[list[Loaded]]) -> list[About]:
+    """Return what has to be known of the partitions on some shelves."""
+    return [loaded.about for shelf in shelves for loaded in shelf]
 
 
 def fragment(loaded: Loaded, numbers: Array, start: int, stop: int) -> Fragment:
-    """Return some rows of a partition, copied; `numbers` has the class number of each of its labels."""
+    """Return some rows of a partition; `numbers` has the class number of each of its labels."""
     own = loaded.weights
     X = loaded.X[start:stop]
-    X = X.copy() if isinstance(X, CsrArray) else np.array(X, kernel_dtype(X.dtype))
+    X = X if isinstance(X, CsrArray) else np.asarray(X, kernel_dtype(X.dtype))
     return Fragment(
-        X, numbers[loaded.codes[start:stop]], None if own is None else own[start:stop].copy(), loaded.about.fingerprint
+        X, numbers[loaded.codes[start:stop]], None if own is None else own[start:stop], loaded.about.fingerprint
     )
+
+
+def fragments(shelves: list[list[Loaded]], wanted: Wanted) -> list[Fragment]:
+    """Return rows of several partitions on some shelves."""
+    return [fragment(shelves[shelf][place], numbers, start, stop) for shelf, place, numbers, start, stop in wanted.rows]
 
 
 def align(
@@ -169,17 +212,37 @@ def align(
         parts.append(Part(_rows_of(loaded.X[body], tile_rows), codes, weights, plan.first))
     if plan.body < plan.stop:
         pieces = [fragment(loaded, numbers, plan.body - plan.start, plan.end - plan.start), *fragments]
-        X, codes = (joined([piece[k] for piece in pieces]) for k in (0, 1))
-        weights = None if own is None else read_only(np.concatenate([piece.weights for piece in pieces]))
-        parts.append(Part(_rows_of(X, tile_rows), read_only(codes), weights, plan.body))
+        parts.append(_joined(pieces, plan.body, tile_rows))
     fingerprints = [loaded.about.fingerprint, *(each.fingerprint for each in fragments)]
     n_bytes = 0 if loaded.is_view else _bytes_of(loaded.X)
     return Aligned(parts, [*zip(sources, fingerprints, strict=True)], n_bytes)
 
 
-def bundle(all_aligned: list[Aligned]) -> Bundle:
-    """Return aligned partitions as one."""
-    return Bundle(all_aligned)
+def bundle(shelves: list[list[Loaded]], wanted: Wanted, shares: Shares, others: list[list[Fragment]]) -> Bundle:
+    """Return the partitions on some shelves as one; fragments are those of `others`, and `wanted` of its own."""
+    lists = dict(zip(shares.holders, [*others, fragments(shelves, wanted)], strict=True))
+    return Bundle(
+        [
+            align(shelves[shelf][place], numbers, plan, sources, [lists[k][n] for k, n in pieces], shares.tile_rows)
+            for shelf, place, numbers, plan, sources, pieces in shares.rows
+        ]
+    )
+
+
+def gathered(gathering: Gathering, others: list[list[Fragment]]) -> Bundle:
+    """Return pieces of partitions as one bundle, of one part."""
+    lists = dict(zip(gathering.holders, others, strict=True))
+    pieces = [lists[holder][place] for _, holder, place in gathering.rows]
+    sources = [(number, piece.fingerprint) for (number, *_), piece in zip(gathering.rows, pieces, strict=True)]
+    part = _joined(pieces, gathering.first, gathering.tile_rows)
+    return Bundle([Aligned([part], sources, sum(_bytes_of(piece.X) for piece in pieces))])
+
+
+def _joined(pieces: list[Fragment], first: int, tile_rows: int) -> Part:
+    """Return pieces as one part, whose rows begin with the number `first`; they are copied."""
+    X, codes = (joined([piece[k] for piece in pieces]) for k in (0, 1))
+    own = [piece.weights for piece in pieces if piece.weights is not None]
+    return Part(_rows_of(X, tile_rows), read_only(codes), read_only(np.concatenate(own)) if own else None, first)
 
 
 def answer(bundle: Bundle, question: Question, arguments: tuple[Any, ...], n_threads: int) -> Answer:

@@ -6,9 +6,10 @@ newton/      solver="newton": newton.py the loop, sample_size.py how many rows a
              neuron.py what is known of one class, certificate.py when to stop, ending.py what is known then; ways.py
              how to go on where steps gain little, turns.py what is done then, leverage_sample.py the sample that is
              drawn for it; memory.py what is left of the rows for partial_fit
-online/      partial_fit: online.py the loop over blocks and the rows that wait, kept_rows.py the rows it keeps,
-             neuron.py what is known of one class, running_columns.py means and deviations so far; wide.py the same for
-             rows too wide for a Hessian, which are kept
+online/      partial_fit: engine.py what both engines share, running_columns.py means and deviations so far,
+             weight_units.py the unit of weights; online.py the engine with Hessians, chunks.py its rows as they came,
+             kept_rows.py those it keeps, neuron.py what is known of one class; wide.py the engine of rows too wide for
+             a Hessian, and which engine it is, wide_rows.py the rows, all kept, wide_objective.py their objective
 sgd/         solver="sgd": sgd.py the epochs, buffers.py their rows, shuffled and standardised
 tutorial/    fastperceptron.train: train.py the checks, descent.py the steps, row_order.py which row comes when
 minimise/    minima of functions of a few values: objective.py the function and how far its quadratic model holds

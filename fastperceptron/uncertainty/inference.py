@@ -20,8 +20,9 @@ from fastperceptron.training.problem import OutOfRangeError, Problem
 from fastperceptron.training.threads import MapInOrder, open_pool
 from fastperceptron.training.tile_sums import Part
 from fastperceptron.training.units import scaled
+from fastperceptron.uncertainty.by_class import InferenceByClass
 from fastperceptron.uncertainty.figures import Asked, Reading, inference_from
-from fastperceptron.uncertainty.result import Inference, InferenceByClass
+from fastperceptron.uncertainty.result import Inference
 from fastperceptron.uncertainty.softmax import softmax_inference
 from fastperceptron.uncertainty.standing import Options, standing_of
 

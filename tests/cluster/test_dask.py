@@ -266,6 +266,32 @@ def test_a_fit_within_a_task_ends(client: Any) -> None:
     assert set(client.gather(futures)) == {expected}
 
 
+def test_the_tasks_of_a_persisted_collection_are_as_many_as_its_bundles(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task costs a millisecond, whatever it does: 10,000 partitions must not have one each."""
+    from fastperceptron.cluster.dask_engine import BUNDLES_PER_THREAD, DaskEngine
+
+    n_tasks, submit = [0], DaskEngine._submit
+
+    def counting(self: Any, name: str, function: Any, each: list[Any]) -> Any:
+        n_tasks[0] += len(each)
+        return submit(self, name, function, each)
+
+    monkeypatch.setattr(DaskEngine, "_submit", counting)
+    X, y = table(N_ROWS, 5)
+    frame = pd.DataFrame(X, columns=[*"abcde"]).assign(y=y)
+    expected = fp.PerceptronClassifier().fit(X, y)
+    n_bundles = BUNDLES_PER_THREAD * sum(client.nthreads().values())
+    arrays = client.persist([da.from_array(X, chunks=(50, -1)), da.from_array(y, chunks=50)])
+    for data in (arrays, [fp.dataset(client.persist(dd.from_pandas(frame, npartitions=400)), target="y")]):
+        n_tasks[0] = 0
+        fitted = fp.PerceptronClassifier().fit(*data)
+        assert bits(fitted) == bits(expected)
+        once, reads = 3 * n_bundles + n_bundles**2, 2 + fitted.n_iter_  # a sample is taken, too
+        assert n_tasks[0] <= once + reads * n_bundles
+
+
 def test_nothing_stays_on_the_workers(client: Any) -> None:
     X, y = table(4000, 3)
     persisted = client.persist([da.from_array(X, chunks=(1000, -1)), da.from_array(y, chunks=1000)])

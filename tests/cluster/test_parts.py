@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from scipy import sparse
 
 import fastperceptron as fp
 from cluster.conftest import PartedArrays, table
+from fastperceptron.cluster.bundling import pieces_of, plans_of
 from fastperceptron.cluster.engine import SerialEngine
-from fastperceptron.cluster.parted_dataset import parted_table, pieces_of, plans_of
+from fastperceptron.cluster.parted_dataset import parted_table
 from fastperceptron.kernels import sparse_objective
 from fastperceptron.kernels.objective import rows_per_run
 from fastperceptron.training.newton import sample_size
@@ -52,10 +53,13 @@ def test_each_run_of_tiles_belongs_to_one_partition_which_gets_all_its_rows(leng
 @given(
     cuts=st.lists(st.integers(0, 5 * RUN) | st.sampled_from([RUN, 2 * RUN, 5 * RUN, 5 * RUN + 1]), max_size=9),
     n_groups=st.integers(1, 4),
+    n_shelves=st.integers(0, 4),
 )
-def test_any_cut_and_any_bundling_give_the_bytes_of_the_arrays(cuts: list[int], n_groups: int) -> None:
+@example(cuts=[RUN + 5, 3 * RUN + 9], n_groups=2, n_shelves=0)
+@example(cuts=[RUN + 5, 3 * RUN + 9], n_groups=1, n_shelves=2)
+def test_any_cut_and_any_bundling_give_the_bytes_of_the_arrays(cuts: list[int], n_groups: int, n_shelves: int) -> None:
     X, y = table(5 * RUN + 17, N_FEATURES)
-    assert fit(PartedArrays(X, y, None, cuts, n_groups)) == fit(X, y)
+    assert fit(PartedArrays(X, y, None, cuts, n_groups, n_shelves)) == fit(X, y)
 
 
 @pytest.mark.compiled

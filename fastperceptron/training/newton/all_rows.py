@@ -147,7 +147,7 @@ class AllRows:
         options = self._options
         raw_units = getattr(self._problem.rows, "units", None)
         penalty = self._coordinates.penalty(options.penalty, deviations if options.standardize else raw_units)
-        self.penalty = np.tile(penalty, len(self._problem.layers[0]))
+        self.penalty = np.concatenate([penalty] * len(self._problem.layers[0]))
 
 
 def consecutive(sizes: Iterable[int]) -> Iterator[slice]:
