@@ -75,12 +75,23 @@ def kill(cluster: Any, n: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def bring_back(cluster: Any, client: Any) -> None:
+    """Wait until there are two workers again."""
+    started = time.monotonic()
+    while len(client.nthreads()) != 2:  # a cluster hears of one that left, or whose nanny gave up, some seconds later
+        assert time.monotonic() - started < LONG
+        cluster.scale(2)
+        time.sleep(0.5)
+
+
 def seconds_of_a_restart(cluster: Any, client: Any) -> float:
-    """Kill a worker; return how long its nanny takes to start another, while nothing else is to be done."""
+    """Kill a worker; return how long it takes until there is another, while nothing else is to be done."""
+    bring_back(cluster, client)
     started, known = time.monotonic(), set(client.nthreads())
     kill(cluster, 1)
     while len(now := set(client.nthreads())) < len(known) or now == known:
         assert time.monotonic() - started < LONG
+        cluster.scale(2)
         time.sleep(0.05)
     return time.monotonic() - started
 
@@ -131,11 +142,7 @@ def test_workers_that_restart_retire_and_come(processes: tuple[Any, Any]) -> Non
         thread.start()
         assert fit(*collections()) == expected
         thread.join()
-        started = time.monotonic()
-        while len(client.nthreads()) != 2:  # a cluster hears of a worker that retired some seconds later
-            assert time.monotonic() - started < LONG
-            cluster.scale(2)
-            time.sleep(0.5)
+        bring_back(cluster, client)
 
 
 @pytest.mark.slow
