@@ -86,7 +86,7 @@ def coefficients_of(estimator: Any) -> Coefficients:
     number, or if classes are missing or there twice.
     """
     if not are_set(estimator):
-        check_is_fitted(estimator)  # takes 20 us
+        check_is_fitted(estimator)  # only for its error: it looks through all attributes and tags
     classes = np.asarray(estimator.classes_)
     labels = as_labels(estimator.classes_, "classes_")
     if len(labels) < 2 or len(set(labels.tolist())) < len(labels):
