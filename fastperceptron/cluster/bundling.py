@@ -16,7 +16,6 @@ from fastperceptron.checks import Array
 from fastperceptron.cluster import parts
 from fastperceptron.cluster.engine import Engine
 from fastperceptron.cluster.parts import Gathering, Plan, Shares, Wanted
-from fastperceptron.kernels.objective import rows_per_run
 
 
 class Piece(NamedTuple):
@@ -48,6 +47,7 @@ def bundled(
     plans: Sequence[Plan | None],
     lengths: Sequence[int],
     numbers: Sequence[Array],
+    tile_rows: int,
 ) -> list[Any]:
     """Return handles of the bundles, one per group of shelves; `loaded` has the handles of the shelves.
 
@@ -56,7 +56,7 @@ def bundled(
     bundle_of = {shelf: bundle for bundle, group in enumerate(groups) for shelf in group}
     where = {number: (shelf, place) for shelf, its in enumerate(shelves) for place, number in enumerate(its)}
     asked = [{bundle: Asked(group)} for bundle, group in enumerate(groups)]
-    shares = [Shares() for _ in groups]
+    shares = [Shares(tile_rows) for _ in groups]
     for number, (plan, pieces) in enumerate(zip(plans, pieces_of(plans, lengths), strict=True)):
         if plan is None:
             continue
@@ -92,6 +92,7 @@ def recut(
     ranges: Sequence[range],
     lengths: Sequence[int],
     numbers: Sequence[Array],
+    tile_rows: int,
 ) -> tuple[list[Any], list[list[int]]]:
     """Return handles of bundles of the rows in some ranges, and the partitions that each has rows of.
 
@@ -105,7 +106,7 @@ def recut(
     ends = [*accumulate(lengths)]
     tasks, members = [], []
     for rows in ranges:
-        share, asked, its = Gathering(rows.start), dict[int, Asked](), []
+        share, asked, its = Gathering(rows.start, tile_rows), dict[int, Asked](), []
         for number in range(bisect_right(ends, rows.start), bisect_left(ends, rows.stop) + 1):
             first = ends[number] - lengths[number]
             start, stop = max(rows.start - first, 0), min(rows.stop - first, lengths[number])
@@ -124,18 +125,17 @@ def recut(
     return bundles, members
 
 
-def ranges_of_bundles(n_rows: int, n_features: int, n_bundles: int) -> list[range]:
-    """Return the rows of bundles of about the same size, whole runs of tiles."""
-    run = rows_per_run(n_features)
+def ranges_of_bundles(n_rows: int, run: int, n_bundles: int) -> list[range]:
+    """Return the rows of bundles of about the same size, whole runs of tiles, of `run` rows each."""
     n_runs = -(-n_rows // run)
     n = min(n_bundles, n_runs)
     borders = [k * n_runs // n * run for k in range(n)] + [n_rows]
     return [range(*each) for each in pairwise(borders)]
 
 
-def plans_of(lengths: Sequence[int], n_features: int) -> list[Plan | None]:
-    """Return which rows each partition keeps: the runs of tiles that begin in it; None where none does."""
-    run, ends = rows_per_run(n_features), [*accumulate(lengths)]
+def plans_of(lengths: Sequence[int], run: int) -> list[Plan | None]:
+    """Return which rows each partition keeps: the runs, of so many rows, that begin in it; None where none does."""
+    ends = [*accumulate(lengths)]
     plans: list[Plan | None] = []
     for end, length in zip(ends, lengths, strict=True):
         start = end - length

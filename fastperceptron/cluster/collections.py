@@ -66,8 +66,8 @@ class CollectionDataset(Dataset):
 
         for partition in self._partitions:
             X, y, weights = compute(*partition)
-            if len(X):
-                weights = np.full(len(X), weights) if weights is not None and np.ndim(weights) == 0 else weights
+            if n_rows := X.shape[0]:  # sparse rows have no length
+                weights = np.full(n_rows, weights) if weights is not None and np.ndim(weights) == 0 else weights
                 yield (X, y) if weights is None else (X, y, weights)
 
     def blocks(self) -> Iterator[Block]:
@@ -151,9 +151,9 @@ def load_chunk(chunk: Any, number: int) -> parts.Loaded:
 
 def _compared(X: Any, y: Any, weights: Any, model: Perceptron, number: int) -> tuple[float, float]:
     """Return what the rows of a partition weigh whose class a model predicts, and what all of them do."""
-    if len(X) == 0:
+    if X.shape[0] == 0:
         return 0.0, 0.0
-    own = np.full(len(X), 1.0 if weights is None else weights) if np.ndim(weights) == 0 else weights
+    own = np.full(X.shape[0], 1.0 if weights is None else weights) if np.ndim(weights) == 0 else weights
     block, _ = as_block((X, y, own), number, "partition")
     is_right = np.asarray(model.predict(X)) == as_labels(block.y, f"y of partition {number}")
     return float(block.weights[is_right].sum()), float(block.weights.sum())  # type: ignore[index,union-attr]  # given

@@ -24,6 +24,7 @@ from fastperceptron.data.file_reader import FileReader
 from fastperceptron.data.open_reader import open_reader
 from fastperceptron.data.pieces import Piece
 from fastperceptron.data.reader import Reader
+from fastperceptron.data.sparse_arrays import joined
 
 
 class FrameReader(Reader):
@@ -115,12 +116,6 @@ class ColumnsOnWorkers(ColumnsDataset):
             if engine is None:
                 yield stack.enter_context(super().open_table(rows_read))
                 return
-            if columns.is_sparse:
-                raise TypeError(
-                    "categorical columns have so many levels that their rows would be sparse, and workers read dense "
-                    "rows only: name fewer columns or levels (`categorical`), or fit without a client, which decodes "
-                    "the rows here."
-                )
             if columns.target in columns.text and columns.has_numeric_labels is None:
                 are_numeric = label_texts_are_numbers(self._reader, columns.target)
                 columns = dataclasses.replace(columns, has_numeric_labels=are_numeric)
@@ -149,18 +144,21 @@ def load_columns(source: Any, columns: Columns, number: int) -> Loaded:
     else:
         pieces = pieces_of_partition(source, columns.names, columns.numbers, number)
     n_rows = source.n_rows if isinstance(source, Reader) else len(source)
-    X, stop = np.empty((n_rows or 0, len(columns.features)), columns.dtype), 0
+    X, stop = np.empty((0 if columns.is_sparse else n_rows or 0, len(columns.features)), columns.dtype), 0
+    sparse: list[Any] = []
     labels: list[Any] = []
     weights: list[Any] = []
     for piece in pieces:
         if piece.batch.num_rows:
             start, stop = stop, stop + piece.batch.num_rows
-            if stop > len(X):  # the number of rows of a text file is not known before it is read
+            if stop > len(X) and not columns.is_sparse:  # that of a text file is not known before it is read
                 X = np.concatenate([X[:start], np.empty((stop, X.shape[1]), X.dtype)])
             block = columns.block(piece, X[start:stop])
+            sparse.append(block.X)
             labels.append(block.y)
             weights.append(block.weights)
     if stop == 0:
         return parts.no_rows()
     own = None if weights[0] is None else np.concatenate(weights)
-    return parts.loaded_of(Block(X[:stop], np.concatenate(labels), own), None, number)
+    rows = joined(sparse) if columns.is_sparse else X[:stop]
+    return parts.loaded_of(Block(rows, np.concatenate(labels), own), None, number)

@@ -15,8 +15,7 @@ from fastperceptron.data.dataset import Table
 from fastperceptron.data.labels import code_dtype
 from fastperceptron.data.running_labels import RunningLabels
 from fastperceptron.kernels.cache import generation
-from fastperceptron.kernels.objective import rows_per_run
-from fastperceptron.training.parted_rows import PartedCodes, PartedRows, PartedWeights, Question
+from fastperceptron.training.parted_rows import PartedCodes, PartedRows, PartedWeights, PerRow, Question
 from fastperceptron.training.problem import WeightRange
 
 Tell = Callable[[int], object]
@@ -49,21 +48,20 @@ def parted_table(
     lengths = [each.n_rows for each in abouts]
     classes, numbers, counts = classes_of(abouts)
     first = next(each for each in abouts if each.n_rows)
-    n_rows = sum(lengths)
-    if n_rows < len(tasks) * rows_per_run(first.n_features):
-        ranges = ranges_of_bundles(n_rows, first.n_features, len(groups))
-        bundles, members = recut(engine, loaded, shelves, groups, ranges, lengths, numbers)
-        rows_of_bundle = [len(each) for each in ranges]
+    n_stored = None if first.n_stored is None else sum(each.n_stored or 0 for each in abouts)
+    rows = PartedRows(None, sum(lengths), first.n_features, np.dtype(first.dtype), n_stored=n_stored)
+    if rows.n_rows < len(tasks) * rows.run_rows:
+        ranges = ranges_of_bundles(rows.n_rows, rows.run_rows, len(groups))
+        bundles, members = recut(engine, loaded, shelves, groups, ranges, lengths, numbers, rows.tile_rows)
+        places = [[each] for each in ranges]
     else:
-        plans = plans_of(lengths, first.n_features)
-        bundles = bundled(engine, loaded, shelves, groups, plans, lengths, numbers)
-        of_each = [0 if plan is None else plan.stop - plan.first for plan in plans]
-        rows_of_bundle = [sum(of_each[k] for k in its) for its in members]
+        plans = plans_of(lengths, rows.run_rows)
+        bundles = bundled(engine, loaded, shelves, groups, plans, lengths, numbers, rows.tile_rows)
+        places = [[range(plan.first, plan.stop) for k in its if (plan := plans[k])] for its in members]
     engine.release(loaded)
-    known = [Known(n, name_of(names, its)) for n, its in zip(rows_of_bundle, members, strict=True)]
+    known = [Known(own, name_of(names, its)) for own, its in zip(places, members, strict=True)]
     fingerprints = {k: (each.fingerprint, name) for k, (each, name) in enumerate(zip(abouts, names, strict=True))}
-    asked = Bundles(engine, bundles, known, fingerprints, n_threads)
-    rows = PartedRows(asked, n_rows, first.n_features, np.dtype(first.dtype))
+    rows.engine = Bundles(engine, bundles, known, fingerprints, n_threads)
     rows_read(rows.n_rows)
     weights = None
     if first.weights is not None:
@@ -81,7 +79,7 @@ def name_of(names: Sequence[str], numbers: Sequence[int]) -> str:
 class Known(NamedTuple):
     """What is known of a bundle here."""
 
-    n_rows: int
+    places: list[range]  # the numbers of its rows
     name: str  # for errors
 
 
@@ -104,16 +102,17 @@ class Bundles:
 
     def ask(self, question: Question, arguments: tuple[Any, ...], tell: Tell = int) -> list[Any]:
         """Return the answers of all bundles, or of all parts in the rows' order where they are not merged."""
-        tasks = [(each,) for each in self._handles]
+        tasks = [
+            (handle, question, tuple(each.of(known.places) if isinstance(each, PerRow) else each for each in arguments))
+            for handle, known in zip(self._handles, self._known, strict=True)
+        ]
         name = question.answer.__name__.strip("_")
         found: list[Answer] = self._engine.ask(
             name,
             parts.answer,
             tasks,
-            question,
-            arguments,
             self._n_threads,
-            tell=lambda k: tell(self._known[k].n_rows),
+            tell=lambda k: tell(sum(map(len, self._known[k].places))),
             names=[each.name for each in self._known],
         )
         for answer in found:
@@ -147,6 +146,7 @@ def check_alike(abouts: Sequence[About], names: Sequence[str]) -> None:
         facts = {
             "the number of features": (first.n_features, each.n_features),
             "the names of the features": (first.names, each.names),
+            "whether their rows are sparse": (first.n_stored is not None, each.n_stored is not None),
             "the type of the values": (np.dtype(first.dtype).name, np.dtype(each.dtype).name),
             "whether there are weights": (first.weights is not None, each.weights is not None),
         }
@@ -158,7 +158,7 @@ def check_alike(abouts: Sequence[About], names: Sequence[str]) -> None:
 
 
 def _facts(about: About) -> tuple[Any, ...]:
-    return about.n_features, about.names, about.dtype, about.weights is None
+    return about.n_features, about.names, about.dtype, about.weights is None, about.n_stored is None
 
 
 def classes_of(abouts: Sequence[About]) -> tuple[Array, list[Array], Array]:

@@ -15,7 +15,8 @@ from fastperceptron.data.arrays import ArrayRows, kernel_dtype, read_only
 from fastperceptron.data.chunk_dataset import as_block
 from fastperceptron.data.dataset import Block
 from fastperceptron.data.running_labels import RunningLabels
-from fastperceptron.data.sparse_input import is_sparse
+from fastperceptron.data.sparse_arrays import CsrArray, Matrix, joined
+from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.kernels.cache import generation
 from fastperceptron.kernels.fingerprint import fingerprint
 from fastperceptron.training.parted_rows import Question
@@ -36,24 +37,25 @@ class About(NamedTuple):
     weights: WeightRange | None = None
     fingerprint: int = 0  # of all its bytes
     generation: str = ""  # of the package where it was loaded
+    n_stored: int | None = None  # the stored values of sparse rows; None of dense ones
 
 
 class Loaded:
     """The rows of a partition. `is_view` says that another keeps their memory."""
 
-    def __init__(self, X: Array, codes: Array, weights: Array | None, about: About, *, is_view: bool = False) -> None:
+    def __init__(self, X: Matrix, codes: Array, weights: Array | None, about: About, *, is_view: bool = False) -> None:
         self.X, self.codes, self.weights, self.about, self.is_view = X, codes, weights, about, is_view
 
     def __sizeof__(self) -> int:
         """Return the size of the memory that is its own, by which Dask decides what to spill and where to ask."""
         own = self.codes.nbytes + (0 if self.weights is None else self.weights.nbytes)
-        return int(own + (0 if self.is_view else self.X.nbytes))
+        return int(own + (0 if self.is_view else _bytes_of(self.X)))
 
 
 class Fragment(NamedTuple):
     """The first rows of a partition, which end a run that begins in one before."""
 
-    X: Array
+    X: Matrix
     codes: Array
     weights: Array | None
     fingerprint: int  # of the partition
@@ -93,7 +95,8 @@ class Shares:
     `sources` are as in `align`; `pieces` say where the fragments are: (bundle, place in its list) of each.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tile_rows: int) -> None:
+        self.tile_rows = tile_rows  # that of all rows
         self.holders: list[int] = []  # the bundle of each list of fragments: of the others, then this one
         self.rows: list[tuple[int, int, Array, Plan, list[int], list[tuple[int, int]]]] = []
 
@@ -101,8 +104,8 @@ class Shares:
 class Gathering:
     """What a bundle of rows from `first` on is made of: (partition, bundle that has it, place in its list) each."""
 
-    def __init__(self, first: int) -> None:
-        self.first = first
+    def __init__(self, first: int, tile_rows: int) -> None:
+        self.first, self.tile_rows = first, tile_rows  # that of all rows
         self.holders: list[int] = []  # the bundle of each list of fragments
         self.rows: list[tuple[int, int, int]] = []
 
@@ -130,10 +133,10 @@ class Answer(NamedTuple):
 
 def load_block(X: Any, y: Any, weights: Any, number: int, is_view: bool = False) -> Loaded:
     """Return a partition of a collection; `number` is for errors."""
-    if len(X) == 0:
+    if X.shape[0] == 0:  # sparse rows have no length
         return no_rows()
     if weights is not None and np.ndim(weights) == 0:
-        weights = np.full(len(X), weights)
+        weights = np.full(X.shape[0], weights)
     block, names = as_block((X, y, weights), number, "partition")
     return loaded_of(block, names, number, is_view=is_view)
 
@@ -147,12 +150,7 @@ def loaded_of(
     block: Block, names: tuple[Any, ...] | None, number: int, kind: str = "partition", *, is_view: bool = False
 ) -> Loaded:
     """Return the rows of a partition that has some; `kind` and `number` are for errors."""
-    if is_sparse(block.X):
-        raise TypeError(
-            f"X of {kind} {number} is sparse, and workers read dense rows only: make its blocks dense, or fit without "
-            "a client, which reads the partitions one after another."
-        )
-    if not is_view:  # once, not in each read
+    if not (is_view or isinstance(block.X, CsrArray)):  # once, not in each read
         block = block._replace(X=np.ascontiguousarray(block.X, kernel_dtype(block.X.dtype)))
     labels = RunningLabels()
     codes = labels.codes_of(block.y, f"y of {kind} {number}")
@@ -168,6 +166,7 @@ def loaded_of(
         known,
         _fingerprint(block.X, codes, block.weights),
         generation(),
+        block.X.nnz if isinstance(block.X, CsrArray) else None,
     )
     return Loaded(block.X, codes, block.weights, known_of_it, is_view=is_view)
 
@@ -186,7 +185,8 @@ def abouts(shelves: list[list[Loaded]]) -> list[About]:
 def fragment(loaded: Loaded, numbers: Array, start: int, stop: int) -> Fragment:
     """Return some rows of a partition; `numbers` has the class number of each of its labels."""
     own = loaded.weights
-    X = np.asarray(loaded.X[start:stop], kernel_dtype(loaded.X.dtype))
+    X = loaded.X[start:stop]
+    X = X if isinstance(X, CsrArray) else np.asarray(X, kernel_dtype(X.dtype))
     return Fragment(
         X, numbers[loaded.codes[start:stop]], None if own is None else own[start:stop], loaded.about.fingerprint
     )
@@ -197,22 +197,24 @@ def fragments(shelves: list[list[Loaded]], wanted: Wanted) -> list[Fragment]:
     return [fragment(shelves[shelf][place], numbers, start, stop) for shelf, place, numbers, start, stop in wanted.rows]
 
 
-def align(loaded: Loaded, numbers: Array, plan: Plan, sources: list[int], fragments: list[Fragment]) -> Aligned:
+def align(
+    loaded: Loaded, numbers: Array, plan: Plan, sources: list[int], fragments: list[Fragment], tile_rows: int
+) -> Aligned:
     """Return the runs that begin in a partition; `fragments` have the rows that the last one lacks.
 
-    `sources` are the numbers of the partition and of those that the fragments are of.
+    `sources` are the numbers of the partition and of those that the fragments are of; `tile_rows` is that of all rows.
     """
     parts, own = [], loaded.weights
     body = slice(plan.first - plan.start, plan.body - plan.start)
     if body.start < body.stop:
         codes = read_only(numbers[loaded.codes[body]])
         weights = None if own is None else read_only(own[body])
-        parts.append(Part(ArrayRows(loaded.X[body]), codes, weights, plan.first))
+        parts.append(Part(_rows_of(loaded.X[body], tile_rows), codes, weights, plan.first))
     if plan.body < plan.stop:
         pieces = [fragment(loaded, numbers, plan.body - plan.start, plan.end - plan.start), *fragments]
-        parts.append(_joined(pieces, plan.body))
+        parts.append(_joined(pieces, plan.body, tile_rows))
     fingerprints = [loaded.about.fingerprint, *(each.fingerprint for each in fragments)]
-    n_bytes = 0 if loaded.is_view else loaded.X.nbytes
+    n_bytes = 0 if loaded.is_view else _bytes_of(loaded.X)
     return Aligned(parts, [*zip(sources, fingerprints, strict=True)], n_bytes)
 
 
@@ -221,7 +223,7 @@ def bundle(shelves: list[list[Loaded]], wanted: Wanted, shares: Shares, others: 
     lists = dict(zip(shares.holders, [*others, fragments(shelves, wanted)], strict=True))
     return Bundle(
         [
-            align(shelves[shelf][place], numbers, plan, sources, [lists[k][n] for k, n in pieces])
+            align(shelves[shelf][place], numbers, plan, sources, [lists[k][n] for k, n in pieces], shares.tile_rows)
             for shelf, place, numbers, plan, sources, pieces in shares.rows
         ]
     )
@@ -232,14 +234,15 @@ def gathered(gathering: Gathering, others: list[list[Fragment]]) -> Bundle:
     lists = dict(zip(gathering.holders, others, strict=True))
     pieces = [lists[holder][place] for _, holder, place in gathering.rows]
     sources = [(number, piece.fingerprint) for (number, *_), piece in zip(gathering.rows, pieces, strict=True)]
-    return Bundle([Aligned([_joined(pieces, gathering.first)], sources, sum(piece.X.nbytes for piece in pieces))])
+    part = _joined(pieces, gathering.first, gathering.tile_rows)
+    return Bundle([Aligned([part], sources, sum(_bytes_of(piece.X) for piece in pieces))])
 
 
-def _joined(pieces: list[Fragment], first: int) -> Part:
+def _joined(pieces: list[Fragment], first: int, tile_rows: int) -> Part:
     """Return pieces as one part, whose rows begin with the number `first`; they are copied."""
-    X, codes = (np.concatenate([piece[k] for piece in pieces]) for k in (0, 1))
+    X, codes = (joined([piece[k] for piece in pieces]) for k in (0, 1))
     own = [piece.weights for piece in pieces if piece.weights is not None]
-    return Part(ArrayRows(X), read_only(codes), read_only(np.concatenate(own)) if own else None, first)
+    return Part(_rows_of(X, tile_rows), read_only(codes), read_only(np.concatenate(own)) if own else None, first)
 
 
 def answer(bundle: Bundle, question: Question, arguments: tuple[Any, ...], n_threads: int) -> Answer:
@@ -252,12 +255,25 @@ def answer(bundle: Bundle, question: Question, arguments: tuple[Any, ...], n_thr
     return Answer(firsts, answers, bundle.fingerprints)
 
 
-def _fingerprint(X: Array, codes: Array, weights: Array | None) -> int:
+def _rows_of(X: Matrix, tile_rows: int) -> ArrayRows | SparseRows:
+    """Return rows as kernels take them; `tile_rows` is that of all rows, of which these are some."""
+    return SparseRows(*_arrays_of(X), X.shape[1], tile_rows) if isinstance(X, CsrArray) else ArrayRows(X)
+
+
+def _arrays_of(X: CsrArray) -> tuple[Array, Array, Array]:
+    return X.indptr, X.indices, X.data
+
+
+def _bytes_of(X: Matrix) -> int:
+    return sum(each.nbytes for each in (_arrays_of(X) if isinstance(X, CsrArray) else (X,)))
+
+
+def _fingerprint(X: Matrix, codes: Array, weights: Array | None) -> int:
     """Return a hash of all bytes of a partition."""
-    total = 0
-    for _, block in ArrayRows(X).blocks():
+    total, stored = 0, _arrays_of(X) if isinstance(X, CsrArray) else ()
+    for _, block in () if isinstance(X, CsrArray) else ArrayRows(X).blocks():
         total = _mixed(total, block.reshape(-1).view(np.uint32))
-    for each in (codes, *(() if weights is None else (weights,))):
+    for each in (*stored, codes, *(() if weights is None else (weights,))):
         content = np.ascontiguousarray(each).view(np.uint8)
         total = _mixed(total, np.concatenate([content, np.zeros(-content.size % 4, np.uint8)]).view(np.uint32))
     return total

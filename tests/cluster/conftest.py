@@ -20,7 +20,7 @@ class PartedArrays(Dataset):
     def __init__(
         self, X: Any, y: Any, weights: Any = None, cuts: Sequence[int] = (), n_groups: int = 1, n_shelves: int = 0
     ) -> None:
-        self._parts, self._cuts, self._n_groups = (X, y, weights), [0, *sorted(cuts), len(X)], n_groups
+        self._parts, self._cuts, self._n_groups = (X, y, weights), [0, *sorted(cuts), X.shape[0]], n_groups
         self._n_shelves = n_shelves
         self.n_rows, self.n_features = X.shape
 
