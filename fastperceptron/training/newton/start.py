@@ -138,7 +138,7 @@ class Start:
 
         Without a penalty, rows that are separated move on and on; that they are is decided once their cost is small.
         """
-        if not neuron.hessian.is_own:
+        if not (neuron.hessian.is_own or self.is_all):
             return True
         problem, loss = self._problem, self._options.loss
         is_blind = not LOSSES[loss].IS_CONVEX and search.exactness == 0
