@@ -52,7 +52,7 @@ class RowReader:
         first_byte = builder.bitcast(self.start(row), ir.IntType(8).as_pointer())
         start = builder.mul(chunk_offset, INDEX(strip_rows * _alignment(self._element)))
         for line in lines:
-            self._ask(builder.gep(first_byte, [builder.add(start, INDEX(line * CACHE_LINE))]))
+            prefetch(builder, builder.gep(first_byte, [builder.add(start, INDEX(line * CACHE_LINE))]))
 
     def prefetch(self, row):
         """Prefetch the first PREFETCHED_LINES cache lines of a row; the hardware prefetches the rest."""
@@ -62,12 +62,7 @@ class RowReader:
         line_count = builder.sdiv(builder.add(size, INDEX(CACHE_LINE - 1)), INDEX(CACHE_LINE))
         is_short = builder.icmp_signed("<", line_count, INDEX(PREFETCHED_LINES))
         with cgutils.for_range(builder, builder.select(is_short, line_count, INDEX(PREFETCHED_LINES))) as loop:
-            self._ask(builder.gep(first_byte, [builder.mul(loop.index, INDEX(CACHE_LINE))]))
-
-    def _ask(self, line):
-        function_type = ir.FunctionType(ir.VoidType(), [line.type, INT32, INT32, INT32])
-        function = _declare(self._builder.module, "llvm.prefetch.p0", function_type)
-        self._builder.call(function, [line, INT32(0), INT32(SECOND_LEVEL), INT32(1)])  # to read; data
+            prefetch(builder, builder.gep(first_byte, [builder.mul(loop.index, INDEX(CACHE_LINE))]))
 
     def each_chunk(self, body):
         """Call body(offset, load) for the full chunks, in a loop, and for the last one; load(start) gives a vector."""
@@ -113,6 +108,26 @@ def load_masked(builder, start, offset, mask, otherwise):
     pointer = builder.gep(start, [offset])
     arguments = [pointer, INT32(_alignment(start.type.pointee)), mask, otherwise]
     return _call_llvm(builder, "llvm.masked.load", ".p0", otherwise.type, arguments)
+
+
+def prefetch(builder, pointer):
+    """Prefetch the cache line of an address, which may be any."""
+    line = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+    function_type = ir.FunctionType(ir.VoidType(), [line.type, INT32, INT32, INT32])
+    function = _declare(builder.module, "llvm.prefetch.p0", function_type)
+    builder.call(function, [line, INT32(0), INT32(SECOND_LEVEL), INT32(1)])  # to read; data
+
+
+def gather(builder, start, places):
+    """Return the elements start[place] of a vector of places, INDEX."""
+    element, lanes = start.type.pointee, places.type.count
+    size = constant(INDEX, _alignment(element), lanes)
+    first = splat(builder, builder.ptrtoint(start, INDEX), lanes)
+    addresses = builder.add(first, builder.mul(places, size))
+    pointers = builder.inttoptr(addresses, ir.VectorType(start.type, lanes))
+    vector, is_read = ir.VectorType(element, lanes), constant(ir.IntType(1), 1, lanes)
+    arguments = [pointers, INT32(_alignment(element)), is_read, ir.Constant(vector, ir.Undefined)]
+    return _call_llvm(builder, "llvm.masked.gather", f".v{lanes}p0", vector, arguments)
 
 
 def store(builder, vector, start, offset):
@@ -169,7 +184,11 @@ class Sum:
 
 def totals_of_eight(builder, sums):
     """Return the vector of the totals of eight sums: to the bit what `total` gives, at a third of the instructions."""
-    lanes = [total.lanes for total in sums]
+    return totals_of_lanes(builder, [total.lanes for total in sums])
+
+
+def totals_of_lanes(builder, lanes):
+    """Return the vector of the totals of eight vectors; see `totals_of_eight`."""
     # Of two sums, the lower half of one and the upper half of the other are added to what is left, and so on.
     halves, quarters = (
         ((0, 1, 2, 3, 12, 13, 14, 15), (4, 5, 6, 7, 8, 9, 10, 11)),
@@ -194,7 +213,7 @@ def sum_of_sums(builder, sums):
 
 
 def _alignment(element):
-    return 4 if isinstance(element, ir.FloatType) else 8
+    return 4 if isinstance(element, ir.FloatType) or element == INT32 else 8
 
 
 def _call_llvm(builder, name, suffix, vector_type, arguments):
