@@ -16,7 +16,7 @@ import numpy as np
 from fastperceptron.kernels.jit import inlined, jit
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.rows import use_widest_vectors
-from fastperceptron.kernels.sparse_products import ONE, PRODUCTS, add_rows, prefetch_columns, set_z
+from fastperceptron.kernels.sparse_products import ONE, PRODUCTS, add_rows, set_z
 from fastperceptron.kernels.vectors import LANES
 
 # Stored values of a tile at least: 0.3 ms of work. A table costs as much as half as many values as it has rows, so
@@ -200,8 +200,6 @@ def sparse_kernel(loss, layer=separate_neurons):
             curvatures = by_row[ITS_CURVATURES, : n_curvatures * n_padded].reshape((n_curvatures, n_padded))
             if has_weights or squares.size > 0:
                 set_weights(labels, begin, begin + size, own, in_loss)
-            sizes = np.uint64(size), np.uint64(min(group, last - stop))
-            prefetch_columns(rows, np.uint64(start), sizes, weights, table)
             set_z(rows, np.uint64(start), weights, biases, z)
             codes = labels[0][begin : begin + size]
             evaluate(z, codes, positives, in_loss[: size if has_weights else 0], costs, curvatures, exactness)

@@ -13,16 +13,12 @@ from fastperceptron.kernels.jit import jit
 from fastperceptron.kernels.sparse_vectors import (
     TOGETHER,
     four_stored_dots,
-    prefetch_element,
     set_eight_dots,
     set_products,
     stored_dot,
 )
 from fastperceptron.kernels.vectors import LANES
 
-# Values of a table, and of as many weights, that the second-level cache holds. Prefetching a million took a read of
-# rows of 10 from 1.36 to 1.23 of SciPy's two products; of 20,000, it took 1.46 instead of 0.96.
-CACHED = 1 << 17
 # Stored values of a group of rows that are multiplied by slopes before they are scattered.
 PRODUCTS = 8192
 ONE, TWO, THREE, FOUR = (np.uint64(number) for number in (1, 2, 3, 4))
@@ -31,21 +27,6 @@ ONE, TWO, THREE, FOUR = (np.uint64(number) for number in (1, 2, 3, 4))
 def padded_neurons(n_neurons):
     """Return the number of neurons that kernels compute: one, or a multiple of TOGETHER."""
     return 1 if n_neurons == 1 else -(-n_neurons // TOGETHER) * TOGETHER
-
-
-@jit
-def prefetch_columns(rows, first, sizes, weights, table):
-    """Prefetch the columns of the next group's weights and of this group's table, where they are not in a cache.
-
-    sizes : the numbers of rows of this group and of the next
-    """
-    if table.size > CACHED:
-        (indptr, indices, _), n_padded = rows, np.uint64(table.shape[1])
-        flat_weights, flat_table, after = weights.reshape(table.size), table.reshape(table.size), first + sizes[0]
-        for e in range(indptr[first], indptr[after]):
-            prefetch_element(flat_table, indices[e] * n_padded)
-        for e in range(indptr[after], indptr[after + sizes[1]]):
-            prefetch_element(flat_weights, indices[e] * n_padded)
 
 
 @jit

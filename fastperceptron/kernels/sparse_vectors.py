@@ -164,19 +164,3 @@ def set_products(typing_context, values, start, stop, scale, out, place):
         return context.get_dummy_value()
 
     return types.none(values, start, stop, scale, out, place), generate
-
-
-def _prefetch_in_python(array, place):
-    pass
-
-
-@intrinsic(_prefetch_in_python)
-def prefetch_element(typing_context, array, place):
-    """Prefetch an element of a flat array."""
-
-    def generate(context, builder, signature, arguments):
-        first, _ = elements_of(context, builder, array, arguments[0])
-        vectors.prefetch(builder, builder.gep(first, [arguments[1]]))
-        return context.get_dummy_value()
-
-    return types.none(array, place), generate

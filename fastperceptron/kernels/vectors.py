@@ -52,7 +52,7 @@ class RowReader:
         first_byte = builder.bitcast(self.start(row), ir.IntType(8).as_pointer())
         start = builder.mul(chunk_offset, INDEX(strip_rows * _alignment(self._element)))
         for line in lines:
-            prefetch(builder, builder.gep(first_byte, [builder.add(start, INDEX(line * CACHE_LINE))]))
+            self._ask(builder.gep(first_byte, [builder.add(start, INDEX(line * CACHE_LINE))]))
 
     def prefetch(self, row):
         """Prefetch the first PREFETCHED_LINES cache lines of a row; the hardware prefetches the rest."""
@@ -62,7 +62,12 @@ class RowReader:
         line_count = builder.sdiv(builder.add(size, INDEX(CACHE_LINE - 1)), INDEX(CACHE_LINE))
         is_short = builder.icmp_signed("<", line_count, INDEX(PREFETCHED_LINES))
         with cgutils.for_range(builder, builder.select(is_short, line_count, INDEX(PREFETCHED_LINES))) as loop:
-            prefetch(builder, builder.gep(first_byte, [builder.mul(loop.index, INDEX(CACHE_LINE))]))
+            self._ask(builder.gep(first_byte, [builder.mul(loop.index, INDEX(CACHE_LINE))]))
+
+    def _ask(self, line):
+        function_type = ir.FunctionType(ir.VoidType(), [line.type, INT32, INT32, INT32])
+        function = _declare(self._builder.module, "llvm.prefetch.p0", function_type)
+        self._builder.call(function, [line, INT32(0), INT32(SECOND_LEVEL), INT32(1)])  # to read; data
 
     def each_chunk(self, body):
         """Call body(offset, load) for the full chunks, in a loop, and for the last one; load(start) gives a vector."""
@@ -108,14 +113,6 @@ def load_masked(builder, start, offset, mask, otherwise):
     pointer = builder.gep(start, [offset])
     arguments = [pointer, INT32(_alignment(start.type.pointee)), mask, otherwise]
     return _call_llvm(builder, "llvm.masked.load", ".p0", otherwise.type, arguments)
-
-
-def prefetch(builder, pointer):
-    """Prefetch the cache line of an address, which may be any."""
-    line = builder.bitcast(pointer, ir.IntType(8).as_pointer())
-    function_type = ir.FunctionType(ir.VoidType(), [line.type, INT32, INT32, INT32])
-    function = _declare(builder.module, "llvm.prefetch.p0", function_type)
-    builder.call(function, [line, INT32(0), INT32(SECOND_LEVEL), INT32(1)])  # to read; data
 
 
 def gather(builder, start, places):

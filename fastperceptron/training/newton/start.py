@@ -283,13 +283,16 @@ class Start:
         """How many rows each sampled row stands for."""
         return float(self._problem.rows.n_rows / self.sample.n_rows)
 
+    @property
+    def _n_parameters(self) -> int:
+        return self._problem.n_parameters
+
     def certificate(self, state: State, loss: str) -> Certificate:
         """Return what the gaps of a neuron are compared with, given its state on the sample."""
-        problem = self._problem
         return certificate_of(
             state,
             loss,
-            problem.n_parameters,
+            self._n_parameters,
             self._totals,
             self._expansion,
             is_penalised=self._options.penalty > 0,
