@@ -20,8 +20,10 @@ from fastperceptron.data.choose_columns import choose_columns, columns_for, labe
 from fastperceptron.data.column_dataset import ColumnsDataset
 from fastperceptron.data.columns import Columns
 from fastperceptron.data.dataset import Block, Table, no_labels
+from fastperceptron.data.file_reader import FileReader
+from fastperceptron.data.open_reader import open_reader
 from fastperceptron.data.pieces import Piece
-from fastperceptron.data.readers import FileReader, Reader, open_reader
+from fastperceptron.data.reader import Reader
 
 
 class FrameReader(Reader):

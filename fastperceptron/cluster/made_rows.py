@@ -15,8 +15,9 @@ from fastperceptron.data.arrays import Rows
 from fastperceptron.data.dataset import Block, Dataset, Table
 from fastperceptron.data.generated import GeneratedCodes, GeneratedRows
 from fastperceptron.data.synthetic import SyntheticDataset
+from fastperceptron.kernels.objective import rows_per_run
 from fastperceptron.training.parted_rows import PartedCodes, PartedRows
-from fastperceptron.training.tile_sums import Part, rows_per_run
+from fastperceptron.training.tile_sums import Part
 
 
 class RowsOfRange(Rows):

@@ -14,9 +14,9 @@ from fastperceptron.data.dataset import Table
 from fastperceptron.data.labels import code_dtype
 from fastperceptron.data.running_labels import RunningLabels
 from fastperceptron.kernels.cache import generation
+from fastperceptron.kernels.objective import rows_per_run
 from fastperceptron.training.parted_rows import PartedCodes, PartedRows, PartedWeights, Question
 from fastperceptron.training.problem import WeightRange
-from fastperceptron.training.tile_sums import rows_per_run
 
 Tell = Callable[[int], object]
 

@@ -12,11 +12,16 @@ import numpy as np
 from fastperceptron.checks import Array, not_finite
 from fastperceptron.data.arrays import Rows, read_only
 from fastperceptron.kernels.fingerprint import fingerprint
-from fastperceptron.kernels.sparse_objective import tile_rows
+from fastperceptron.kernels.sparse_objective import tile_rows as rows_per_tile
 from fastperceptron.kernels.sparse_rows import are_ones, scatter_rows
 
 # Values of a dense float32 row that are read in the time of a stored one, which also reads its place: 0.4 and 2.6 ns.
 VALUE_PRICE = 6.0
+
+
+def sparse_read_width(n_rows: int, n_features: int, n_stored: int) -> float:
+    """Return the number of columns of dense rows that a read of sparse ones takes as long for."""
+    return min(float(n_features), 1.0 + VALUE_PRICE * n_stored / n_rows)
 
 
 class SparseRows(Rows):
@@ -31,15 +36,17 @@ class SparseRows(Rows):
     values : (n_stored,) float32 or float64
         Computations with them are in float64, and so are dense blocks: that is the rows' dtype.
     tile_rows : int
-        The rows of a tile, the part that a read sums by itself.
+        That of all rows where these are some of them.
     """
 
-    is_in_place = False
+    is_in_place, is_sparse = False, True
 
-    def __init__(self, indptr: Array, indices: Array, values: Array, n_features: int) -> None:
+    def __init__(
+        self, indptr: Array, indices: Array, values: Array, n_features: int, tile_rows: int | None = None
+    ) -> None:
         super().__init__(indptr.size - 1, n_features, np.float64)
         self.indptr, self.indices, self.values = read_only(indptr), read_only(indices), read_only(values)
-        self.tile_rows = tile_rows(self.n_rows, n_features, values.size)
+        self.tile_rows = rows_per_tile(self.n_rows, n_features, values.size) if tile_rows is None else tile_rows
 
     @property
     def stored(self) -> tuple[Array, Array, Array]:
@@ -54,7 +61,7 @@ class SparseRows(Rows):
     @property
     def read_width(self) -> float:
         """The number of columns of dense rows that a read of all rows takes as long for."""
-        return min(float(self.n_features), 1.0 + VALUE_PRICE * self.values.size / self.n_rows)
+        return sparse_read_width(self.n_rows, self.n_features, self.values.size)
 
     def hashes(self, start: int, stop: int) -> Array:
         """Return hashes of the rows from start to stop, uint64: three per tile, of which `start` begins one."""

@@ -98,7 +98,7 @@ def scatter(indices, begin, end, products, table):
 
 @jit
 def add_ones(rows, first, slopes, table):
-    """Add rows whose stored values are 1 to the table of one neuron: 0.9 instead of 1.2 ms per million and a half."""
+    """Add rows whose stored values are 1 to the table of one neuron: 0.9 instead of 1.2 ms per 1.5 million values."""
     indptr, indices, _ = rows
     for i in range(slopes.size):
         row, slope = first + np.uint64(i), slopes[i]

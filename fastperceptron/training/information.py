@@ -22,12 +22,12 @@ from fastperceptron.kernels.information import (
     set_row_dots,
 )
 from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.kernels.objective import rows_per_run
 from fastperceptron.kernels.outer_products import TILE, packed_shape
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.strips import whole_strips
 from fastperceptron.training.problem import Problem, weights_in_loss
 from fastperceptron.training.threads import MapInOrder, ranges_of
-from fastperceptron.training.tile_sums import rows_per_run
 
 _NONE = read_only(np.empty(0))
 

@@ -13,11 +13,12 @@ import numpy as np
 from fastperceptron.checks import Array, check_finite
 from fastperceptron.data.arrays import Rows, read_only
 from fastperceptron.data.labels import count_of_codes
+from fastperceptron.kernels.objective import rows_per_run
 from fastperceptron.kernels.tree import WEIGHTS_PER_TILE
 from fastperceptron.training.checkpoint import digest, hashes_of
 from fastperceptron.training.problem import Problem, ScaledWeights, WeightRange
 from fastperceptron.training.threads import MapInOrder, ranges_of
-from fastperceptron.training.tile_sums import Part, rows_per_run
+from fastperceptron.training.tile_sums import Part
 from fastperceptron.training.tile_tree import Nodes, merged, nodes_of_weights, total
 
 

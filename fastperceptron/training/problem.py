@@ -58,18 +58,18 @@ class Problem:
         """One for two classes, else one per class; fewer where some are not looked for."""
         return len(self.positives)
 
-    @property
+    @cached_property
     def positives(self) -> tuple[int, ...]:
         """The class that each neuron separates from the others."""
         every = (1,) if self.n_classes == 2 else tuple(range(self.n_classes))
         return every if self.sought is None else self.sought
 
-    @property
+    @cached_property
     def layers(self) -> tuple[tuple[int, ...], ...]:
         """The classes whose weights are found together: all by softmax, else each by itself."""
         return layers_of(self.positives, is_softmax=self.is_softmax)
 
-    @property
+    @cached_property
     def n_parameters(self) -> int:
         """Those of a layer that the data determine: the common part of a softmax layer's weights has no effect."""
         return (self.rows.n_features + 1) * (max(self.n_neurons - 1, 1) if self.is_softmax else 1)

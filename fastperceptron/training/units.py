@@ -82,7 +82,7 @@ def _solve(solve: Solve[Options], problem: Problem, options: Options, start: Arr
 
 def _with_units(solution: Solution, given: Problem, solved: Problem, exponents: Array | None = None) -> Solution:
     """Return the solution of a problem in units, whose memory says what those are."""
-    if solution.memory is None:
+    if solution.memory is None or (solved is given and exponents is None):
         return solution
     unit, divided = 1.0, solved.row_weights
     if given.row_weights is not None:

@@ -18,8 +18,9 @@ from fastperceptron.training.information import Information, Point, RowsAt, read
 from fastperceptron.training.problem import OutOfRangeError, Problem
 from fastperceptron.training.threads import MapInOrder, open_pool
 from fastperceptron.training.units import ScaledRows
+from fastperceptron.uncertainty.by_class import InferenceByClass
 from fastperceptron.uncertainty.figures import Asked, Reading, inference_from
-from fastperceptron.uncertainty.result import Inference, InferenceByClass
+from fastperceptron.uncertainty.result import Inference
 from fastperceptron.uncertainty.softmax import softmax_inference
 from fastperceptron.uncertainty.standing import Options, standing_of
 

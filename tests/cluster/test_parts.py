@@ -12,8 +12,8 @@ import fastperceptron as fp
 from cluster.conftest import PartedArrays, table
 from fastperceptron.cluster.engine import SerialEngine
 from fastperceptron.cluster.parted_dataset import parted_table, pieces_of, plans_of
+from fastperceptron.kernels.objective import rows_per_run
 from fastperceptron.training.newton import sample_size
-from fastperceptron.training.tile_sums import rows_per_run
 from tables import bits
 
 LOSSES = ["log_loss", "squared_error"]

@@ -209,7 +209,7 @@ def test_raked_weights_give_the_diagonals_of_all_classes() -> None:
     of_all = objective.at(point, 0.0).hessian.diagonal()
     sample = objective.every(4)
     before = sample.at(point, 0.0).hessian.diagonal()
-    weights, unseen = raked_weights(sample, point, 0.0, of_all)
+    weights, unseen = raked_weights(sample, point, 0.0, of_all, n_rakings=5)
     after = sample.weighted(weights).at(point, 0.0).hessian.diagonal()
     is_used = of_all > 0
     errors = [np.abs(each[is_used] / of_all[is_used] - 1).max() for each in (before, after)]

@@ -15,7 +15,7 @@ from fastperceptron.kernels import sparse_objective
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.sparse_products import PRODUCTS
 from fastperceptron.training.problem import Problem
-from fastperceptron.training.sparse_reads import sums_over_rows
+from fastperceptron.training.reads import SumsOverRows
 from fastperceptron.training.threads import open_pool
 from sparse_tables import random_table, sparse_rows
 
@@ -40,7 +40,7 @@ def sums(problem: Problem, loss: str = "log_loss", n_threads: int = 1, has_centr
     weights[:, : n + 1] = np.random.default_rng(1).normal(size=(problem.n_neurons, n + 1))
     centre[:n] = np.random.default_rng(2).normal(size=n) * has_centre
     with open_pool(n_threads) as map_in_order:
-        read = sums_over_rows(problem, loss, centre, 1.0, map_in_order)
+        read = SumsOverRows(problem, loss, centre, 1.0, map_in_order)
         positives = np.array(problem.positives)
         return [*read(weights, positives, False), *read(weights, positives, True)]
 
@@ -76,7 +76,8 @@ LAYERS = [(2, False), (3, False), (9, False), (3, True), (9, True)]
 def test_sums_of_many_tiles_are_those_of_dense_rows(
     monkeypatch: pytest.MonkeyPatch, n_classes: int, is_softmax: bool, has_centre: bool
 ) -> None:
-    monkeypatch.setattr(sparse_objective, "TILE_VALUES", 30)
+    for name, value in (("TILE_VALUES", 30), ("FEWEST", 2), ("FEW_TILES", 16)):
+        monkeypatch.setattr(sparse_objective, name, value)
     X = random_table(220, 7)
     X[:, 3] = 0  # a column without a stored value
     X[:, 4] = np.arange(1, 221)  # one with all
@@ -124,6 +125,15 @@ def test_sums_of_rows_of_ones_have_the_bits_of_any_others(monkeypatch: pytest.Mo
     monkeypatch.setattr(SparseRows, "are_ones", False)
     for one, other in zip(found, sums(both(X, 2, 0, is_weighted=True)[0]), strict=True):
         assert one.tobytes() == other.tobytes()
+
+
+def test_sums_do_not_depend_on_how_many_rows_are_worked_on_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    sparse, _ = both(random_table(600, 20), 2, 0, is_weighted=True)
+    found = []
+    for n_values in (1 << 8, 1 << 9, 1 << 10):  # of a part of the rows, the values per row may be others
+        monkeypatch.setattr(sparse_objective, "GROUP_VALUES", n_values)
+        found.append(b"".join(each.tobytes() for each in sums(sparse)))
+    assert len(set(found)) == 1
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])

@@ -25,7 +25,8 @@ from fastperceptron.training.minimise.lbfgs import LBFGS
 from fastperceptron.training.minimise.objective import Objective, Quadratic
 from fastperceptron.training.minimise.search import Search
 
-RAKINGS = 5
+# Times that rows are raked: at first, and from there on as their curvatures change.
+RAKINGS, FEWER_RAKINGS = 3, 2
 # Share of the gap at which the model's minimum is close enough, and evaluations of the model that are spent on it.
 ENOUGH, MOST_EVALUATIONS = 0.01, 30
 # How many gaps the model may fall: along a separable direction the loss falls by two. Beyond, the model has no minimum
@@ -73,7 +74,7 @@ class CorrectedSample(Search):
         diagonal_point: Array,
     ) -> None:
         super().__init__(point, value, gradient)
-        self._drawn, self.exactness = sample, exactness
+        self._drawn, self._sample, self.exactness = sample, sample, exactness
         self._secants = np.zeros((point.size, point.size))
         self._most_decrease = self._gap_before = np.inf
         self.renew(diagonal, diagonal_point)
@@ -86,7 +87,8 @@ class CorrectedSample(Search):
         if self.gap > HELPFUL * self._gap_before:
             self._secants[:] = 0.0
         self._gap_before = self.gap
-        weights, unseen = raked_weights(self._drawn, diagonal_point, self.exactness, diagonal)
+        n_rakings = RAKINGS if self._sample is self._drawn else FEWER_RAKINGS
+        weights, unseen = raked_weights(self._sample, diagonal_point, self.exactness, diagonal, n_rakings)
         self._sample, self._unseen = self._drawn.weighted(weights), np.diag(unseen)
         self._state = self._sample.at(self.point, self.exactness)
         if self.exactness > 0 and is_bent(self._state.hessian + self._unseen, self._drawn.penalty):
@@ -155,7 +157,9 @@ class CorrectedSample(Search):
         self._set_inverse()
 
 
-def raked_weights(sample: Objective, point: Array, exactness: float, diagonal: Array) -> tuple[Array, Array]:
+def raked_weights(
+    sample: Objective, point: Array, exactness: float, diagonal: Array, n_rakings: int
+) -> tuple[Array, Array]:
     """Return weights of a sample's rows with which its Hessian has a given diagonal, and what no weights can give.
 
     That is the diagonal of the columns that no sampled row has, and 0 elsewhere.
@@ -165,7 +169,7 @@ def raked_weights(sample: Objective, point: Array, exactness: float, diagonal: A
     sums = sample.rake(curvatures, (nothing, nothing), weights)
     is_seen = (sums > 0) & (diagonal > 0)
     units = np.divide(1.0, diagonal, out=np.zeros(point.size), where=is_seen)
-    for _ in range(RAKINGS):
+    for _ in range(n_rakings):
         shares = np.divide(1.0, sums, out=units.copy(), where=is_seen & (sums > 0))
         sums = sample.rake(curvatures, (shares, units), weights)
     return weights, np.where(is_seen, 0.0, np.maximum(diagonal, 0.0))

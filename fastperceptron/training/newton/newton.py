@@ -11,7 +11,9 @@ less (ways.py, turns.py). Where a first Hessian costs more than it saves (sample
 diagonal.
 """
 
+import dataclasses
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,7 @@ from fastperceptron.training.threads import MapInOrder, open_pool
 from fastperceptron.training.units import solve_in_units
 
 FLOAT32_ROUNDING = 2.0**-24
-# Rejected steps in a row that are blamed on float32 sums.
+# Rejected steps in a row that are blamed on float32 sums; one is enough where the gap is at the goal.
 FLOAT32_REJECTIONS = 3
 
 
@@ -55,6 +57,9 @@ def minimise_by_newton(
     ValueError
         If a row holds NaN or infinity, or values overflow.
     """
+    rows = problem.rows.for_many_reads()
+    if rows is not problem.rows:
+        problem = dataclasses.replace(problem, rows=rows)
     with open_pool(options.n_threads) as map_in_order:
 
         def solve(problem: Problem, options: NewtonOptions, start: Array | None) -> Solution:
@@ -73,9 +78,13 @@ class Newton:
         self._start = start_of(problem, options, map_in_order)
         self._all_rows = AllRows(problem, options, self._start.coordinates, map_in_order, observer)
         self._is_float32 = problem.rows.dtype == np.float32 and problem.is_float32_enough
-        self._turns = Turns(problem, options, self._start, self._all_rows, map_in_order)
+        self._map = map_in_order
         self._curve: list[float] = []
         self._n_reported = 0
+
+    @cached_property
+    def _turns(self) -> Turns:
+        return Turns(self._problem, self._options, self._start, self._all_rows, self._map)
 
     def run(self, weights: Array | None) -> Solution:
         """Return the solution; `weights` are those to start from."""
@@ -214,7 +223,8 @@ class Newton:
 
     def _is_stuck(self, neuron: Neuron) -> bool:
         """Return whether steps gain nothing, as far as the precision shows."""
-        return neuron.search.is_stuck or (self._is_float32 and neuron.search.n_rejections >= FLOAT32_REJECTIONS)
+        is_lost = neuron.search.n_rejections >= (1 if neuron.n_unproven else FLOAT32_REJECTIONS)
+        return neuron.search.is_stuck or (self._is_float32 and is_lost)
 
     def _turn(self, neurons: list[Neuron], tol: float) -> None:
         """Let each neuron go on in the cheapest way; first in float64, where float32 hides what steps gain."""
@@ -229,7 +239,7 @@ class Newton:
                 neuron.is_done = neuron.search.is_stuck or neuron.n_unproven > MOST_UNPROVEN
             elif way is Way.HESSIAN:
                 self._turns.take_hessian(neuron)
-            elif self._turns.draw(neuron) and not self._is_spent:
+            elif way is Way.DRAW and self._turns.draw(neuron) and not self._is_spent:
                 self._turns.correct_sample(neuron, *self._read([neuron], [neuron.point], has_moments=True))
             else:
                 self._turns.correct_sample(neuron, None)
@@ -249,9 +259,10 @@ class Newton:
             curve += np.array([*found.values, *[found.values[-1]] * (curve.size - len(found.values))])
         n_reads = max(found.n_evaluations for found in all_found)
         solution = self._solution(neurons, n_reads, curve)
+        values = solution.loss_curve.tolist()
         for read in range(n_reads):
             is_last = read == n_reads - 1
-            value = solution.loss_curve[-1 if is_last else min(read, curve.size - 1)]
+            value = values[-1 if is_last else min(read, len(values) - 1)]
             self._observer.read_done(Progress(read + 1, value, solution.optimality_gap if is_last else math.nan))
         return solution
 

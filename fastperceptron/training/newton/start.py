@@ -3,6 +3,8 @@
 Where the sample is all rows, its minimum is the fit's.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,15 +31,15 @@ LARGE_WORK = 1 << 24
 # Rows per parameter below which the minimum over the sample is so far from that over all rows that half of the sample
 # is held out to end the search.
 ENOUGH_ROWS_PER_PARAMETER = 20
-# Where all rows are the sample and no more than this, the minimum is polished to rounding, by two steps.
-POLISHED_ROWS, POLISHING_STEPS = 5000, 2
+# Where all rows are the sample and no more than this, the minimum is polished to rounding, by three steps.
+POLISHED_ROWS, POLISHING_STEPS = 5000, 3
 # How many rough goals, each a tenth of the sampling error, a given start may be above the minimum over the sample.
 GIVEN = 20.0
 # Sampled rows per parameter with the largest curvature, together as much as all have: below, the loss has saturated.
 CURVED_ROWS = 1.5
 # Every eighth row takes the first steps, at most eight, where these are enough rows and a Hessian of all takes time:
 # real tables of 10,000 to 40,000 rows took 0.76 to 0.95 of the time on one thread, larger ones 0.96 to 1.02.
-COARSE, COARSE_EVALUATIONS, LITTLE_WORK = 8, 8, 1 << 20
+COARSE, COARSE_EVALUATIONS, LITTLE_WORK = 8, 8, 1 << 19
 
 
 def stages(loss: str) -> list[str]:
@@ -232,6 +234,7 @@ class Start:
         """
         is_all, options, n_parameters = self.sample.is_all, self._options, self._problem.n_parameters
         objective, exactness = self.objective(neuron, loss, penalty), 0.0 if LOSSES[loss].IS_CONVEX else 1.0
+        certificate = self._certificates(loss)
         rough = rough_goal(loss, n_parameters, self._expansion, self._totals.unit)
         rough *= GIVEN if is_given else 1.0
         if objective.work >= LARGE_WORK and not is_all:
@@ -253,7 +256,7 @@ class Start:
             found = minimise(
                 objective,
                 start,
-                lambda state: self.certificate(state, loss).goal(options.tol) if is_all else rough,
+                lambda state: certificate(state).goal(options.tol) if is_all else rough,
                 exactness,
                 max(budget, 1),
                 polishing_steps=POLISHING_STEPS if is_polished else 0,
@@ -265,7 +268,7 @@ class Start:
         is_unchecked = not is_all and found.gap > rough
         neuron.found, neuron.point = found, found.end if is_unchecked else found.state.point
         neuron.hessian = OwnHessian(found.state.hessian, found.state.exactness)
-        neuron.certificate = self.certificate(found.state, loss)
+        neuron.certificate = certificate(found.state)
         if is_all and len(found.values) == 1 and not neuron.certificate.is_reached(found.gap, options.tol):
             neuron.point = found.state.point + objective.safe_step(found.state.point, found.step, found.gap)
             neuron.is_beyond = True
@@ -289,11 +292,15 @@ class Start:
 
     def certificate(self, state: State, loss: str) -> Certificate:
         """Return what the gaps of a neuron are compared with, given its state on the sample."""
-        return certificate_of(
-            state,
-            loss,
-            self._n_parameters,
-            self._totals,
-            self._expansion,
+        return self._certificates(loss)(state)
+
+    def _certificates(self, loss: str) -> Callable[[State], Certificate]:
+        """Return `certificate` as a function of the state alone, for the present sample."""
+        return partial(
+            certificate_of,
+            loss=loss,
+            n_parameters=self._n_parameters,
+            totals=self._totals,
+            expansion=self._expansion,
             is_penalised=self._options.penalty > 0,
         )

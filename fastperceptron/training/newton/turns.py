@@ -1,4 +1,4 @@
-"""What a neuron turns to where steps gain little: the corrected loss of a second sample, or a Hessian of all rows."""
+"""What a neuron turns to where steps gain little: the corrected loss of a sample, or a Hessian of all rows."""
 
 from typing import Any
 
@@ -36,13 +36,12 @@ class Turns:
         self._start, self._all_rows = start, all_rows
         self._n_sampled = start.n_sampled
         self._prices = Prices(problem.rows, self._n_sampled, len(problem.layers[0]))
-        self._has_drawn = False  # whether the sample is the one drawn by leverage
 
     def steps_from(self, neuron: Neuron, reading: Reading) -> None:
         """Go on by L-BFGS steps from the neuron's Hessian of the sample, or from the diagonal alone."""
         self._search_from(neuron, reading)
-        mismatch = neuron.hessian.mismatch(neuron.diagonal)
-        expected = expected_halvings(self._n_sampled, self._problem.rows.n_features, mismatch)
+        neuron.mismatch = neuron.hessian.mismatch(neuron.diagonal)
+        expected = expected_halvings(self._n_sampled, self._problem.rows.n_features, neuron.mismatch)
         neuron.pace.begin(Way.STEPS, neuron.search.gap, expected)
 
     def _search_from(self, neuron: Neuron, reading: Reading) -> None:
@@ -59,7 +58,7 @@ class Turns:
         is_new = neuron.hessian_point is not search.point
         if needed == 0 and neuron.n_unproven >= UNPROVEN:
             return Way.HESSIAN if is_new and self._prices.is_hessian_useful else Way.STEPS
-        return self._prices.cheapest(neuron.pace, needed, is_new)
+        return self._prices.cheapest(neuron.pace, needed, is_new, neuron.mismatch)
 
     def draw(self, neuron: Neuron) -> bool:
         """Draw the sample to correct, unless a neuron did; return whether the neuron is far from its minimum.
@@ -67,7 +66,7 @@ class Turns:
         Then it is moved there, and has to be read: what is saturated at a point says nothing about another one.
         """
         start, all_rows, problem = self._start, self._all_rows, self._problem
-        if not self._has_drawn:
+        if not self._prices.has_drawn:
             start.sample = draw_by_leverage(
                 problem,
                 self._prices.n_corrected,
@@ -76,7 +75,7 @@ class Turns:
                 self._options.fit_intercept,
                 self._map,
             )
-            self._has_drawn = True
+            self._prices.has_drawn = True
             all_rows.n_reads += 1
         if neuron.search.gap <= FAR * start.expected_excess(all_rows.loss):
             return False
@@ -93,7 +92,7 @@ class Turns:
         sample = self._start.objective(neuron, all_rows.loss, all_rows.penalty)
         corrected = CorrectedSample(sample, all_rows.exactness, *at, neuron.diagonal, neuron.diagonal_point)
         neuron.search, neuron.hessian = corrected, OwnHessian(corrected.hessian, corrected.exactness)
-        neuron.pace.begin(Way.SAMPLE, corrected.gap)
+        neuron.pace.begin(Way.DRAW if self._prices.has_drawn else Way.SAMPLE, corrected.gap)
 
     def take_hessian(self, neuron: Neuron) -> None:
         """Go on by L-BFGS steps from the Hessian of all rows, by a read."""

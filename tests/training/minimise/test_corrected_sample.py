@@ -92,7 +92,7 @@ def test_a_column_that_the_sample_lacks_keeps_its_curvature() -> None:
     everything.panel[::8, 3] = 0
     sample = Objective(everything, "log_loss", PENALTY).every(8)
     diagonal = Objective(everything, "log_loss", PENALTY, is_diagonal=True).at(np.zeros(SIZE), 0.0).hessian[0]
-    weights, unseen = raked_weights(sample, np.zeros(SIZE), 0.0, diagonal)
+    weights, unseen = raked_weights(sample, np.zeros(SIZE), 0.0, diagonal, n_rakings=5)
     assert (unseen > 0).tolist() == [False, False, False, True, False, False, False, False]
     assert unseen[3] == diagonal[3]
     now = sample.weighted(weights).at(np.zeros(SIZE), 0.0).hessian.diagonal()

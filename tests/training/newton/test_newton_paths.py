@@ -55,12 +55,12 @@ def test_from_a_sample(workshop: Any, few_are_sampled: None, loss: str, n_featur
     assert 1 <= len(solution.loss_curve) <= solution.n_iter  # a Hessian taken anew is a read at a known point
 
 
-@pytest.mark.parametrize("way", [Way.SAMPLE, Way.HESSIAN])
+@pytest.mark.parametrize("way", [Way.SAMPLE, Way.DRAW, Way.HESSIAN])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_from_a_sample_and_on_in_another_way(
     workshop: Any, few_are_sampled: None, monkeypatch: pytest.MonkeyPatch, loss: str, way: Way
 ) -> None:
-    def choose(self: Prices, pace: Any, needed: float, is_hessian_new: bool) -> Way:
+    def choose(self: Prices, pace: Any, needed: float, is_hessian_new: bool, mismatch: float) -> Way:
         return way if (is_hessian_new if way is Way.HESSIAN else pace.way is not way) else Way.STEPS
 
     monkeypatch.setattr(Prices, "cheapest", choose)

@@ -74,12 +74,12 @@ HARD = [with_outliers, with_rare_columns, with_rare_levels, nearly_separable]
 def ways(monkeypatch: pytest.MonkeyPatch) -> list[Way]:
     """Return a list that gets each way that is begun besides the first steps."""
     taken: list[Way] = []
-    for name, way in (("correct_sample", Way.SAMPLE), ("take_hessian", Way.HESSIAN)):
+    for name in ("correct_sample", "take_hessian"):
         method = getattr(Turns, name)
 
-        def noted(self: Any, *arguments: Any, method: Any = method, way: Way = way) -> None:
-            taken.append(way)
-            method(self, *arguments)
+        def noted(self: Any, neuron: Any, *arguments: Any, method: Any = method) -> None:
+            method(self, neuron, *arguments)
+            taken.append(neuron.pace.way)
 
         monkeypatch.setattr(Turns, name, noted)
     return taken
@@ -88,7 +88,7 @@ def ways(monkeypatch: pytest.MonkeyPatch) -> list[Way]:
 def only(way: Way) -> Callable[..., Way]:
     """Return a choice that takes one way wherever it may be begun."""
 
-    def choose(self: Prices, pace: Any, needed: float, is_hessian_new: bool) -> Way:
+    def choose(self: Prices, pace: Any, needed: float, is_hessian_new: bool, mismatch: float) -> Way:
         may_begin = is_hessian_new if way is Way.HESSIAN else pace.way is not way
         return way if may_begin else Way.STEPS
 
@@ -108,7 +108,7 @@ def check(X: np.ndarray, y: np.ndarray, loss: str, *, is_gap_told: bool = True) 
 
 
 @pytest.mark.parametrize("make", HARD)
-@pytest.mark.parametrize("way", [Way.SAMPLE, Way.HESSIAN, Way.STEPS])
+@pytest.mark.parametrize("way", Way)
 def test_each_way_ends_at_the_minimum(
     make: Callable[[int], Table], way: Way, ways: list[Way], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,7 +122,7 @@ def test_each_way_ends_at_the_minimum(
 
 @pytest.mark.parametrize("make", HARD)
 def test_hard_tables_take_a_handful_of_reads(make: Callable[[int], Table], ways: list[Way]) -> None:
-    assert check(*make(60_000), "log_loss").n_iter_ <= 10
+    assert check(*make(40_000), "log_loss").n_iter_ <= 8
     assert ways
 
 
@@ -144,11 +144,11 @@ def test_a_search_far_from_its_samples_minimum_begins_again_from_that(
 ) -> None:
     monkeypatch.setattr(turns, "FAR", 0.0)
     check(*with_rare_levels(30_000), "log_loss")
-    assert ways[0] is Way.SAMPLE
+    assert ways[0] is Way.DRAW
 
 
 @pytest.mark.parametrize("make", HARD)
-@pytest.mark.parametrize("way", [Way.SAMPLE, Way.HESSIAN])
+@pytest.mark.parametrize("way", [Way.SAMPLE, Way.DRAW, Way.HESSIAN])
 def test_the_bits_do_not_depend_on_threads_or_on_the_source(
     make: Callable[[int], Table], way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
