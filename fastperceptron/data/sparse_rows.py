@@ -51,7 +51,8 @@ class SparseRows(Rows):
     @property
     def stored(self) -> tuple[Array, Array, Array]:
         """The rows as kernels take them: unsigned places, which need no test for negative ones."""
-        return self.indptr.view(np.uint64), self.indices.view(np.uint32), self.values
+        indptr, indices, values = map(read_only, (self.indptr, self.indices, self.values))  # rows that travelled
+        return indptr.view(np.uint64), indices.view(np.uint32), values
 
     @functools.cached_property
     def are_ones(self) -> bool:
@@ -85,13 +86,13 @@ class SparseRows(Rows):
         chosen = slice(places.start, places.stop) if isinstance(places, range) else places
         return self.rows_at(places), read_only(codes[chosen])
 
-    def check_finite(self) -> None:
-        """Raise ValueError at the first NaN or infinity."""
+    def check_finite(self, first: int = 0) -> None:
+        """Raise ValueError at the first NaN or infinity; `first` is the number of the first row, for that."""
         wrong = np.flatnonzero(~np.isfinite(self.values))
         if wrong.size:
             place = int(wrong[0])
             row = int(np.searchsorted(self.indptr, place, side="right")) - 1
-            raise not_finite(self.values[place], row, int(self.indices[place]))
+            raise not_finite(self.values[place], first + row, int(self.indices[place]))
 
     def take(self, order: Array, codes: Array) -> tuple[Array, Array, Array]:
         """Return (rows, their codes, places) such that rows[places[k]] is row order[k]."""

@@ -93,8 +93,7 @@ class Problem:
         if self.class_weights is None:
             return self.total_weight
         if self.row_weights is None:
-            counts = codes.counts if hasattr(codes, "counts") else count_of_codes(codes, n_classes)
-            of_classes: Array = counts.astype(np.float64)
+            of_classes: Array = counts_of(codes, n_classes).astype(np.float64)
         else:
             of_classes = weights_by_class(self.row_weights, codes, n_classes)
         return float(sum_in_order(of_classes * self.class_weights))
@@ -116,6 +115,12 @@ class Problem:
             if self.row_weights is not None:
                 is_wanted &= self.row_weights[part] > 0
             yield start + np.flatnonzero(is_wanted)
+
+
+def counts_of(codes: Any, n_classes: int) -> Array:
+    """Return the number of rows of each class, (n_classes,) int64."""
+    counts: Array = codes.counts if hasattr(codes, "counts") else count_of_codes(codes, n_classes)
+    return counts
 
 
 class ScaledWeights:

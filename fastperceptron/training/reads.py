@@ -136,9 +136,11 @@ class SumsOverRows:
         if checkpoint is not None:
             key = request.key()
             first = _recalled(checkpoint, key, trees, part.rows.tile_rows)
-            is_hashing = checkpoint.begins_hashing(first)
+            is_hashing = checkpoint.begins_hashing(part.rows, first)
         self._observer.rows_read(first)
-        if isinstance(part.rows, PartedRows) and first < n_rows:
+        if first == n_rows:
+            return trees[0].total(), trees[1].total()
+        if isinstance(part.rows, PartedRows):
             return self._ask_parts(part.rows, request, key, is_hashing, trees)
         for stop, found in add_tiles(part, request, trees, self._map, first, is_hashing):
             self._observer.rows_read(stop - first)
