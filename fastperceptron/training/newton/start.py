@@ -286,6 +286,10 @@ class Start:
         """How many rows each sampled row stands for."""
         return float(self._problem.rows.n_rows / self.sample.n_rows)
 
+    @property
+    def _n_parameters(self) -> int:
+        return self._problem.n_parameters
+
     def certificate(self, state: State, loss: str) -> Certificate:
         """Return what the gaps of a neuron are compared with, given its state on the sample."""
         return self._certificates(loss)(state)
@@ -295,7 +299,7 @@ class Start:
         return partial(
             certificate_of,
             loss=loss,
-            n_parameters=self._problem.n_parameters,
+            n_parameters=self._n_parameters,
             totals=self._totals,
             expansion=self._expansion,
             is_penalised=self._options.penalty > 0,

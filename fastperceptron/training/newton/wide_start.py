@@ -92,8 +92,13 @@ class WideStart(Start):
         return [self._options.loss] if is_given else stages(self._options.loss)
 
     def renews_diagonal(self, neuron: Neuron) -> bool:
-        """Return whether the next read is to renew the diagonal that steps begin from."""
-        return len(neuron.values) in RENEWING_STEPS
+        """Return whether the next read is to renew the diagonal that steps begin from.
+
+        The curvature of a row, p (1 - p), is at most twice its cost: where costs are small, that of all rows is known
+        to be below the least, and a read with moments, which takes as long as three, would be for nothing.
+        """
+        most = 2 * neuron.search.value
+        return len(neuron.values) in RENEWING_STEPS and most >= LEAST_CURVATURE * self._curvature(neuron.diagonal)
 
     def is_better_diagonal(self, neuron: Neuron, reading: Reading) -> bool:
         """Return whether the diagonal of a reading is to replace the neuron's."""
@@ -112,6 +117,12 @@ class WideStart(Start):
         """
         goal, gain = neuron.certificate.goal(self._options.tol), further_gain(neuron.values)
         return gain <= goal if gain > 0 else search.gap <= RESERVE * goal
+
+    @property
+    def _n_parameters(self) -> int:
+        """Those of the problem; of more columns than rows as many as of rows: no more directions change a loss."""
+        of_vector, n_rows = self._problem.rows.n_features + 1, self._problem.rows.n_rows
+        return self._problem.n_parameters // of_vector * min(of_vector, n_rows)
 
     def certificate_at(self, neuron: Neuron, reading: Reading, loss: str, penalty: Array) -> Certificate:  # noqa: ARG002  # as of Start
         """Return what the gaps of a neuron are compared with; slopes have their typical size."""
