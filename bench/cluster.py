@@ -213,6 +213,11 @@ def workers(n_rows: int, n_partitions: int, n_turns: int) -> None:  # noqa: ARG0
         )
 
 
+def mean_loss(X: np.ndarray, y: np.ndarray, fitted: Any) -> float:
+    z = X @ np.ravel(fitted.coef_).astype(np.float64) + np.ravel(fitted.intercept_)
+    return float(np.mean(np.logaddexp(0, np.where(y > 0, -z, z))))
+
+
 def rivals(n_rows: int, n_partitions: int, n_turns: int) -> None:
     from dask_ml.linear_model import LogisticRegression
 
@@ -222,18 +227,17 @@ def rivals(n_rows: int, n_partitions: int, n_turns: int) -> None:
         timed_fit(*persisted(200_000, 4))
         for turn in range(n_turns):
             seconds, cpu, ours = timed_fit(X, y, of=of, C=np.inf)
-            least = fp.evaluate(ours.model_, sample).log_loss
+            least = mean_loss(*sample, ours)
             print(f"turn {turn}: fastperceptron {seconds:.2f} s, CPU {cpu:.2f}, log loss {least:.12f}", flush=True)
             for solver in ("lbfgs", "newton"):
                 started, before = time.perf_counter(), of.cpu()
                 theirs = LogisticRegression(solver=solver, C=1e10).fit(X, y)
                 wall = time.perf_counter() - started
                 its_cpu = float((of.cpu() - before - of.idle * wall).sum())
-                z = sample[0] @ theirs.coef_.ravel().astype(np.float64) + theirs.intercept_
-                loss = float(np.mean(np.logaddexp(0, np.where(sample[1] > 0, -z, z))))
+                more = mean_loss(*sample, theirs) - least
                 print(
                     f"  dask_ml {solver} {wall:.2f} s, CPU {its_cpu:.2f}: {wall / seconds:.1f} and {its_cpu / cpu:.1f} "
-                    f"times as much; log loss {loss - least:+.2g}",
+                    f"times as much; log loss {more:+.2g}",
                     flush=True,
                 )
 

@@ -225,6 +225,8 @@ def _class_weights_of(estimator: Any, table: Table) -> tuple[Array | None, tuple
     else:
         sums = weights_of_classes(table.codes, table.counts, table.row_weights, estimator.class_weight)
     factors = as_class_weights(estimator.class_weight, table.classes, sums)
+    if sums.all() and (factors is None or factors.all()):
+        return factors, ()
     is_absent = (sums == 0) | (False if factors is None else factors == 0)
     if is_absent.all() and (sums == 0).all():
         raise ValueError("Sample weights must contain at least one non-zero number.")

@@ -1,6 +1,6 @@
 """The objective of partial_fit over wide rows, and its minimum by L-BFGS.
 
-The sums over rows are those of a fit of sparse rows; no Hessian is formed, but its diagonal.
+The sums over rows are those of a fit (training/reads.py). Of the Hessian only the diagonal is formed.
 """
 
 import math
