@@ -12,7 +12,7 @@ from fastperceptron.kernels.losses import CONVEX_LOSS, LOSSES
 from fastperceptron.training.coordinates import Coordinates
 from fastperceptron.training.minimise.by_gradients import follow_gradients, minimise_by_gradients
 from fastperceptron.training.minimise.damped_newton import minimise
-from fastperceptron.training.minimise.objective import Objective, Reach, State
+from fastperceptron.training.minimise.objective import ROUNDING, Objective, Reach, State
 from fastperceptron.training.minimise.softmax_objective import SoftmaxObjective, objective_of, without_common_part
 from fastperceptron.training.newton.all_rows import Reading
 from fastperceptron.training.newton.certificate import ROUGH, Certificate, RowTotals, certificate_of, rough_goal
@@ -54,7 +54,12 @@ class Searched(NamedTuple):
     gap: float
     exactness: float  # of the Hessian; see State
     is_confirmed: bool = False  # whether the last read gained what was foretold, see LBFGS
-    is_of_all: bool = False  # whether the Hessian is of all rows, where the sample is not
+    hessian_point: Array | None = None  # where the Hessian was taken, if it is of all rows and the sample is not
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether the Hessian is of all rows, where the sample is not."""
+        return self.hessian_point is not None
 
 
 class _Last(NamedTuple):
@@ -144,9 +149,17 @@ class Start:
             return True
         reach = self.reach(neuron, search, loss, penalty)
         is_free = self._options.penalty == 0 and LOSSES[loss].IS_CONVEX
-        return reach.is_local(search.value, search.gap, search.is_confirmed, search.is_of_all) or (
-            is_free and is_partly_separated(problem, reach, search.gap)
-        )
+        is_local = reach.is_local(search.value, search.gap, search.is_confirmed, search.is_of_all)
+        is_held = is_local or (is_free and is_partly_separated(problem, reach, search.gap))
+        return is_held and self.is_fresh(neuron, search, reach, penalty)
+
+    def is_fresh(self, neuron: Neuron, search: Searched, reach: Reach, penalty: Array) -> bool:
+        """Return whether a search's Hessian holds where it is; `reach` is that of its step. See `Reach.is_fresh`."""
+        then = search.hessian_point
+        if then is None or then is search.point or search.gap <= ROUNDING * abs(search.value):
+            return True
+        objective = self.objective(neuron, self._options.loss, penalty)
+        return reach.is_fresh(objective.reach(then, search.step), objective.reach(then, search.point - then))
 
     def prepare(self, neurons: list[Neuron], penalty: Array, is_given: bool) -> list[str]:
         """Move neurons to a good start, and take their Hessians; return the losses to minimise over all rows.
