@@ -14,9 +14,6 @@ from fastperceptron.kernels.vectors import LANES
 
 # A pivot below this share of its diagonal element is rounding error.
 SMALLEST_PIVOT = 1e-13
-# Above this size, the factor is made in blocks, 4.5 times as fast at 1600, twice at 300; up to it in rows, which were
-# there first, so that fits keep their bits.
-LARGEST_IN_ROWS = 512
 
 
 @jit
@@ -42,36 +39,19 @@ def add_in_order(parts, total):
             flat[j] += part[j]
 
 
-def factorise(matrix, factor):
-    """Write the lower Cholesky factor of the matrix's upper triangle; return whether it is positive definite.
+def factorise(matrix):
+    """Replace a matrix, whose upper triangle counts, by its lower Cholesky factor; return whether it has one.
 
-    `factor` starts as zeros. Where a diagonal element is 0, as beyond the weights, so is its row of the factor.
+    Where a diagonal element is 0, as beyond the weights, so is its row of the factor. In blocks, it takes a quarter of
+    the time of a row at a time at 64 and 200 columns, and less than LAPACK's.
     """
-    if matrix.shape[0] <= LARGEST_IN_ROWS:
-        return factorise_in_rows(matrix, factor)
-    np.copyto(factor, matrix)
-    return factorise_in_blocks(matrix.diagonal().copy(), factor, np.full(BLOCK, -1.0), np.empty(packed_shape(TILE, 8)))
-
-
-@jit
-def factorise_in_rows(matrix, factor):
-    """Do what `factorise` does, a row of the factor at a time."""
-    for i in range(matrix.shape[0]):
-        row = factor[i]
-        for j in range(i):
-            if factor[j, j] > 0.0:
-                whole = (j + LANES) // LANES * LANES
-                row[j] = (matrix[j, i] - sum_of_products(row[:whole], factor[j, :whole])) / factor[j, j]
-        pivot = matrix[i, i] - sum_of_products(row, row)
-        if matrix[i, i] != 0.0 and not pivot > SMALLEST_PIVOT * matrix[i, i]:
-            return False
-        row[i] = math.sqrt(max(pivot, 0.0))
-    return True
+    size = min(matrix.shape[0], TILE)
+    return factorise_in_blocks(matrix.diagonal().copy(), matrix, np.full(BLOCK, -1.0), np.empty(packed_shape(size, 8)))
 
 
 @jit
 def factorise_in_blocks(diagonal, factor, minus_ones, packed):
-    """Replace a matrix, whose upper triangle counts, by its lower factor; return whether it is positive definite.
+    """Do what `factorise` does; `diagonal` is the matrix's.
 
     BLOCK rows of the upper factor, LANES at a time: then their products are taken off all that is below.
     """

@@ -6,25 +6,30 @@ squares adjustment of a sampled frequency table when the expected marginal total
 """
 
 from fastperceptron.kernels.jit import jit
-from fastperceptron.kernels.rows import sum_of_products
+from fastperceptron.kernels.rows import add_in_row_order, sum_of_products
+
+# Rows whose squares stay in the first-level cache until they are added.
+BLOCK = 32
 
 
 @jit
-def rake(panel, curvatures, coordinates, weights, squares, sums):
+def rake(panel, curvatures, coordinates, weights, scratch, sums):
     """Multiply each row's weight by the mean of its columns' ratios; add weight * curvature * x^2 to `sums`.
 
     coordinates : (ratio / diagonal, 1 / diagonal) of each column, (size,) float64; both 0 for a column to leave out
     weights : (n_rows,) float64
-    squares : (size,) float64, scratch
+    scratch : (BLOCK, size) and (BLOCK,) float64
     """
-    shares, units = coordinates
-    for i in range(panel.shape[0]):
-        row = panel[i]
-        for j in range(row.size):
-            squares[j] = row[j] * row[j]
-        whole = sum_of_products(squares, units)
-        if whole > 0:
-            weights[i] *= sum_of_products(squares, shares) / whole
-        factor = weights[i] * curvatures[i]
-        for j in range(row.size):
-            sums[j] += factor * squares[j]
+    (shares, units), (squares, factors) = coordinates, scratch
+    for start in range(0, panel.shape[0], BLOCK):
+        rows = panel[start : start + BLOCK]
+        its_weights, its_curvatures = weights[start : start + BLOCK], curvatures[start : start + BLOCK]
+        for k in range(rows.shape[0]):
+            for j in range(rows.shape[1]):
+                squares[k, j] = rows[k, j] * rows[k, j]
+        for k in range(rows.shape[0]):
+            whole = sum_of_products(squares[k], units)
+            if whole > 0:
+                its_weights[k] *= sum_of_products(squares[k], shares) / whole
+            factors[k] = its_weights[k] * its_curvatures[k]
+        add_in_row_order(squares[: rows.shape[0]], factors, sums)

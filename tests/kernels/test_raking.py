@@ -3,16 +3,16 @@
 import numpy as np
 from hypothesis import given, strategies as st
 
-from fastperceptron.kernels.raking import rake
+from fastperceptron.kernels.raking import BLOCK, rake
 
 
 def raked(panel: np.ndarray, curvatures: np.ndarray, diagonal: np.ndarray, times: int) -> np.ndarray:
     """Return the weights after raking that many times, from weights of 1."""
-    weights, squares = np.ones(len(panel)), np.empty(panel.shape[1])
+    weights, scratch = np.ones(len(panel)), (np.empty((BLOCK, panel.shape[1])), np.empty(BLOCK))
     shares = units = np.zeros(panel.shape[1])
     for _ in range(times + 1):
         sums = np.zeros(panel.shape[1])
-        rake(panel, curvatures, (shares, units), weights, squares, sums)
+        rake(panel, curvatures, (shares, units), weights, scratch, sums)
         np.testing.assert_allclose(sums, (weights * curvatures) @ panel**2, rtol=1e-12)
         shares, units = 1.0 / sums, 1.0 / diagonal
     return weights

@@ -26,7 +26,7 @@ from fastperceptron.training.minimise.objective import Objective, Quadratic
 from fastperceptron.training.minimise.search import Search
 
 # Times that rows are raked: at first, and from there on as their curvatures change.
-RAKINGS, FEWER_RAKINGS = 5, 2
+RAKINGS, FEWER_RAKINGS = 3, 2
 # Share of the gap at which the model's minimum is close enough, and evaluations of the model that are spent on it.
 ENOUGH, MOST_EVALUATIONS = 0.01, 30
 # How many gaps the model may fall: along a separable direction the loss falls by two. Beyond, the model has no minimum

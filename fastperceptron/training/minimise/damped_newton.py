@@ -20,6 +20,9 @@ MAXIMUM_HALVINGS = 40
 SUFFICIENT_DECREASE = 1e-4
 # Rounding of a sum of float64 losses, relative.
 ROUNDING = 1e-15
+# Share of the gap that a step by the last inverse Hessian leaves, where that is good enough to polish with. Where a
+# column separates some rows it is not: there, steps of Newton's method go on, this often.
+POLISHED, MOST_NEAR = 1e-3, 3
 # Share of the gap before at which steps converge quadratically.
 QUADRATIC = 0.1
 
@@ -64,7 +67,7 @@ def minimise(
         Of the Hessians; see `State`.
     max_evaluations : int
     polishing_steps : int
-        Steps to take once the goal is reached: two take a method that converges quadratically to rounding.
+        Steps to take once the goal is reached, by gradients alone; see `_polish`.
     fallback : ndarray of shape (size,), optional
         Another start, for where the first step from `start` is rejected: with outliers, steps from near the minimum of
         few rows are cut again and again (15 evaluations where 5 from zero will do).
@@ -81,12 +84,20 @@ def minimise(
         step = -inverse(state.gradient)
         slope = float(inner_product(step, state.gradient))
         before, gap, enough = gap, -slope / 2, goal(state)
-        n_near += gap <= enough and (n_near > 0 or is_enough is None or is_enough(state, step, gap))
+        is_near = gap <= enough and (n_near > 0 or is_enough is None or is_enough(state, step, gap))
         # The next gap's share of this one is about this one's share of the last.
         is_quadratic = gap < QUADRATIC * before < math.inf and gap * gap <= enough * before
         is_sure = gap <= enough or (is_rough and is_quadratic)
         is_rounding = not -slope > ROUNDING * abs(state.value)
-        if is_rounding or n_near > polishing_steps or n_evaluations >= max_evaluations or (is_sure and gap > enough):
+        if is_near:
+            n_near, n_steps = n_near + 1, min(polishing_steps, max_evaluations - n_evaluations)
+            found = Found(state, step, gap, is_sure, n_evaluations, tuple(values))
+            polished = _polish(objective, inverse, found, n_steps)
+            if polished is not None:
+                return polished
+            if n_near == MOST_NEAR:
+                break
+        if is_rounding or n_evaluations >= max_evaluations or (is_sure and gap > enough):
             break
         budget = max_evaluations - n_evaluations
         budget = min(budget, 1) if fallback is not None else budget
@@ -100,6 +111,25 @@ def minimise(
         state = better
         values.append(state.value)
     return Found(state, step, gap, is_sure, n_evaluations, tuple(values))
+
+
+def _polish(objective: Objective, inverse: Inverse, found: Found, n_steps: int) -> Found | None:
+    """Go on by the last inverse Hessian, or return None where that changes too much: a step often gains six digits.
+
+    It takes a gradient, a sixth to a tenth of the time of a Hessian and its factor. Three steps lead to rounding.
+    """
+    for _ in range(n_steps):
+        state = found.state
+        if found.gap <= ROUNDING * abs(state.value):
+            break
+        end = objective.at(state.point + found.step, state.exactness, has_hessian=False)
+        step = -inverse(end.gradient)
+        gap = -float(inner_product(step, end.gradient)) / 2
+        if not gap <= POLISHED * found.gap or end.value > state.value + ROUNDING * 10 * abs(state.value):
+            return None
+        values = (*found.values, end.value)
+        found = Found(end._replace(hessian=state.hessian), step, gap, True, found.n_evaluations + 1, values)
+    return found
 
 
 def _invertible(objective: Objective, state: State) -> tuple[State, Inverse]:

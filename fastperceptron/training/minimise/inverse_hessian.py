@@ -78,9 +78,9 @@ def inverse_diagonal(diagonal: Array, penalty: Array) -> Inverse:
 
 def _factor_of(hessian: Array, penalty: Array) -> Array | None:
     """Return the lower Cholesky factor of the penalised Hessian, or None where it is not positive definite."""
-    matrix, factor = hessian.copy(), np.zeros(hessian.shape)
+    matrix = hessian.copy()
     matrix.reshape(-1)[:: penalty.size + 1] += penalty
-    return factor if factorise(matrix, factor) else None
+    return matrix if factorise(matrix) else None
 
 
 def is_bent(hessian: Array, penalty: Array) -> bool:

@@ -14,7 +14,7 @@ from fastperceptron.checks import Array
 from fastperceptron.kernels.hessian import curvatures_kernel, newton_kernel, scratch_shapes
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.online import add_model, diagonal_kernel
-from fastperceptron.kernels.raking import rake
+from fastperceptron.kernels.raking import BLOCK, rake
 from fastperceptron.kernels.reach import SCRATCH_SHAPE, reach_kernel
 from fastperceptron.training.threads import MapInOrder
 
@@ -247,7 +247,8 @@ class Objective:
     def rake(self, curvatures: Array, coordinates: tuple[Array, Array], weights: Array) -> Array:
         """Change the rows' weights as kernels/raking.py says; return the Hessian's diagonal with them."""
         sums = np.zeros(self.penalty.size)
-        rake(self.rows.panel, curvatures, coordinates, weights, np.empty(self.rows.panel.shape[1]), sums)
+        scratch = np.empty((BLOCK, self.rows.panel.shape[1])), np.empty(BLOCK)
+        rake(self.rows.panel, curvatures, coordinates, weights, scratch, sums)
         return sums
 
     def every(self, step: int, first: int = 0) -> Self:

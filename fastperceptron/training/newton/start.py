@@ -29,8 +29,8 @@ LARGE_WORK = 1 << 24
 # Rows per parameter below which the minimum over the sample is so far from that over all rows that half of the sample
 # is held out to end the search.
 ENOUGH_ROWS_PER_PARAMETER = 20
-# Where all rows are the sample and no more than this, the minimum is polished to rounding, by two steps.
-POLISHED_ROWS, POLISHING_STEPS = 5000, 2
+# Where all rows are the sample and no more than this, the minimum is polished to rounding, by three steps.
+POLISHED_ROWS, POLISHING_STEPS = 5000, 3
 # How many rough goals, each a tenth of the sampling error, a given start may be above the minimum over the sample.
 GIVEN = 20.0
 # Sampled rows per parameter with the largest curvature, together as much as all have: below, the loss has saturated.
