@@ -28,9 +28,11 @@ PARALLEL_WORK, N_PARTS = 1 << 24, 4
 MOST_GROWTH, MOST_EXCESS = 1.3, 1.5
 # The upper bound, likewise, of a curvature that hardly changes.
 SMALL_GROWTH = 1.02
-# The upper bound, likewise, up to which a Hessian still holds where the search went on from it: rows whose z has changed
-# by 1, and their curvature by a factor of e, have a bound of 1.44.
+# The upper bound, likewise, up to which a Hessian still holds where the search went on from it: rows whose z has
+# changed by 1, and their curvature by a factor of e, have a bound of 1.44.
 MOST_DRIFT = 1.44
+# The share of a gap that a sample has to see along a step, to say whether a Hessian of all rows still holds there.
+LEAST_SEEN = 0.2
 # A gap below this share of the objective is the rounding error of its sum.
 ROUNDING = 1e-14
 # A step is safe if the bound leaves a quarter of the decrease that the slope foretells, and z changes by no more.
@@ -99,14 +101,16 @@ class Reach(NamedTuple):
         asked = 2 if is_of_all or are_alike(self.value, value) else 3
         return self.upper <= MOST_GROWTH * self.quadratic and is_small + is_confirmed + is_alike >= asked
 
-    def is_fresh(self, then: "Reach", moved: "Reach") -> bool:
+    def is_fresh(self, gap: float, then: "Reach", moved: "Reach") -> bool:
         """Whether a Hessian that was taken at an earlier point holds at the present one, as the sample says.
 
         `then` is the reach of the same step from the earlier point, `moved` that of what the search moved since. A gap
         from the Hessian before nearly separated rows moved on was told 14 times too small: L-BFGS does not learn flat
         directions in few steps.
         """
-        return moved.upper <= MOST_DRIFT * moved.quadratic and are_alike(then.quadratic, self.quadratic)
+        is_seen = self.quadratic >= LEAST_SEEN * gap
+        is_near = moved.upper <= MOST_DRIFT * moved.quadratic
+        return is_seen and is_near and are_alike(then.quadratic, self.quadratic)
 
 
 def are_alike(one: float, other: float) -> bool:

@@ -159,7 +159,8 @@ class Start:
         if then is None or then is search.point or search.gap <= ROUNDING * abs(search.value):
             return True
         objective = self.objective(neuron, self._options.loss, penalty)
-        return reach.is_fresh(objective.reach(then, search.step), objective.reach(then, search.point - then))
+        of_step, moved = objective.reach(then, search.step), objective.reach(then, search.point - then)
+        return reach.is_fresh(search.gap, of_step, moved)
 
     def prepare(self, neurons: list[Neuron], penalty: Array, is_given: bool) -> list[str]:
         """Move neurons to a good start, and take their Hessians; return the losses to minimise over all rows.
