@@ -99,6 +99,17 @@ def test_the_gap_of_nearly_determined_classes_is_within_a_factor_of_3_or_unknown
     assert np.isnan(told) or true < 1e-8 or told / 3 <= true <= 3 * told
 
 
+@compiled_only
+@pytest.mark.parametrize("C", [1.0, 100.0])
+def test_a_layer_too_large_for_a_hessian_ends_within_its_goal(C: float) -> None:
+    X, y = drawn(2500, 60, 30)
+    classifier, exact = (PerceptronClassifier(C=C, tol=tol).fit(X, y) for tol in (0.01, 1e-5))
+    objective = SoftmaxObjective(X, y, C)
+    value, least = (objective.value(objective.standardised(each)) for each in (classifier, exact))
+    assert np.isnan(classifier.optimality_gap_)
+    assert value - least <= 1e-4 * 29 * 61 / 2  # 3 and 13 times that where the product's own gap ended the search
+
+
 @pytest.mark.parametrize("C", [1.0, float("inf")])
 def test_the_common_part_of_the_weights_is_zero(C: float) -> None:
     X, y = classes_around_centres(4, N_ROWS)
