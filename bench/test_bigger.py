@@ -19,7 +19,7 @@ from pyarrow import csv, parquet
 
 import fastperceptron as fp
 from bench.competitors.vowpal import BIAS
-from fastperceptron.commands import write_synthetic
+from fastperceptron.cli.synthesize import write_synthetic
 from fastperceptron.kernels import synthetic as kernels
 
 N_FEATURES = 20

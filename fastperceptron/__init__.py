@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from fastperceptron.data.flowers import load_flowers as load_flowers
     from fastperceptron.data.synthetic import synthetic as synthetic, two_flowers as two_flowers
     from fastperceptron.estimator.classifier import PerceptronClassifier as PerceptronClassifier
-    from fastperceptron.evaluation import evaluate as evaluate
+    from fastperceptron.evaluation.reliability import calibration as calibration
+    from fastperceptron.evaluation.scores import evaluate as evaluate
     from fastperceptron.functional import (
         log_loss as log_loss,
         sigmoid as sigmoid,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     )
     from fastperceptron.model import Perceptron as Perceptron, load as load
     from fastperceptron.onnx_converter import register_onnx_converter as register_onnx_converter
-    from fastperceptron.reliability import calibration as calibration
     from fastperceptron.training.tutorial.train import train as train
     from fastperceptron.uncertainty.inference import inference as inference
     from fastperceptron.uncertainty.result import Inference as Inference
@@ -36,11 +36,11 @@ _NAMES = {
     "cluster.sources": ["dataset"],
     "data.synthetic": ["synthetic", "two_flowers"],
     "estimator.classifier": ["PerceptronClassifier"],
-    "evaluation": ["evaluate"],
+    "evaluation.scores": ["evaluate"],
     "functional": ["log_loss", "sigmoid", "sigmoid_derivative", "slope", "squared_error", "squared_error_derivative"],
     "model": ["Perceptron", "load"],
     "onnx_converter": ["register_onnx_converter"],
-    "reliability": ["calibration"],
+    "evaluation.reliability": ["calibration"],
     "training.tutorial.train": ["train"],
     "uncertainty.inference": ["inference"],
     "uncertainty.result": ["Inference"],

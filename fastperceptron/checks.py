@@ -38,6 +38,8 @@ def as_array(values: Any, name: str, dtype: Any = None) -> Array:
     It raises TypeError if the values are sparse, or something other than an array, a frame or a list of values;
     ValueError if lists differ in length, or an element is masked.
     """
+    if type(values) is np.ndarray and values.ndim > 0 and dtype is None:
+        return values
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise TypeError(
             f"{name} is a sparse matrix, which is not supported: pass its toarray() if that fits in memory."

@@ -46,7 +46,7 @@ def predicted(of_rows: Callable[[Any], Array], X: Any, model: Any) -> Any:
 
 
 def _of_block(block: Any, of_rows: Callable[[Any], Array], empty: Array) -> Array:
-    return of_rows(block) if len(block) else empty
+    return of_rows(block) if block.shape[0] else empty
 
 
 def _of_partition(frame: Any, of_rows: Callable[[Any], Array], model: Any, empty: Array) -> Any:

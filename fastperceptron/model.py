@@ -21,8 +21,9 @@ from fastperceptron.history import History
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.lazy import predicted
 from fastperceptron.model_checks import as_classes, as_float64, as_names, check_history, check_shapes
-from fastperceptron.model_columns import columns_by_name, shortened
+from fastperceptron.model_columns import columns_by_name
 from fastperceptron.model_file import read_model, write_model
+from fastperceptron.model_text import as_text
 
 ACTIVATIONS = ("sigmoid", "softmax")
 
@@ -282,20 +283,7 @@ class Perceptron(Exports):
 
     def __repr__(self) -> str:
         """Show weights by feature name (or x0, x1 and so on), bias and classes."""
-        names = self.feature_names or [f"x{number}" for number in range(self.n_features)]
-        classes = [repr(label) for label in self.classes.tolist()]
-        if self.weights.ndim == 1:
-            weights, bias = _shown(names, self.weights.tolist()), f"{self.bias:.4g}"
-        else:
-            each = [f"{label}: {_shown(names, row)}" for label, row in zip(classes, self.weights.tolist(), strict=True)]
-            weights = f"{{{shortened(each)}}}"
-            bias = f"[{shortened([f'{value:.4g}' for value in self.bias])}]"
-        activation = "" if self.activation == "sigmoid" else f", activation={self.activation!r}"
-        return f"Perceptron(weights={weights}, bias={bias}, classes=[{shortened(classes)}]{activation})"
-
-
-def _shown(names: Any, weights: list[float]) -> str:
-    return f"{{{shortened([f'{name}: {weight:.4g}' for name, weight in zip(names, weights, strict=True)])}}}"
+        return as_text(self)
 
 
 def load(path: str | os.PathLike[str]) -> Perceptron:

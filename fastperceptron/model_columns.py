@@ -1,12 +1,12 @@
 """Rows for a model whose features have names: a frame goes by its column names, anything else by position."""
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from fastperceptron.checks import column_names, name_by_text
+from fastperceptron.model_text import shortened
 
 
 def columns_by_name(X: Any, names: tuple[str, ...] | None) -> Any:
@@ -32,10 +32,3 @@ def columns_by_name(X: Any, names: tuple[str, ...] | None) -> Any:
                 f"X lacks {name!r}, a feature that the model was trained on; its columns are [{shortened(given)}]."
             )
     return X.select(list(names)) if hasattr(X, "select") else X[list(names)]
-
-
-def shortened(items: Sequence[str]) -> str:
-    """Return items with commas between; only the first and the last of many."""
-    if len(items) > 8:
-        items = [*items[:6], f"... {len(items) - 7} more ...", items[-1]]
-    return ", ".join(items)

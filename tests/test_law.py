@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import fastperceptron as fp
-from fastperceptron.training import reads, tile_sums
+from fastperceptron.training import reads
 from tables import bits, layouts
 
 pytestmark = pytest.mark.compiled
@@ -128,7 +128,7 @@ def _threads_always(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("n_features", "n_classes"), [(9, 2), (9, 3), (3, 2), (20, 2)])
 @pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
 def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch, loss: str, n_features: int, n_classes: int) -> None:
-    monkeypatch.setattr(tile_sums, "TILES_PER_TASK", 1)
+    monkeypatch.setattr(reads, "TILES_PER_TASK", 1)
     X, y = table(n_features=n_features, n_classes=n_classes)
     if n_features == 3:
         X, y = np.tile(X, (3, 1)), np.tile(y, 3)  # narrow tiles are long
@@ -141,7 +141,7 @@ def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch, loss: str, n_fea
 def test_the_layout_of_rows(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, n_rows: int, n_features: int, n_jobs: int
 ) -> None:
-    monkeypatch.setattr(tile_sums, "TILES_PER_TASK", 1)
+    monkeypatch.setattr(reads, "TILES_PER_TASK", 1)
     X, y = table(n_rows, n_features)
     same = {"C": X} | layouts(X, tmp_path)
     fits = {name: bits(fp.PerceptronClassifier(n_jobs=n_jobs).fit(rows, y)) for name, rows in same.items()}

@@ -48,6 +48,7 @@ class CollectionDataset(Dataset):
         lengths = lengths_of(X)
         self.n_rows = None if lengths is None else sum(lengths)
         self._X, self._client = X, client
+        self._collections = [each for each in (X, y, weights) if is_collection(each)]
         pieces = pieces_of(X)
         labels, own = (
             _cut_like(X, values, name, len(pieces)) for values, name in ((y, "y"), (weights, "sample_weight"))
@@ -65,8 +66,8 @@ class CollectionDataset(Dataset):
 
         for partition in self._partitions:
             X, y, weights = compute(*partition)
-            if len(X):
-                weights = np.full(len(X), weights) if weights is not None and np.ndim(weights) == 0 else weights
+            if n_rows := X.shape[0]:  # sparse rows have no length
+                weights = np.full(n_rows, weights) if weights is not None and np.ndim(weights) == 0 else weights
                 yield (X, y) if weights is None else (X, y, weights)
 
     def blocks(self) -> Iterator[Block]:
@@ -103,9 +104,15 @@ class CollectionDataset(Dataset):
             if engine is None:
                 yield stack.enter_context(ChunksDataset(self.chunks, self.cache_dir).open_table(rows_read))
                 return
-            tasks = [(*partition, number, _is_kept(self._X)) for number, partition in enumerate(self._partitions)]
+            kept = kept_by_workers(self._X)
+            handles = {each.key: each for each in kept_by_workers(*self._collections)}
+            tasks = [
+                (*(handles.get(getattr(each, "key", None), each) for each in partition), number, bool(kept))
+                for number, partition in enumerate(self._partitions)
+            ]
             names = [f"partition {number}" for number in range(len(tasks))]
-            yield parted_table(engine, tasks, names, self.n_threads, rows_read)
+            shelves = engine.together(kept) if len(kept) == len(tasks) else None
+            yield parted_table(engine, tasks, names, self.n_threads, rows_read, shelves=shelves)
 
 
 class DelayedDataset(ChunksDataset):
@@ -144,19 +151,20 @@ def load_chunk(chunk: Any, number: int) -> parts.Loaded:
 
 def _compared(X: Any, y: Any, weights: Any, model: Perceptron, number: int) -> tuple[float, float]:
     """Return what the rows of a partition weigh whose class a model predicts, and what all of them do."""
-    if len(X) == 0:
+    if X.shape[0] == 0:
         return 0.0, 0.0
-    own = np.full(len(X), 1.0 if weights is None else weights) if np.ndim(weights) == 0 else weights
+    own = np.full(X.shape[0], 1.0 if weights is None else weights) if np.ndim(weights) == 0 else weights
     block, _ = as_block((X, y, own), number, "partition")
     is_right = np.asarray(model.predict(X)) == as_labels(block.y, f"y of partition {number}")
     return float(block.weights[is_right].sum()), float(block.weights.sum())  # type: ignore[index,union-attr]  # given
 
 
-def _is_kept(X: Any) -> bool:
-    """Return whether workers keep the collection's partitions in memory."""
+def kept_by_workers(*collections: Any) -> list[Any]:
+    """Return the futures of what workers keep of collections: of one whose partitions they keep, these in order."""
     from distributed import futures_of
 
-    return bool(futures_of(X))
+    found: list[Any] = futures_of(collections)
+    return found
 
 
 def lengths_of(X: Any) -> list[int] | None:

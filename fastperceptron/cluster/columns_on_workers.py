@@ -13,15 +13,18 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.cluster import parts
-from fastperceptron.cluster.collections import pieces_of
+from fastperceptron.cluster.collections import kept_by_workers, pieces_of
 from fastperceptron.cluster.parted_dataset import parted_table
 from fastperceptron.cluster.parts import Loaded
 from fastperceptron.data.choose_columns import choose_columns, columns_for, label_texts_are_numbers
 from fastperceptron.data.column_dataset import ColumnsDataset
 from fastperceptron.data.columns import Columns
 from fastperceptron.data.dataset import Block, Table, no_labels
+from fastperceptron.data.file_reader import FileReader
+from fastperceptron.data.open_reader import open_reader
 from fastperceptron.data.pieces import Piece
-from fastperceptron.data.readers import FileReader, Reader, open_reader
+from fastperceptron.data.reader import Reader
+from fastperceptron.data.sparse_arrays import joined
 
 
 class FrameReader(Reader):
@@ -31,6 +34,10 @@ class FrameReader(Reader):
         self.frame, self.name = frame, "the DataFrame of Dask"
         of_sample = open_reader(frame._meta_nonempty)
         self._note_schema(of_sample.schema, of_sample.labels)
+
+    def partitions(self, columns: Sequence[str]) -> list[Any]:
+        """Return the partitions with these columns, not computed yet."""
+        return pieces_of(self.frame[[self.labels[self.schema.names.index(name)] for name in columns]])
 
     def pieces(
         self,
@@ -42,8 +49,7 @@ class FrameReader(Reader):
         """Yield the columns of all rows, in order, or of the first partitions."""
         from dask import compute
 
-        chosen = self.frame[[self.labels[self.schema.names.index(name)] for name in columns]]
-        for number, partition in enumerate(pieces_of(chosen)[:n_files]):
+        for number, partition in enumerate(self.partitions(columns)[:n_files]):
             yield from pieces_of_partition(compute(partition)[0], columns, numbers, number)
 
 
@@ -105,33 +111,29 @@ class ColumnsOnWorkers(ColumnsDataset):
         if columns.refusal is not None:
             raise TypeError(columns.refusal)
         with ExitStack() as stack:
-            engine = stack.enter_context(current_engine(self._client))
+            open_engine = getattr(self._reader, "open_engine", None)
+            engine: Any = stack.enter_context(open_engine() if open_engine else current_engine(self._client))
             if engine is None:
                 yield stack.enter_context(super().open_table(rows_read))
                 return
-            if columns.is_sparse:
-                raise TypeError(
-                    "categorical columns have so many levels that their rows would be sparse, and workers read dense "
-                    "rows only: name fewer columns or levels (`categorical`), or fit without a client, which decodes "
-                    "the rows here."
-                )
             if columns.target in columns.text and columns.has_numeric_labels is None:
                 are_numeric = label_texts_are_numbers(self._reader, columns.target)
                 columns = dataclasses.replace(columns, has_numeric_labels=are_numeric)
             tasks, names = self._tasks(columns, engine.n_bundles)
-            yield parted_table(engine, tasks, names, self.n_threads, rows_read, load_columns)
+            kept = kept_by_workers(self._reader.frame) if isinstance(self._reader, FrameReader) else []
+            shelves = engine.together(kept) if len(kept) == len(tasks) else None
+            yield parted_table(engine, tasks, names, self.n_threads, rows_read, load_columns, shelves)
 
     def _tasks(self, columns: Columns, n_groups: int) -> tuple[list[tuple[Any, ...]], list[str]]:
         """Return the arguments of `load_columns` of each partition, and the partitions' names."""
         reader = self._reader
-        if isinstance(reader, FrameReader):
-            its = [reader.labels[reader.schema.names.index(name)] for name in columns.names]
-            sources = pieces_of(reader.frame[its])
-            names = [f"partition {number}" for number in range(len(sources))]
-        else:
-            assert isinstance(reader, FileReader)  # noqa: S101  # `of` has no others
+        sources: list[Any]
+        if isinstance(reader, FileReader):
             sources = reader.groups(n_groups)
             names = [each.name for each in sources]
+        else:
+            sources = reader.partitions(columns.names)  # type: ignore[attr-defined]  # a reader of partitions
+            names = [f"partition {number}" for number in range(len(sources))]
         return [(source, columns, number) for number, source in enumerate(sources)], names
 
 
@@ -142,18 +144,21 @@ def load_columns(source: Any, columns: Columns, number: int) -> Loaded:
     else:
         pieces = pieces_of_partition(source, columns.names, columns.numbers, number)
     n_rows = source.n_rows if isinstance(source, Reader) else len(source)
-    X, stop = np.empty((n_rows or 0, len(columns.features)), columns.dtype), 0
+    X, stop = np.empty((0 if columns.is_sparse else n_rows or 0, len(columns.features)), columns.dtype), 0
+    sparse: list[Any] = []
     labels: list[Any] = []
     weights: list[Any] = []
     for piece in pieces:
         if piece.batch.num_rows:
             start, stop = stop, stop + piece.batch.num_rows
-            if stop > len(X):  # the number of rows of a text file is not known before it is read
+            if stop > len(X) and not columns.is_sparse:  # that of a text file is not known before it is read
                 X = np.concatenate([X[:start], np.empty((stop, X.shape[1]), X.dtype)])
             block = columns.block(piece, X[start:stop])
+            sparse.append(block.X)
             labels.append(block.y)
             weights.append(block.weights)
     if stop == 0:
         return parts.no_rows()
     own = None if weights[0] is None else np.concatenate(weights)
-    return parts.loaded_of(Block(X[:stop], np.concatenate(labels), own), None, number)
+    rows = joined(sparse) if columns.is_sparse else X[:stop]
+    return parts.loaded_of(Block(rows, np.concatenate(labels), own), None, number)

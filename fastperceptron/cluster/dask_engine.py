@@ -10,14 +10,15 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from fastperceptron.cluster.engine import Tell
 
 BUNDLES_PER_THREAD = 4
-# Seconds between looks at what is done, and without any worker before that is an error.
-WATCH, PATIENCE = 1.0, 30.0
+# Seconds between looks at what is done; and without any worker before that is an error, where Dask's configuration
+# does not say otherwise (`dask.config.set({NO_WORKERS: 600})`): a nanny on a busy machine, or a queue, may need longer.
+WATCH, PATIENCE, NO_WORKERS = 1.0, 30.0, "fastperceptron.no-workers-timeout"
 
 
 @contextmanager
@@ -76,6 +77,10 @@ def is_lazy(value: Any) -> bool:
     return hasattr(value, "__dask_graph__")
 
 
+def _has_lazy(argument: Any) -> bool:
+    return any(map(is_lazy, argument)) if isinstance(argument, list) else is_lazy(argument)
+
+
 class DaskEngine:
     """Workers of a cluster of Dask, for one fit."""
 
@@ -101,7 +106,7 @@ class DaskEngine:
         if not each:
             return []
         keys = [f"fastperceptron-{name}-{self._fit}-{next(self._numbers)}" for _ in each]
-        if any(is_lazy(argument) for argument in each[0]):
+        if any(map(_has_lazy, each[0])):
             from dask import delayed
 
             call = delayed(function, pure=False, traverse=False)
@@ -124,15 +129,17 @@ class DaskEngine:
         """Do the same, and return the results themselves, in the tasks' order."""
         futures = self._submit(name, function, [(*task, *shared) for task in tasks])
         try:
-            self._wait(futures, tell)
-            self._ask_once_more(futures, names)
+            self._settle(futures, tell, names)
             return list(self._client.gather(futures))
         finally:
             self._cancel(futures)
 
-    def together(self, handles: Sequence[Any]) -> list[list[int]]:
+    def together(self, handles: Sequence[Any], names: Sequence[str] = ()) -> list[list[int]]:
         """Return the places of futures in groups: of what lies on one worker, a few groups for each of its threads."""
-        self._wait(handles, int)
+        self._settle(handles, int, names)
+        for handle in handles:
+            if handle.status != "finished":
+                handle.result()  # raises what is wrong with it
         places = self._client.who_has(handles)
         threads = self._client.nthreads()
         on_worker: dict[str, list[int]] = {}
@@ -160,35 +167,54 @@ class DaskEngine:
         if pending:
             self._client.cancel(pending, force=True)
 
+    def _settle(self, futures: Sequence[Any], tell: Tell, names: Sequence[str]) -> None:
+        """Wait until all are done or one failed for good: not because its worker died, which is tried again."""
+        while True:
+            self._wait(futures, tell)
+            self._ask_once_more(futures, names)
+            statuses = {each.status for each in futures}
+            if "pending" not in statuses or statuses - {"pending", "finished"}:
+                return
+
     def _wait(self, futures: Sequence[Any], tell: Tell) -> None:
-        """Wait until all are done or one failed; raise RuntimeError where there is no worker for some time."""
+        """Wait until all are done or one failed; raise RuntimeError where there is no worker for some time.
+
+        It waits for the last one that is not done: to wait for 10,000 at once costs the client 0.5 s each time.
+        """
         from distributed import wait
 
-        told: set[int] = set()
+        pending = [*enumerate(futures)]
         alone_since: float | None = None
-        while True:
-            try:
-                wait(futures, timeout=WATCH)
-            except TimeoutError:
-                pass
-            except Exception:  # noqa: S110  # what failed is raised where results are gathered
-                pass
-            done = [k for k, each in enumerate(futures) if each.status != "pending"]
-            for k in done:
-                if k not in told:
-                    told.add(k)
-                    tell(k)
-            if len(done) == len(futures) or any(futures[k].status == "error" for k in done):
-                return
-            if self._client.nthreads():
-                alone_since = None
+        while pending:
+            last = pending[-1][1]
+            if last.status == "pending":
+                with suppress(Exception):  # time is up; or it failed, which is raised where results are gathered
+                    wait([last], timeout=WATCH)
+            if last.status != "pending":
+                done = [pending.pop()]
             else:
-                alone_since = alone_since or time.monotonic()
-                if time.monotonic() - alone_since >= PATIENCE:
-                    raise RuntimeError(
-                        f"the cluster at {self._client.scheduler.address} has had no worker for {PATIENCE:g} seconds: "
-                        "start some, and fit again (with a checkpoint, it goes on where it was)."
-                    )
+                done = [each for each in pending if each[1].status != "pending"]
+                pending = [each for each in pending if each[1].status == "pending"]
+                alone_since = self._alone_since(alone_since)
+            for k, _ in done:
+                tell(k)
+            if any(each.status == "error" for _, each in done):
+                return
+
+    def _alone_since(self, since: float | None) -> float | None:
+        """Return since when there has been no worker, or None; raise RuntimeError if it is too long."""
+        if self._client.nthreads():
+            return None
+        import dask
+
+        since, patience = since or time.monotonic(), float(dask.config.get(NO_WORKERS, PATIENCE))
+        if time.monotonic() - since >= patience:
+            raise RuntimeError(
+                f"the cluster at {self._client.scheduler.address} has had no worker for {patience:g} seconds: "
+                "start some, and fit again (with a checkpoint, it goes on where it was). If workers need longer to "
+                f"come, set that: dask.config.set({{'{NO_WORKERS}': 600}})."
+            )
+        return since
 
     def _retry(self, future: Any) -> None:
         """Let the scheduler try a task again, and what it needs; `Client.retry` fails where that is not our future."""

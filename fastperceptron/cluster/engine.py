@@ -35,8 +35,11 @@ class Engine(Protocol):
     def release(self, handles: Sequence[Any]) -> None:
         """Let results go, as soon as nothing needs them."""
 
-    def together(self, handles: Sequence[Any]) -> list[list[int]]:
-        """Return the places of handles in groups: of what lies on one worker, a few groups for each of its threads."""
+    def together(self, handles: Sequence[Any], names: Sequence[str] = ()) -> list[list[int]]:
+        """Return the places of handles in groups: of what lies on one worker, a few groups for each of its threads.
+
+        It waits until all are there, and raises what a task that failed raised; `names` are as in `ask`.
+        """
 
 
 class SerialEngine:
@@ -68,7 +71,7 @@ class SerialEngine:
     def release(self, handles: Sequence[Any]) -> None:
         """Do nothing."""
 
-    def together(self, handles: Sequence[Any]) -> list[list[int]]:
+    def together(self, handles: Sequence[Any], names: Sequence[str] = ()) -> list[list[int]]:  # noqa: ARG002  # likewise
         """Return groups of every n-th handle."""
         groups = (list(range(k, len(handles), self._n_groups)) for k in range(self._n_groups))
         return [group for group in groups if group]

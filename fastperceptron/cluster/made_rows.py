@@ -15,8 +15,9 @@ from fastperceptron.data.arrays import Rows
 from fastperceptron.data.dataset import Block, Dataset, Table
 from fastperceptron.data.generated import GeneratedCodes, GeneratedRows
 from fastperceptron.data.synthetic import SyntheticDataset
+from fastperceptron.kernels.objective import rows_per_run
 from fastperceptron.training.parted_rows import PartedCodes, PartedRows
-from fastperceptron.training.tile_sums import Part, rows_per_run
+from fastperceptron.training.tile_sums import Part
 
 
 class RowsOfRange(Rows):
@@ -70,7 +71,7 @@ class MadeOnWorkers(Dataset):
             size = -(-made.n_rows // (run * engine.n_bundles)) * run
             tasks = [(made, range(k, min(k + size, made.n_rows)), k) for k in range(0, made.n_rows, size)]
             handles = engine.place("make", make_bundle, tasks)
-            known = [Known(len(places), f"rows {places.start} to {places.stop - 1}") for _, places, _ in tasks]
+            known = [Known([places], f"rows {places.start} to {places.stop - 1}") for _, places, _ in tasks]
             fingerprints = {places.start: (0, each.name) for (_, places, _), each in zip(tasks, known, strict=True)}
             asked = Bundles(engine, handles, known, fingerprints, self.n_threads)
             rows = PartedRows(asked, made.n_rows, made.n_features, made.dtype, made.identity)

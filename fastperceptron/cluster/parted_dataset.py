@@ -1,32 +1,24 @@
 """Partitions on workers as the rows of a fit: loaded where they are, cut at runs of tiles, and asked in bundles."""
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.cluster import parts
+from fastperceptron.cluster.bundling import bundled, plans_of, ranges_of_bundles, recut
 from fastperceptron.cluster.engine import Engine
-from fastperceptron.cluster.parts import About, Answer, Plan
+from fastperceptron.cluster.parts import About, Answer
 from fastperceptron.data.dataset import Table
 from fastperceptron.data.labels import code_dtype
 from fastperceptron.data.running_labels import RunningLabels
 from fastperceptron.kernels.cache import generation
-from fastperceptron.training.parted_rows import PartedCodes, PartedRows, PartedWeights, Question
+from fastperceptron.training.parted_rows import PartedCodes, PartedRows, PartedWeights, PerRow, Question
 from fastperceptron.training.problem import WeightRange
-from fastperceptron.training.tile_sums import rows_per_run
 
 Tell = Callable[[int], object]
-
-
-class Piece(NamedTuple):
-    """Rows of one partition that end a run of another."""
-
-    number: int  # of the partition
-    start: int  # in the partition
-    stop: int
 
 
 def parted_table(
@@ -36,47 +28,58 @@ def parted_table(
     n_threads: int = 1,
     rows_read: Tell = int,
     load: Callable[..., parts.Loaded] = parts.load_block,
+    shelves: Sequence[Sequence[int]] | None = None,
 ) -> Table:
     """Return the rows of partitions, one per task of `load`, in the rows' order; `names` are for errors.
 
-    `n_threads` is that of a worker for one bundle.
+    `n_threads` is that of a worker for one bundle. `shelves` has the numbers of partitions that lie together already;
+    by default each is loaded by itself.
     """
-    loaded = engine.place("load", load, tasks)
-    abouts: list[About] = engine.ask("about", parts.about, [(each,) for each in loaded], names=names)
+    shelves = shelves or [[k] for k in range(len(tasks))]
+    loads = [tuple(map(list, zip(*(tasks[k] for k in shelf), strict=True))) for shelf in shelves]
+    loaded = engine.place("load", parts.load_all, loads, load)
+    groups = engine.together(loaded, [name_of(names, shelf) for shelf in shelves])
+    members = [[k for shelf in group for k in shelves[shelf]] for group in groups]
+    labels = [name_of(names, each) for each in members]
+    found = engine.ask("about", parts.abouts, [([loaded[k] for k in group],) for group in groups], names=labels)
+    by_number = dict(zip(chain(*members), chain(*found), strict=True))
+    abouts: list[About] = [by_number[k] for k in range(len(tasks))]
     check_alike(abouts, names)
     lengths = [each.n_rows for each in abouts]
     classes, numbers, counts = classes_of(abouts)
     first = next(each for each in abouts if each.n_rows)
-    plans = plans_of(lengths, first.n_features)
-    aligned = _aligned(engine, loaded, lengths, plans, numbers)
-    groups = engine.together(aligned)
+    n_stored = None if first.n_stored is None else sum(each.n_stored or 0 for each in abouts)
+    rows = PartedRows(None, sum(lengths), first.n_features, np.dtype(first.dtype), n_stored=n_stored)
+    if rows.n_rows < len(tasks) * rows.run_rows:
+        ranges = ranges_of_bundles(rows.n_rows, rows.run_rows, len(groups))
+        bundles, members = recut(engine, loaded, shelves, groups, ranges, lengths, numbers, rows.tile_rows)
+        places = [[each] for each in ranges]
+    else:
+        plans = plans_of(lengths, rows.run_rows)
+        bundles = bundled(engine, loaded, shelves, groups, plans, lengths, numbers, rows.tile_rows)
+        places = [[range(plan.first, plan.stop) for k in its if (plan := plans[k])] for its in members]
     engine.release(loaded)
-    bundles = engine.place("bundle", parts.bundle, [([aligned[k] for k in group],) for group in groups])
-    engine.release(aligned)
-    kept = [(number, plan) for number, plan in enumerate(plans) if plan is not None]
-    known = [
-        Known(
-            sum(kept[k][1].stop - kept[k][1].first for k in group),
-            names[kept[group[0]][0]] + (f" or one of {len(group) - 1} others" if len(group) > 1 else ""),
-        )
-        for group in groups
-    ]
+    known = [Known(own, name_of(names, its)) for own, its in zip(places, members, strict=True)]
     fingerprints = {k: (each.fingerprint, name) for k, (each, name) in enumerate(zip(abouts, names, strict=True))}
-    asked = Bundles(engine, bundles, known, fingerprints, n_threads)
-    rows = PartedRows(asked, sum(lengths), first.n_features, np.dtype(first.dtype))
+    rows.engine = Bundles(engine, bundles, known, fingerprints, n_threads)
     rows_read(rows.n_rows)
     weights = None
     if first.weights is not None:
-        ranges = [each.weights for each in abouts if each.weights is not None]
-        least = WeightRange(*map(min, zip(*ranges, strict=True)))
-        weights = PartedWeights(rows, least._replace(largest=max(each.largest for each in ranges)), classes.size)
+        of_weights = [each.weights for each in abouts if each.weights is not None]
+        least = WeightRange(*map(min, zip(*of_weights, strict=True)))
+        weights = PartedWeights(rows, least._replace(largest=max(each.largest for each in of_weights)), classes.size)
     return Table(rows, classes, PartedCodes(rows, counts, code_dtype(classes.size), classes.size), weights, counts)
+
+
+def name_of(names: Sequence[str], numbers: Sequence[int]) -> str:
+    """Return what to call some partitions in an error."""
+    return names[numbers[0]] + (f" or one of {len(numbers) - 1} others" if len(numbers) > 1 else "")
 
 
 class Known(NamedTuple):
     """What is known of a bundle here."""
 
-    n_rows: int
+    places: list[range]  # the numbers of its rows
     name: str  # for errors
 
 
@@ -99,16 +102,17 @@ class Bundles:
 
     def ask(self, question: Question, arguments: tuple[Any, ...], tell: Tell = int) -> list[Any]:
         """Return the answers of all bundles, or of all parts in the rows' order where they are not merged."""
-        tasks = [(each,) for each in self._handles]
+        tasks = [
+            (handle, question, tuple(each.of(known.places) if isinstance(each, PerRow) else each for each in arguments))
+            for handle, known in zip(self._handles, self._known, strict=True)
+        ]
         name = question.answer.__name__.strip("_")
         found: list[Answer] = self._engine.ask(
             name,
             parts.answer,
             tasks,
-            question,
-            arguments,
             self._n_threads,
-            tell=lambda k: tell(self._known[k].n_rows),
+            tell=lambda k: tell(sum(map(len, self._known[k].places))),
             names=[each.name for each in self._known],
         )
         for answer in found:
@@ -137,9 +141,12 @@ def check_alike(abouts: Sequence[About], names: Sequence[str]) -> None:
             continue
         if first is None:
             first, first_name = each, name
+        if _facts(each) == _facts(first):
+            continue
         facts = {
             "the number of features": (first.n_features, each.n_features),
             "the names of the features": (first.names, each.names),
+            "whether their rows are sparse": (first.n_stored is not None, each.n_stored is not None),
             "the type of the values": (np.dtype(first.dtype).name, np.dtype(each.dtype).name),
             "whether there are weights": (first.weights is not None, each.weights is not None),
         }
@@ -150,63 +157,29 @@ def check_alike(abouts: Sequence[About], names: Sequence[str]) -> None:
         raise ValueError("there are no rows: at least two are needed.")
 
 
+def _facts(about: About) -> tuple[Any, ...]:
+    return about.n_features, about.names, about.dtype, about.weights is None, about.n_stored is None
+
+
 def classes_of(abouts: Sequence[About]) -> tuple[Array, list[Array], Array]:
     """Return the sorted classes, the class number of each label of each partition, and the rows of each class."""
     labels = RunningLabels()
-    running = [labels.codes_of(each.labels) if each.n_rows else np.empty(0, np.uint8) for each in abouts]
+    # Most partitions have the same labels in one of a few orders: each order is looked up once, and sent once.
+    orders: dict[tuple[str, bytes], Array] = {}
+    running = []
+    for each in abouts:
+        found = np.empty(0, np.uint8) if each.labels is None else each.labels
+        order = (found.dtype.str, repr(found.tolist()).encode() if found.dtype.hasobject else found.tobytes())
+        if order not in orders:
+            orders[order] = labels.codes_of(found) if found.size else found
+        running.append(order)
     classes, numbers, _ = labels.finish()
     counts = np.zeros(classes.size, np.int64)
-    own: list[Array] = [numbers[each].astype(code_dtype(classes.size)) for each in running]
+    known: dict[Any, Array] = {
+        order: numbers[codes].astype(code_dtype(classes.size)) for order, codes in orders.items()
+    }
+    own: list[Array] = [known[order] for order in running]
     for its_numbers, each in zip(own, abouts, strict=True):
         if each.counts is not None:
             np.add.at(counts, its_numbers, each.counts)
     return classes, own, counts
-
-
-def plans_of(lengths: Sequence[int], n_features: int) -> list[Plan | None]:
-    """Return which rows each partition keeps: the runs of tiles that begin in it; None where none does."""
-    run, ends = rows_per_run(n_features), [*accumulate(lengths)]
-    plans: list[Plan | None] = []
-    for end, length in zip(ends, lengths, strict=True):
-        start = end - length
-        first = -(-start // run) * run
-        body = end if end == ends[-1] else end // run * run
-        is_empty = first >= end
-        plans.append(
-            None if is_empty else Plan(start, end, first, body, end if body == end else min(body + run, ends[-1]))
-        )
-    return plans
-
-
-def pieces_of(plans: Sequence[Plan | None], lengths: Sequence[int]) -> Iterator[list[Piece]]:
-    """Yield, for each partition, which rows of others end its last run."""
-    ends = [*accumulate(lengths)]
-    for number, plan in enumerate(plans):
-        pieces: list[Piece] = []
-        place, other = (0, 0) if plan is None else (plan.end, plan.stop)
-        while place < other:
-            number += 1  # noqa: PLW2901  # it walks on to the partitions after this one
-            stop = min(ends[number], other)
-            if stop > place:
-                start = ends[number] - lengths[number]
-                pieces.append(Piece(number, place - start, stop - start))
-                place = stop
-        yield pieces
-
-
-def _aligned(engine: Engine, loaded: Sequence[Any], lengths: Sequence[int], plans: Any, numbers: Any) -> list[Any]:
-    """Return handles of the aligned partitions that have runs."""
-    needed = [*pieces_of(plans, lengths)]
-    each_piece = [piece for pieces in needed for piece in pieces]
-    tasks: list[tuple[Any, ...]] = [
-        (loaded[piece.number], numbers[piece.number], piece.start, piece.stop) for piece in each_piece
-    ]
-    placed = engine.place("fragment", parts.fragment, tasks)
-    tasks, fragments = [], iter(placed)
-    for number, (plan, pieces) in enumerate(zip(plans, needed, strict=True)):
-        if plan is not None:
-            sources = [number, *(piece.number for piece in pieces)]
-            tasks.append((loaded[number], numbers[number], plan, sources, [next(fragments) for _ in pieces]))
-    aligned = engine.place("align", parts.align, tasks)
-    engine.release(placed)
-    return aligned

@@ -58,7 +58,7 @@ class RayEngine:
     def release(self, handles: Sequence[Any]) -> None:
         """Do nothing: what no reference is left to goes."""
 
-    def together(self, handles: Sequence[Any]) -> list[list[int]]:
+    def together(self, handles: Sequence[Any], names: Sequence[str] = ()) -> list[list[int]]:  # noqa: ARG002  # likewise
         """Return the places of handles in as many groups as there are to be bundles, of neighbours."""
         n = min(self.n_bundles, len(handles))
         return [[*range(k * len(handles) // n, (k + 1) * len(handles) // n)] for k in range(n)]

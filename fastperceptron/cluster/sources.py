@@ -56,6 +56,7 @@ def dataset(
         - An array or a frame of Dask, a tuple of arrays or Series of Dask, or a list of delayed chunks (X, y) or (X, y,
           weights): the workers of the current client, or of `engine`, keep and read the rows; without a client, one
           partition at a time is computed.
+        - A dataset of Ray (``ray.data``), whose workers keep and read the rows, in the order of its blocks.
         - A data set that `fastperceptron.synthetic` returned, with `engine`: workers make its rows.
         - A generator (read once), a function that returns one, or a list, of chunks (X, y) or (X, y, weights).
     target : str or int, optional
@@ -123,7 +124,7 @@ def dataset(
     if isinstance(source, tuple) and any(map(is_collection, source)):
         refuse("a tuple of collections", **chosen, **coded)
         return CollectionDataset(*source, client=engine)
-    if is_collection(source):
+    if is_collection(source) or _is_of_ray(source):
         return _of_collection(source, chosen, coded, cache_dir, engine)
     if isinstance(source, SyntheticDataset) and engine is not None:
         refuse("a synthetic data set", **chosen, **coded)
@@ -158,6 +159,8 @@ def _are_delayed(source: Any) -> bool:
 
 
 def _of_collection(source: Any, chosen: dict[str, Any], coded: dict[str, Any], cache_dir: Any, engine: Any) -> Dataset:
+    if _is_of_ray(source):
+        return _of_ray(source, chosen, coded, cache_dir, engine)
     if hasattr(source._meta, "columns"):
         return _columns(source, chosen, coded, cache_dir, engine)
     refuse("an array of Dask", **coded)
@@ -184,6 +187,21 @@ def _place(column: Any, n_columns: int, name: str) -> int:
             f"{name} must be the number of one of the {n_columns} columns of the array, but is {column!r}."
         )
     return int(column) % n_columns
+
+
+def _is_of_ray(source: Any) -> bool:
+    return type(source).__module__.startswith("ray.data.")
+
+
+def _of_ray(source: Any, chosen: dict[str, Any], coded: dict[str, Any], cache_dir: Any, engine: Any) -> Dataset:
+    refuse("a dataset of Ray", csv=coded["csv"])
+    if engine is not None:
+        raise TypeError("a dataset of Ray is read by Ray's workers: leave `engine`, a client of Dask, out.")
+    check_options(coded["dtype"], coded["max_levels"])
+    from fastperceptron.cluster.ray_rows import columns_of_ray
+
+    others = {name: coded[name] for name in ("categorical", "dtype", "max_levels")}
+    return columns_of_ray(source, {**chosen, **others}, cache_dir)
 
 
 def _columns(source: Any, chosen: dict[str, Any], coded: dict[str, Any], cache_dir: Any, engine: Any) -> Dataset:

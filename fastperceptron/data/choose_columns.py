@@ -13,7 +13,7 @@ from fastperceptron.checks import Array
 from fastperceptron.data.columns import Columns, Feature, advice_for
 from fastperceptron.data.levels import given_level, read_levels
 from fastperceptron.data.pieces import is_number, is_text, value_type
-from fastperceptron.data.readers import Reader
+from fastperceptron.data.reader import Reader
 from fastperceptron.data.text_values import are_numbers, first_that_is_no_number
 
 

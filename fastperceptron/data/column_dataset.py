@@ -10,8 +10,9 @@ from fastperceptron.data.choose_columns import choose_columns, columns_for, labe
 from fastperceptron.data.columns import Columns
 from fastperceptron.data.dataset import Block
 from fastperceptron.data.levels import UnknownLevels
+from fastperceptron.data.open_reader import open_reader
 from fastperceptron.data.pieces import Piece, without_nulls
-from fastperceptron.data.readers import Reader, open_reader, read_ahead
+from fastperceptron.data.reader import Reader, read_ahead
 from fastperceptron.data.running_labels import RunningLabels
 from fastperceptron.data.spool import DecodedDataset
 from fastperceptron.data.text_values import are_numbers, as_labels_of_text

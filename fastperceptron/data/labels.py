@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.arrays import as_vector, kind_of, read_only
+from fastperceptron.data.arrays import as_vector, for_kernels, kind_of, read_only
 from fastperceptron.kernels.labels import MAX_CLASSES, empty_table, encode_block, renumber
 
 BLOCK_LABELS = 1 << 16  # labels converted to 64-bit patterns at a time: 512 KB
@@ -130,8 +130,7 @@ def encode_classes(y: Any, n_rows: int, classes: Array | None = None, first_row:
         check_not_continuous(labels[found.first_rows])
         found = distinct_by_sorting(labels)
     classes, numbers = _order(labels, found, classes, first_row)
-    counts = np.zeros(classes.size, np.int64)
-    np.add.at(counts, numbers, found.counts)
+    counts = np.bincount(numbers, found.counts, classes.size).astype(np.int64)  # of 2^53 rows, exact
     return Labels(classes, read_only(_renumber(found.codes, numbers, classes.size)), counts)
 
 
@@ -161,7 +160,7 @@ def _distinct_numbers(labels: Array) -> Distinct:
     wide = {"f": np.float64, "u": np.uint64}.get(labels.dtype.kind, np.int64)
     table, codes, are_few = empty_table(), np.empty(labels.size, np.uint8), True
     for start in range(0, labels.size, BLOCK_LABELS):
-        block = np.require(labels[start : start + BLOCK_LABELS], wide, ["C", "A"]).view(np.uint64)
+        block = for_kernels(labels[start : start + BLOCK_LABELS], wide).view(np.uint64)
         are_few = encode_block(table, read_only(block), start, codes[start : start + BLOCK_LABELS])
         if not are_few:
             break

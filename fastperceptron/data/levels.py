@@ -17,7 +17,7 @@ import numpy as np
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import kind_of
 from fastperceptron.data.pieces import Piece, is_text, values_of, without_nulls
-from fastperceptron.data.readers import Reader
+from fastperceptron.data.reader import Reader
 from fastperceptron.data.sparse_arrays import CsrArray, Matrix
 from fastperceptron.data.text_values import BOOLEANS, as_number
 

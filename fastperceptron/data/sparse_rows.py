@@ -11,11 +11,16 @@ import numpy as np
 from fastperceptron.checks import Array, not_finite
 from fastperceptron.data.arrays import Rows, read_only
 from fastperceptron.kernels.fingerprint import fingerprint
-from fastperceptron.kernels.sparse_objective import tile_rows
+from fastperceptron.kernels.sparse_objective import tile_rows as rows_per_tile
 from fastperceptron.kernels.sparse_rows import scatter_rows
 
 # Values of a dense float32 row that are read in the time of a stored one, which also reads its place: 0.4 and 2.6 ns.
 VALUE_PRICE = 6.0
+
+
+def sparse_read_width(n_rows: int, n_features: int, n_stored: int) -> float:
+    """Return the number of columns of dense rows that a read of sparse ones takes as long for."""
+    return min(float(n_features), 1.0 + VALUE_PRICE * n_stored / n_rows)
 
 
 class SparseRows(Rows):
@@ -30,25 +35,28 @@ class SparseRows(Rows):
     values : (n_stored,) float32 or float64
         Computations with them are in float64, and so are dense blocks: that is the rows' dtype.
     tile_rows : int
-        The rows of a tile, the part that a read sums by itself.
+        That of all rows where these are some of them.
     """
 
-    is_in_place = False
+    is_in_place, is_sparse = False, True
 
-    def __init__(self, indptr: Array, indices: Array, values: Array, n_features: int) -> None:
+    def __init__(
+        self, indptr: Array, indices: Array, values: Array, n_features: int, tile_rows: int | None = None
+    ) -> None:
         super().__init__(indptr.size - 1, n_features, np.float64)
         self.indptr, self.indices, self.values = read_only(indptr), read_only(indices), read_only(values)
-        self.tile_rows = tile_rows(self.n_rows, n_features, values.size)
+        self.tile_rows = rows_per_tile(self.n_rows, n_features, values.size) if tile_rows is None else tile_rows
 
     @property
     def stored(self) -> tuple[Array, Array, Array]:
         """The rows as kernels take them: unsigned places, which need no test for negative ones."""
-        return self.indptr.view(np.uint64), self.indices.view(np.uint32), self.values
+        indptr, indices, values = map(read_only, (self.indptr, self.indices, self.values))  # rows that travelled
+        return indptr.view(np.uint64), indices.view(np.uint32), values
 
     @property
     def read_width(self) -> float:
         """The number of columns of dense rows that a read of all rows takes as long for."""
-        return min(float(self.n_features), 1.0 + VALUE_PRICE * self.values.size / self.n_rows)
+        return sparse_read_width(self.n_rows, self.n_features, self.values.size)
 
     def hashes(self, start: int, stop: int) -> Array:
         """Return hashes of the rows from start to stop, uint64: three per tile, of which `start` begins one."""
@@ -72,13 +80,13 @@ class SparseRows(Rows):
         chosen = slice(places.start, places.stop) if isinstance(places, range) else places
         return self.rows_at(places), read_only(codes[chosen])
 
-    def check_finite(self) -> None:
-        """Raise ValueError at the first NaN or infinity."""
+    def check_finite(self, first: int = 0) -> None:
+        """Raise ValueError at the first NaN or infinity; `first` is the number of the first row, for that."""
         wrong = np.flatnonzero(~np.isfinite(self.values))
         if wrong.size:
             place = int(wrong[0])
             row = int(np.searchsorted(self.indptr, place, side="right")) - 1
-            raise not_finite(self.values[place], row, int(self.indices[place]))
+            raise not_finite(self.values[place], first + row, int(self.indices[place]))
 
     def take(self, order: Array, codes: Array) -> tuple[Array, Array, Array]:
         """Return (rows, their codes, places) such that rows[places[k]] is row order[k]."""

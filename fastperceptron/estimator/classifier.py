@@ -265,7 +265,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If rows came sorted by class, and this is expected to cost more than 0.1% of the least loss.
+            If rows came sorted by class, and this is expected to cost more than 0.1% of the least loss, or may.
         UserWarning
             If it cannot count the rows behind the present coefficients.
         """
@@ -299,7 +299,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
             self._online, self._memory, self._classes_learnt = online, None, known.copy()
             self._learnt_with = objective_of(self)
             self.classes_, self.optimality_gap_ = known.copy(), math.nan
-        if online.doubt > NEGLIGIBLE_DOUBT:
+        if not online.doubt <= NEGLIGIBLE_DOUBT:  # NaN is unknown
             warnings.warn(
                 "the rows of partial_fit came sorted by class: the loss may be more than 0.1% above its minimum. "
                 "Shuffle the rows, or use fit.",

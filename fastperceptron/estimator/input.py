@@ -72,16 +72,17 @@ def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Matrix:
     It raises TypeError if X is a path or another thing that is not array-like, or holds objects that are not
     numbers; ValueError if X is empty, not 2-d, not of real numbers, or does not have the features of the fit.
     """
-    check_is_array_like(X, "X")
-    check_no_mask(X, "X")
-    X = as_numpy(X, "X")
-    if hasattr(X, "column_names") and not hasattr(X, "to_batches"):
-        X = X.to_pandas()  # scikit-learn takes a record batch of pyarrow for an array without names
-    if is_sparse(X):
-        return _as_sparse_rows(estimator, X, is_first=is_first)
-    is_plain = type(X) in (np.ndarray, np.memmap) and X.ndim == 2 and X.size > 0 and X.dtype.kind in "fiub"
+    if not _is_plain(X):
+        check_is_array_like(X, "X")
+        check_no_mask(X, "X")
+        X = as_numpy(X, "X")
+        if hasattr(X, "column_names") and not hasattr(X, "to_batches"):
+            X = X.to_pandas()  # scikit-learn takes a record batch of pyarrow for an array without names
+        if is_sparse(X):
+            return _as_sparse_rows(estimator, X, is_first=is_first)
+    is_plain = _is_plain(X)
     if is_plain and is_first:
-        # scikit-learn's checks do no more to such arrays, and take 0.2 ms.
+        # The checks, ours and scikit-learn's, do no more to such arrays, and take 0.2 ms.
         estimator.n_features_in_ = X.shape[1]
         vars(estimator).pop("feature_names_in_", None)
         return np.asarray(X)
@@ -104,6 +105,11 @@ def as_rows(estimator: Any, X: Any, *, is_first: bool = False) -> Matrix:
     if rows.dtype.kind not in "fiub":
         raise ValueError(f"X must hold real numbers, but its dtype is {rows.dtype}.")
     return rows
+
+
+def _is_plain(X: Any) -> bool:
+    """Return whether X is a 2-d array of numbers or booleans, and nothing that NumPy would have to make one of."""
+    return type(X) in (np.ndarray, np.memmap) and X.ndim == 2 and X.size > 0 and X.dtype.kind in "fiub"
 
 
 def _as_sparse_rows(estimator: Any, X: Any, *, is_first: bool) -> CsrArray:

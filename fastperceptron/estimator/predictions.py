@@ -13,7 +13,7 @@ from fastperceptron.data.labels import as_labels
 from fastperceptron.estimator import table
 from fastperceptron.estimator.coefficients import are_set, model_of
 from fastperceptron.estimator.input import as_rows, check_columns_are_numbers
-from fastperceptron.evaluation import accuracy
+from fastperceptron.evaluation.scores import accuracy
 from fastperceptron.lazy import n_features_of_collection
 from fastperceptron.model import Perceptron
 

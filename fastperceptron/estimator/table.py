@@ -13,7 +13,6 @@ from fastperceptron.data.arrays import read_only
 from fastperceptron.data.dataset import Dataset, Table
 from fastperceptron.data.labels import check_not_continuous, code_dtype, encode_classes
 from fastperceptron.data.sparse_arrays import Matrix, rows_of
-from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.data.synthetic import SyntheticDataset
 from fastperceptron.estimator.input import (
     as_class_weights,
@@ -26,7 +25,7 @@ from fastperceptron.estimator.input import (
 from fastperceptron.estimator.multi_class import asks_for_softmax
 from fastperceptron.estimator.progress import Display
 from fastperceptron.training.checkpoint import Checkpoint, digest
-from fastperceptron.training.parted_rows import DIGEST, PartedRows, digests_of
+from fastperceptron.training.parted_rows import DIGEST, PartedCodes, PartedRows, PartedWeights, digests_of, renumbered
 from fastperceptron.training.problem import Problem
 
 LABELS_AT_FIRST = 1 << 16  # examined at a time until all classes were seen: synthetic labels are computed as read
@@ -115,7 +114,12 @@ def _with_classes(table: Table, known: Array) -> Table:
     if table.known_counts is not None:
         counts = np.zeros(known.size, np.int64)
         counts[numbers] = table.known_counts
-    return Table(table.rows, known, read_only(numbers[table.codes[:]]), table.row_weights, counts)
+    rows, codes, weights = table.rows, table.codes, table.row_weights
+    if isinstance(rows, PartedRows):
+        rows = rows.changed(renumbered, numbers)
+        weights = None if weights is None else PartedWeights(rows, weights.range, known.size)
+        return Table(rows, known, PartedCodes(rows, counts, numbers.dtype, known.size), weights, counts)
+    return Table(rows, known, read_only(numbers[codes[:]]), weights, counts)
 
 
 def chunk_problems(
@@ -167,7 +171,7 @@ def open_checkpoint(
 
 
 def _digest_of(problem: Problem, classes: Array) -> str:
-    """Return a digest of all labels and weights, of sparse rows, and of the definition of synthetic ones."""
+    """Return a digest of all labels and weights, or of what defines synthetic rows; others are hashed as read."""
     rows: Any = problem.rows
     if getattr(rows, "identity", ""):
         return digest(rows.identity)
@@ -175,9 +179,7 @@ def _digest_of(problem: Problem, classes: Array) -> str:
         digests = [each for of_part in rows.ask(DIGEST) for each in of_part]
     else:
         digests = digests_of(problem.codes, problem.row_weights, rows.n_rows, rows.n_features)
-    # The rows of arrays are hashed as they are read; what is stored of sparse ones is hashed here.
-    stored = (rows.indptr, rows.indices, rows.values) if isinstance(rows, SparseRows) else ()
-    return digest(*map(digest, stored), rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist(), *digests)
+    return digest(rows.n_rows, rows.n_features, rows.dtype.str, classes.tolist(), *digests)
 
 
 def note_features(estimator: Any, data: Dataset) -> None:
@@ -225,6 +227,8 @@ def _class_weights_of(estimator: Any, table: Table) -> tuple[Array | None, tuple
     else:
         sums = weights_of_classes(table.codes, table.counts, table.row_weights, estimator.class_weight)
     factors = as_class_weights(estimator.class_weight, table.classes, sums)
+    if sums.all() and (factors is None or factors.all()):
+        return factors, ()
     is_absent = (sums == 0) | (False if factors is None else factors == 0)
     if is_absent.all() and (sums == 0).all():
         raise ValueError("Sample weights must contain at least one non-zero number.")

@@ -40,16 +40,21 @@ def column_moments(rows, weights, centre, sums, squares):
 def deviations_of(sums, squares, total, n_rows, centre, out):
     """Write the columns' standard deviations, from sums of columns less a centre; 0 for a constant column.
 
-    Where squares overflow it is infinite, and NaN where values are. This is NumPy, whose elementwise arithmetic gives
-    the same bits everywhere, to save the compiling.
+    Where squares overflow it is infinite, and NaN where values are.
     """
-    with np.errstate(all="ignore"):
-        mean = sums / total
-        variance = squares / total - mean * mean
-        depth = min(n_rows, MOST_ADDITIONS) * MACHINE_EPSILON
-        rounding = depth * (centre[: out.size] + mean)
-        bound = depth * variance + rounding * rounding
-        out[:] = np.where((variance <= bound) & (variance < np.inf), 0.0, np.sqrt(variance))
+    with np.errstate(all="ignore"):  # for kernels that run as plain Python
+        set_deviations(sums, squares, float(total), min(n_rows, MOST_ADDITIONS) * MACHINE_EPSILON, centre, out)
+
+
+@jit
+def set_deviations(sums, squares, total, depth, centre, out):
+    """Do what `deviations_of` does, where values pass `depth` / MACHINE_EPSILON additions."""
+    for j in range(out.size):
+        mean = sums[j] / total
+        variance = squares[j] / total - mean * mean
+        rounding = depth * (centre[j] + mean)
+        is_constant = variance <= depth * variance + rounding * rounding and variance < np.inf
+        out[j] = 0.0 if is_constant else np.sqrt(variance)
 
 
 def standardise(rows, centre, scale, has_bias, panel):

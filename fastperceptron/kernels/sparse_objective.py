@@ -15,12 +15,16 @@ import numpy as np
 
 from fastperceptron.kernels.jit import inlined, jit
 from fastperceptron.kernels.losses import LOSSES
+from fastperceptron.kernels.objective import rows_per_run
 from fastperceptron.kernels.rows import use_widest_vectors
 from fastperceptron.kernels.sparse_products import ONE, add_rows, set_z
 
 # Stored values of a tile at least: 0.3 ms of work. A table costs as much as half as many values as it has rows, so
 # that a tile has TABLES times as many: of rows that are wider, FEWEST times, as long as there are FEW_TILES.
 TILE_VALUES, TABLES, FEWEST, FEW_TILES = 1 << 17, 16, 4, 8
+# A tile has some times the rows of a run of dense rows, over a power of two, so that few runs hold whole tiles: parts
+# of the rows begin with one. A tile is larger than wanted by a GRIDS-th at most.
+GRIDS = 4
 # Stored values of the rows that are worked on together: they stay in the first-level cache between z and the sums.
 GROUP_VALUES, SMALLEST_GROUP, LARGEST_GROUP = 4096, 8, 256
 # Rows that are summed in turn into as many sums.
@@ -35,7 +39,10 @@ def tile_rows(n_rows, n_features, n_stored):
     """Return the number of rows of a tile: all tiles but the last have as many."""
     wide = max(n_stored // (TABLES * n_features), min(FEW_TILES, n_stored // (FEWEST * n_features)))
     n_tiles = max(1, min(n_rows, wide, n_stored // TILE_VALUES))
-    return -(-n_rows // n_tiles)
+    wanted, grid = -(-n_rows // n_tiles), rows_per_run(n_features)
+    while grid % 2 == 0 and GRIDS * grid > wanted:
+        grid //= 2
+    return min(-(-wanted // grid) * grid, n_rows)
 
 
 def group_rows(n_rows, n_stored):
@@ -202,33 +209,33 @@ def sparse_kernel(loss, layer=separate_neurons):
 
 
 @jit
-def add_centred(tile, centre, n_features, sums, moments):
-    """Add the sums of a tile's rows less the centre to those of all rows; kernels/objective.py says which stand where.
+def set_centred(tile, centre, sums, moments):
+    """Write the sums of a tile's rows less the centre to zeros; kernels/objective.py says which stand where.
 
     tile : (table, totals, squares), where `totals` are (4, padded neurons)
+    moments : of one tile, or of none
     """
-    (table, totals, squares), size = tile, moments.shape[1]
-    n_padded = np.uint64(table.shape[1])
+    (table, totals, squares), size = tile, moments.shape[2]
+    n_features, n_padded = table.shape[0], np.uint64(table.shape[1])
     for k in range(sums.shape[0]):
         slopes, its_sums = totals[SLOPES, k], sums[k]
         for j in range(n_features):
-            its_sums[j] += table[j, k] - centre[j] * slopes
-        its_sums[n_features] += slopes
-        its_sums[size] += totals[COSTS, k]
-    if squares.size > 0:
+            its_sums[j] = table[j, k] - centre[j] * slopes
+        its_sums[n_features] = slopes
+        its_sums[size] = totals[COSTS, k]
+    for its in moments:
         for j in range(n_features):
             column, c = squares[j], centre[j]
             implicit = totals[OWN, 0] - column[ZEROTH]
-            moments[0, j] += column[FIRST] - implicit * c
-            moments[1, j] += column[SECOND] + implicit * c * c
+            its[0, j] = column[FIRST] - implicit * c
+            its[1, j] = column[SECOND] + implicit * c * c
             for k in range(sums.shape[0]):
                 place = OF_NEURONS + np.uint64(k)
                 rest = totals[CURVATURES, k] - column[place]
-                moments[2 + k, j] += column[place + n_padded] + rest * c * c
-        moments[0, n_features] += totals[OWN, 0]
-        moments[1, n_features] += totals[OWN, 0]
+                its[2 + k, j] = column[place + n_padded] + rest * c * c
+        its[0, n_features] = its[1, n_features] = totals[OWN, 0]
         for k in range(sums.shape[0]):
-            moments[2 + k, n_features] += totals[CURVATURES, k]
+            its[2 + k, n_features] = totals[CURVATURES, k]
 
 
 @jit

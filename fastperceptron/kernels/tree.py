@@ -51,12 +51,24 @@ def complete_nodes(stack, level, index):
 
 @jit
 def push_tiles(stack, first, tiles):
-    """Add tiles, (n, size), of which the first has this number: the next one after those in the stack."""
+    """Add tiles, (n, size), of which the first has this number: the next one after those in the stack.
+
+    The right half of a node is added to the left one at once: a copy of a tile of a million columns takes 2 ms.
+    """
+    places, last = stack.places, stack.places.shape[0] - 1
     for k in range(tiles.shape[0]):
-        above = stack.values[stack.places[stack.places.shape[0] - 1, 0]]
-        for j in range(above.size):
-            above[j] = tiles[k, j]
-        complete_nodes(stack, 0, first + k)
+        number, top = first + k, places[last, 0]
+        if number % 2 == 1 and top > 0 and places[top - 1, 0] == 0 and places[top - 1, 1] == number - 1:
+            node = stack.values[top - 1]
+            for j in range(node.size):
+                node[j] += tiles[k, j]
+            places[last, 0] = top - 1
+            complete_nodes(stack, 1, number // 2)
+        else:
+            node = stack.values[top]
+            for j in range(node.size):
+                node[j] = tiles[k, j]
+            complete_nodes(stack, 0, number)
 
 
 @jit
@@ -94,10 +106,10 @@ def push_weights_of_classes(stack, first, weights, codes):
 def total_of(stack):
     """Return the sum of all nodes of a run that begins with tile 0: where a right half is missing, the left one is it.
 
-    Zeros where there are none.
+    Zeros where there are none. It may be the stack's own memory.
     """
     height = height_of(stack)
-    total = stack.values[height - 1].copy() if height else np.zeros(stack.values.shape[1])
+    total = stack.values[height - 1] if height else np.zeros(stack.values.shape[1])
     for k in range(height - 2, -1, -1):
         total = stack.values[k] + total
     return total

@@ -6,9 +6,10 @@ newton/      solver="newton": newton.py the loop, sample_size.py how many rows a
              neuron.py what is known of one class, certificate.py when to stop, ending.py what is known then; ways.py
              how to go on where steps gain little, turns.py what is done then, leverage_sample.py the sample that is
              drawn for it; memory.py what is left of the rows for partial_fit
-online/      partial_fit: online.py the loop over blocks and the rows that wait, kept_rows.py the rows it keeps,
-             neuron.py what is known of one class, running_columns.py means and deviations so far; wide.py the same for
-             rows too wide for a Hessian, which are kept
+online/      partial_fit: engine.py what both engines share, running_columns.py means and deviations so far,
+             weight_units.py the unit of weights; online.py the engine with Hessians, chunks.py its rows as they came,
+             kept_rows.py those it keeps, neuron.py what is known of one class; wide.py the engine of rows too wide for
+             a Hessian, and which engine it is, wide_rows.py the rows, all kept, wide_objective.py their objective
 sgd/         solver="sgd": sgd.py the epochs, buffers.py their rows, shuffled and standardised
 tutorial/    fastperceptron.train: train.py the checks, descent.py the steps, row_order.py which row comes when
 minimise/    minima of functions of a few values: objective.py the function and how far its quadratic model holds
@@ -17,7 +18,7 @@ minimise/    minima of functions of a few values: objective.py the function and 
              inverse_hessian.py their linear solves. It knows nothing of rows on disk, nor of the trainers.
 reads.py     a read of all rows            tile_sums.py  what it asks, and the sums of tiles (kernels/objective.py)
 tile_tree.py adds sums of tiles, always in the same order            parted_rows.py  rows that lie in parts elsewhere
-sparse_reads.py  a read of sparse rows, by tiles of their own (kernels/sparse_objective.py)
+sparse_reads.py  the sums of tiles of sparse rows (kernels/sparse_objective.py)
 hessian.py   the Hessian over all rows, by tasks of some rows and columns (kernels/outer_products.py)
 information.py  a read for inference (uncertainty/): likelihood, exact information and scores in float64;
              softmax_information.py that of a softmax layer

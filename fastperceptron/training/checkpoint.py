@@ -84,9 +84,12 @@ class Checkpoint:
         if self._is_changed:
             self._write()
 
-    def begins_hashing(self, first: int) -> bool:
-        """Return whether a read that begins at this row must hash the rows, and call `add_hashes`."""
-        if self._rows is not None and self._n_hashed == first < self._rows.n_rows:
+    def begins_hashing(self, rows: Any, first: int) -> bool:
+        """Return whether a read that begins at this row must hash the rows, and call `add_hashes`.
+
+        Where it reads others than those of the checkpoint (scaled ones), these are hashed here.
+        """
+        if self._rows is rows and self._n_hashed == first < rows.n_rows:
             return True
         self.hash_rest()
         return False

@@ -12,11 +12,11 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import Rows, read_only
+from fastperceptron.kernels.objective import rows_per_run
 from fastperceptron.kernels.outer_products import TILE, add_products, packed_shape
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.strips import whole_strips
 from fastperceptron.training.threads import MapInOrder, ranges_of
-from fastperceptron.training.tile_sums import rows_per_run
 from fastperceptron.training.tile_tree import TileTree
 
 # Narrower rows are multiplied in float64, as fast: their strips of float32 are half empty. ms for 1M x 20: 26 and 37.

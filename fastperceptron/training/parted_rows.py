@@ -5,6 +5,7 @@ sums are nodes of the tree (tile_tree.py). An engine (cluster/) knows where the 
 read `PartedRows` as they read any rows: rows by number come to the one who asks.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -13,11 +14,14 @@ import numpy as np
 from fastperceptron.checks import Array, check_finite
 from fastperceptron.data.arrays import Rows, read_only
 from fastperceptron.data.labels import count_of_codes
+from fastperceptron.data.sparse_rows import sparse_read_width
+from fastperceptron.kernels.objective import rows_per_run
+from fastperceptron.kernels.sparse_objective import tile_rows
 from fastperceptron.kernels.tree import WEIGHTS_PER_TILE
 from fastperceptron.training.checkpoint import digest, hashes_of
 from fastperceptron.training.problem import Problem, ScaledWeights, WeightRange
 from fastperceptron.training.threads import MapInOrder, ranges_of
-from fastperceptron.training.tile_sums import Part, rows_per_run
+from fastperceptron.training.tile_sums import Part
 from fastperceptron.training.tile_tree import Nodes, merged, nodes_of_weights, total
 
 
@@ -52,13 +56,41 @@ class PartedRows(Rows):
 
     is_in_place = False
 
-    def __init__(self, engine: Engine, n_rows: int, n_features: int, dtype: Any, identity: str = "") -> None:
-        super().__init__(n_rows, n_features, dtype)
-        self.engine, self.identity = engine, identity  # all that generated rows are a function of; else ""
+    def __init__(
+        self,
+        engine: Any,
+        n_rows: int,
+        n_features: int,
+        dtype: Any,
+        identity: str = "",
+        n_stored: int | None = None,
+    ) -> None:
+        super().__init__(n_rows, n_features, dtype if n_stored is None else np.float64)
+        self.engine: Engine = engine
+        self.identity = identity  # all that generated rows are a function of; else ""
+        self.n_stored, self.is_sparse = n_stored, n_stored is not None  # the stored values of sparse rows
+        if n_stored is not None:
+            self.tile_rows = tile_rows(n_rows, n_features, n_stored)
+        self._changes: tuple[tuple[Callable[..., Part], tuple[Any, ...]], ...] = ()
         self._last: tuple[bytes, Taken] | None = None
+
+    def changed(self, change: Callable[..., Part], *arguments: Any) -> "PartedRows":
+        """Return the rows whose parts are change(part, *arguments) of these, made where they lie for each question."""
+        rows = copy.copy(self)
+        rows._changes, rows._last = (*self._changes, (change, arguments)), None
+        return rows
+
+    @property
+    def read_width(self) -> float:
+        """The number of columns of dense rows that a read of all rows takes as long for."""
+        if self.n_stored is None:
+            return super().read_width
+        return sparse_read_width(self.n_rows, self.n_features, self.n_stored)
 
     def ask(self, question: Question, *arguments: Any, tell: Callable[[int], object] = int) -> list[Any]:
         """Return the answers of all parts."""
+        if self._changes:
+            question, arguments = Question(_answer_changed, question.merge), (question, self._changes, *arguments)
         return self.engine.ask(question, arguments, tell)
 
     def sum(self, question: Question, *arguments: Any, shape: tuple[int, ...], n_tiles: int) -> Array:
@@ -105,6 +137,34 @@ class PartedRows(Rows):
     def take(self, order: Array, codes: Any) -> tuple[Array, Array, Array]:
         """Return (rows, their codes, places) such that rows[places[k]] is row order[k]."""
         return *self.labelled_at(codes, order), read_only(np.arange(order.size))
+
+
+def _answer_changed(part: Part, question: Question, changes: Any, *arguments: Any) -> Any:
+    for change, own in changes:
+        part = change(part, *own)
+    return question.answer(part, *arguments)
+
+
+def renumbered(part: Part, numbers: Array) -> Part:
+    """Return a part whose class k is class numbers[k]."""
+    return part._replace(codes=read_only(numbers[part.codes[:]]))
+
+
+class PerRow:
+    """Values of all rows that a question takes along, (n_rows,): an engine gives each bundle those of its rows only."""
+
+    def __init__(self, values: Array | None, pieces: dict[int, Array] | None = None) -> None:
+        self._pieces = {0: values} if pieces is None else pieces  # by the number of the first row
+
+    def of(self, places: Sequence[range]) -> "PerRow":
+        """Return the values of the rows of some ranges."""
+        return PerRow(None, {each.start: self.at(each) for each in places})
+
+    def at(self, places: range) -> Array:
+        """Return the values of a range of rows, which is within one of those that are here."""
+        first = max(each for each in self._pieces if each <= places.start)
+        found: Array = self._pieces[first][places.start - first : places.stop - first]  # type: ignore[index]
+        return found
 
 
 class PartedCodes:
@@ -196,7 +256,9 @@ def _take(part: Part, numbers: Array, map_in_order: MapInOrder[Any, Any]) -> Tak
 def _check(part: Part, map_in_order: MapInOrder[Any, Any]) -> str | None:  # noqa: ARG001
     """Return what is wrong with the first NaN or infinity of a part, if there is one."""
     try:
-        for place, block in part.rows.blocks():
+        if part.rows.is_sparse:
+            part.rows.check_finite(part.first)
+        for place, block in () if part.rows.is_sparse else part.rows.blocks():
             check_finite(block, part.first + place.start)
     except ValueError as error:
         return str(error)

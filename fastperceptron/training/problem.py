@@ -58,18 +58,18 @@ class Problem:
         """One for two classes, else one per class; fewer where some are not looked for."""
         return len(self.positives)
 
-    @property
+    @cached_property
     def positives(self) -> tuple[int, ...]:
         """The class that each neuron separates from the others."""
         every = (1,) if self.n_classes == 2 else tuple(range(self.n_classes))
         return every if self.sought is None else self.sought
 
-    @property
+    @cached_property
     def layers(self) -> tuple[tuple[int, ...], ...]:
         """The classes whose weights are found together: all by softmax, else each by itself."""
         return layers_of(self.positives, is_softmax=self.is_softmax)
 
-    @property
+    @cached_property
     def n_parameters(self) -> int:
         """Those of a layer that the data determine: the common part of a softmax layer's weights has no effect."""
         return (self.rows.n_features + 1) * (max(self.n_neurons - 1, 1) if self.is_softmax else 1)
@@ -93,8 +93,7 @@ class Problem:
         if self.class_weights is None:
             return self.total_weight
         if self.row_weights is None:
-            counts = codes.counts if hasattr(codes, "counts") else count_of_codes(codes, n_classes)
-            of_classes: Array = counts.astype(np.float64)
+            of_classes: Array = counts_of(codes, n_classes).astype(np.float64)
         else:
             of_classes = weights_by_class(self.row_weights, codes, n_classes)
         return float(sum_in_order(of_classes * self.class_weights))
@@ -116,6 +115,12 @@ class Problem:
             if self.row_weights is not None:
                 is_wanted &= self.row_weights[part] > 0
             yield start + np.flatnonzero(is_wanted)
+
+
+def counts_of(codes: Any, n_classes: int) -> Array:
+    """Return the number of rows of each class, (n_classes,) int64."""
+    counts: Array = codes.counts if hasattr(codes, "counts") else count_of_codes(codes, n_classes)
+    return counts
 
 
 class ScaledWeights:

@@ -16,7 +16,8 @@ from fastperceptron.kernels.class_terms import add_column_moments, add_scaled_ma
 from fastperceptron.kernels.information import LEAST_ROOT, set_row_dots
 from fastperceptron.kernels.outer_products import TILE, packed_shape
 from fastperceptron.kernels.strips import whole_strips
-from fastperceptron.training.information import RowsAt, symmetric, with_whole_strips
+from fastperceptron.training.information import RowsAt, RunSums, sums_of_groups, symmetric, with_whole_strips
+from fastperceptron.training.parted_rows import PerRow
 from fastperceptron.training.problem import weights_in_loss
 
 
@@ -45,7 +46,10 @@ class Asked(NamedTuple):
     has_moments: bool
 
 
-class _Part(NamedTuple):
+SUMMED = ("blocks", "products", "sums", "moments")
+
+
+class _Run(NamedTuple):
     blocks: Array
     products: Array
     sums: Array
@@ -59,33 +63,23 @@ class _Part(NamedTuple):
 def read_layer_information(rows: RowsAt, weights: Array, asked: Asked) -> LayerInformation:
     """Read all rows once; `weights`, (n_classes, padded size), are for rows less the centre, bias last."""
     n_classes, n = len(weights), rows.problem.rows.n_features + 1
-    total, scores = None, np.zeros((asked.n_groups, n_classes * n))
-    _part_of(rows, weights, asked, range(0))  # compile before threads do
-    for part in rows.map_in_order(partial(_part_of, rows, weights, asked), rows.ranges()):
-        if asked.groups is not None:
-            scores[part.groups] += part.scores
-        if total is None:
-            total = part
-            continue
-        for name in ("blocks", "products", "sums", "moments"):
-            array = getattr(total, name)
-            array += getattr(part, name)
-        least, is_separated = min(total.least, part.least), total.is_separated and part.is_separated
-        total = total._replace(least=least, is_separated=is_separated)
-    assert total is not None, "there are rows"  # noqa: S101  # of every problem
+    groups = None if asked.groups is None else PerRow(asked.groups)
+    total, found = rows.sums(_layer_information, weights, asked._replace(groups=None), groups)
     pairs = [(k, m) for k in range(n_classes) for m in range(k, n_classes)]
     hessian, products = np.zeros((n_classes * n,) * 2), np.zeros((n_classes * n * asked.has_products,) * 2)
     for place, (k, m) in enumerate(pairs):
-        block = symmetric(total.blocks[place, :n, :n]) * (1 if k == m else -1)
+        block = symmetric(total["blocks"][place, :n, :n]) * (1 if k == m else -1)
         own, other = slice(k * n, k * n + n), slice(m * n, m * n + n)
         hessian[own, other] = hessian[other, own] = block
         if asked.has_products:
-            block = symmetric(total.products[2 * place, :n, :n]) - symmetric(total.products[2 * place + 1, :n, :n])
+            positive, negative = (symmetric(each[:n, :n]) for each in total["products"][2 * place : 2 * place + 2])
+            block = positive - negative
             products[own, other] = products[other, own] = block
     if asked.groups is not None:
+        scores = sums_of_groups(found, asked.n_groups, n_classes * n)
         products = np.einsum("ij,ik->jk", scores, scores, optimize=False)
-    gradient = np.concatenate([total.blocks[pairs.index((k, k)), :n, n] for k in range(n_classes)])
-    loss, own_weight, count, *class_weights = total.sums.tolist()
+    gradient = np.concatenate([total["blocks"][pairs.index((k, k)), :n, n] for k in range(n_classes)])
+    loss, own_weight, count, *class_weights = total["sums"].tolist()
     return LayerInformation(
         hessian,
         gradient,
@@ -94,14 +88,28 @@ def read_layer_information(rows: RowsAt, weights: Array, asked: Asked) -> LayerI
         np.array(class_weights),
         own_weight,
         int(count),
-        total.least,
-        total.is_separated,
-        total.moments[:, : n - 1],
+        float(found.least[0]),
+        bool(found.least[1]),
+        total["moments"][:, : n - 1],
     )
 
 
-def _part_of(rows: RowsAt, weights: Array, asked: Asked, places: range) -> _Part:
-    problem, point, _ = rows
+def _layer_information(rows: RowsAt, weights: Array, asked: Asked, groups: PerRow | None) -> RunSums:
+    """Return the sums of `read_layer_information`; the least are a curvature, and 1 if rows are separated, else 0."""
+    add_up = partial(_run_of, rows, weights, asked, groups)
+    trees = {name: rows.tree(getattr(add_up(range(0)), name).shape) for name in SUMMED}  # compiles before threads do
+    least, of_groups = np.array([np.inf, 1.0]), []
+    for places, run in zip(rows.ranges(), rows.map_in_order(add_up, rows.ranges()), strict=True):
+        for name, tree in trees.items():
+            tree.push(getattr(run, name)[None])
+        np.minimum(least, (run.least, run.is_separated), out=least)
+        if groups is not None:
+            of_groups.append((rows.first + places.start, run.groups, run.scores))
+    return RunSums({name: tree.nodes() for name, tree in trees.items()}, least, of_groups)
+
+
+def _run_of(rows: RowsAt, weights: Array, asked: Asked, groups: PerRow | None, places: range) -> _Run:
+    problem, point = rows.problem, rows.point
     block, codes = problem.rows.labelled(problem.codes, places.start, places.stop)
     n_classes, n_rows, n = len(weights), len(block), problem.rows.n_features + 1
     in_loss, own = weights_in_loss(problem.row_weights, problem.class_weights, places, codes), np.ones(n_rows)
@@ -140,10 +148,10 @@ def _part_of(rows: RowsAt, weights: Array, asked: Asked, places: range) -> _Part
     sums = np.array([sum_in_order(costs), sum_in_order(own), counts.sum(), *by_class])
     is_separated = bool((p.argmax(axis=0) == codes)[counts].all())
     numbers, scores = np.empty(0, np.intp), np.empty((0, n_classes * n))
-    if asked.groups is not None:
-        numbers, scores = _scores_of_groups(block, slopes, rows, asked.groups[places.start : places.stop])
+    if groups is not None:
+        numbers, scores = _scores_of_groups(block, slopes, rows, groups.at(rows.numbers(places)))
     least = float((p * in_loss)[:, counts].min(initial=np.inf))
-    return _Part(blocks, products, sums, least, is_separated, numbers, scores, moments)
+    return _Run(blocks, products, sums, least, is_separated, numbers, scores, moments)
 
 
 def _scores_of_groups(block: Array, slopes: Array, rows: RowsAt, groups: Array) -> tuple[Array, Array]:

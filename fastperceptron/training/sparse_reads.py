@@ -1,117 +1,74 @@
-"""A read of sparse rows, which visits stored values only, by any number of threads.
+"""What a read sums of sparse rows, of which it visits stored values only: as tile_sums.py has it of dense ones."""
 
-As in reads.py, tiles begin at fixed row numbers and their sums are added in the rows' order; a tile is a task.
-"""
-
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.data.arrays import read_only
-from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.objective import moments_shape, sums_shape
 from fastperceptron.kernels.sparse_objective import (
     IN_TURN,
-    add_centred,
     add_column_sums,
     group_rows,
     scratch_shape,
     separate_neurons,
+    set_centred,
     sparse_kernel,
     squares_shape,
     totals_shape,
 )
 from fastperceptron.kernels.sparse_products import padded_neurons
 from fastperceptron.kernels.sparse_softmax import softmax_layer
-from fastperceptron.training.checkpoint import Checkpoint, digest
-from fastperceptron.training.observer import NOBODY, Observer
+from fastperceptron.training.parted_rows import Question, ask_rows, exponent_of, merge_nodes, weighted
 from fastperceptron.training.problem import Problem
-from fastperceptron.training.reads import SumsOverRows
 from fastperceptron.training.threads import MapInOrder, ranges_of
-
-NO_WEIGHTS = read_only(np.empty(0))
-
-Tile = tuple[Array, Array, Array]
-"""A tile's table, totals and squares; see kernels/sparse_objective.py."""
+from fastperceptron.training.tile_sums import NONE, Part, Request, TileSums
+from fastperceptron.training.tile_tree import Nodes, TileTree, total
 
 
-class SumsOverSparseRows:
-    """The sums of loss and gradient over all rows of a problem; to be called as SumsOverRows is.
+def sparse_tile_sums(part: Part, request: Request, is_hashing: bool = False) -> Callable[[range], TileSums]:
+    """Return the function that adds up a tile, given the range of its rows, numbered from the part's first on.
 
     The arithmetic is float64.
     """
+    rows, shape = part.rows, (len(request.positives), part.rows.n_features)
+    n, n_padded = shape[1], padded_neurons(shape[0])
+    neurons, centre = (*_by_column(request, n, n_padded), read_only(request.positives)), read_only(request.centre)
+    row_weights = NONE if part.row_weights is None else part.row_weights
+    class_weights = NONE if request.class_weights is None else read_only(request.class_weights)
+    kernel = sparse_kernel(request.loss, softmax_layer if request.is_softmax else separate_neurons)
+    group = group_rows(rows.n_rows, rows.values.size)
 
-    def __init__(
-        self,
-        problem: Problem,
-        loss: str,
-        centre: Array,
-        exactness: float,
-        map_in_order: MapInOrder[Any, Any],
-        observer: Observer = NOBODY,
-    ) -> None:
-        self._observer, self.exactness, self.loss = observer, exactness, loss
-        self._rows: Any = problem.rows
-        self._codes, self._centre, self._map = problem.codes, centre, map_in_order
-        self._row_weights = NO_WEIGHTS if problem.row_weights is None else problem.row_weights
-        self._class_weights = NO_WEIGHTS if problem.class_weights is None else read_only(problem.class_weights)
-        self._kernel = sparse_kernel(loss, softmax_layer if problem.is_softmax else separate_neurons)
+    def add_up(places: range) -> TileSums:
+        own = slice(places.start, places.stop)
+        labels = read_only(part.codes[own]), read_only(row_weights[own]), class_weights
+        width = n if places else 0  # a call that only compiles touches no memory
+        sums, moments = np.zeros(sums_shape(1, *shape)), np.zeros(moments_shape(int(request.has_moments), *shape))
+        # Of one neuron, the table is where its sums will be: to touch fresh memory costs as much as to add it up.
+        table = sums[0, 0, :width].reshape(width, 1) if n_padded == 1 else np.zeros((width, n_padded))
+        totals = np.zeros(totals_shape(n_padded))
+        squares = np.zeros(squares_shape(width * request.has_moments, n_padded))
+        place, scratch = (places.start, places.stop, group), np.zeros(scratch_shape(n_padded))
+        kernel(rows.stored, place, labels, neurons, centre, (table, totals, squares), scratch, request.exactness)
+        totals = _joined(totals.reshape(4, IN_TURN, n_padded))
+        set_centred((table, totals, squares), centre, sums[0], moments)
+        return TileSums(sums, moments, rows.hashes(places.start, places.stop) if is_hashing else np.empty(0, np.uint64))
 
-    def __call__(self, weights: Array, positives: Array, has_moments: bool) -> tuple[Array, Array]:
-        """Return the neurons' sums and, if asked for, the moments; kernels/objective.py says which stands where."""
-        rows, shape, centre = self._rows, (len(positives), self._rows.n_features), self._centre
-        n, n_padded = shape[1], padded_neurons(shape[0])
-        neurons = *self._by_column(weights, n_padded), positives
-        group = group_rows(rows.n_rows, rows.values.size)
+    return add_up
 
-        def add_up(places: range) -> Tile:
-            part = slice(places.start, places.stop)
-            labels = read_only(self._codes[part]), read_only(self._row_weights[part]), self._class_weights
-            table, totals = np.zeros((n, n_padded)), np.zeros(totals_shape(n_padded))
-            squares = np.zeros(squares_shape(n if has_moments else 0, n_padded))
-            place, scratch = (places.start, places.stop, group), np.zeros(scratch_shape(n_padded))
-            self._kernel(rows.stored, place, labels, neurons, centre, (table, totals, squares), scratch, self.exactness)
-            return table, _joined(totals.reshape(4, IN_TURN, n_padded)), squares
 
-        total, moments = (part[0] for part in (np.zeros(sums_shape(1, *shape)), np.zeros(moments_shape(1, *shape))))
-        checkpoint, key, first, is_hashing = self._observer.checkpoint, "", 0, False
-        if checkpoint is not None:
-            key = digest(self.loss, self.exactness, weights, positives, centre, has_moments)
-            first = _recalled(checkpoint, key, total, moments)
-            is_hashing = checkpoint.begins_hashing(first)
-        self._observer.rows_read(first)
-        add_up(range(0))  # compile before threads do
-        stop = first
-        for tile in self._map(add_up, ranges_of(rows.n_rows, rows.tile_rows, first)):
-            add_centred(tile, centre, n, total, moments)
-            start, stop = stop, min(stop + rows.tile_rows, rows.n_rows)
-            self._observer.rows_read(stop - start)
-            if checkpoint is not None:
-                if is_hashing:
-                    checkpoint.add_hashes(rows.hashes(start, stop), stop)
-                answer = {"total": total, "moments": moments, "rows": np.array([stop])}
-                checkpoint.note(key, answer, is_complete=stop == rows.n_rows)
-        return total, moments
-
-    def _by_column(self, weights: Array, n_padded: int) -> tuple[Array, Array]:
-        """Return weights and biases for rows that are not centred, as kernels take them."""
-        n = self._rows.n_features
-        by_column, biases = np.zeros((n, n_padded)), np.zeros(n_padded)
+def _by_column(request: Request, n: int, n_padded: int) -> tuple[Array, Array]:
+    """Return weights and biases for rows that are not centred, as kernels take them."""
+    weights, biases = request.weights.astype(np.float64, copy=False), np.zeros(n_padded)
+    by_column = weights[0, :n].reshape(n, 1) if n_padded == 1 else np.zeros((n, n_padded))
+    if n_padded > 1:
         by_column[:, : len(weights)] = weights[:, :n].T
-        for neuron, its_weights in enumerate(weights.astype(np.float64)):
-            biases[neuron] = its_weights[n] - inner_product(its_weights, self._centre)
-        return by_column, biases
-
-
-def _recalled(checkpoint: Checkpoint, key: str, total: Array, moments: Array) -> int:
-    """Write the sums that a checkpoint has to total and moments; return the number of the first row not in them."""
-    answer = checkpoint.recall(key, {"total": total, "moments": moments, "rows": np.zeros(1, np.int64)})
-    if answer is None:
-        return 0
-    total[:], moments[:] = answer["total"], answer["moments"]
-    return int(answer["rows"][0])
+    for neuron, its_weights in enumerate(weights):
+        biases[neuron] = its_weights[n] - inner_product(its_weights, request.centre)
+    return read_only(by_column), biases
 
 
 def _joined(parts: Array) -> Array:
@@ -120,30 +77,30 @@ def _joined(parts: Array) -> Array:
     return joined
 
 
-def column_sums(problem: Problem, map_in_order: MapInOrder[Any, Any]) -> tuple[Array, Array]:
-    """Return the columns' sums and sums of squares, by the rows' own weights; of sparse rows."""
-    rows: Any = problem.rows
+def _column_sums(part: Part, exponent: int | None, map_in_order: MapInOrder[Any, Any]) -> Nodes:
+    """Return the nodes of the sums of a part's columns and of their squares, by the rows' own weights."""
+    rows, row_weights = part.rows, weighted(part, exponent).row_weights
 
     def add_up(places: range) -> Array:
-        sums = np.zeros((rows.n_features, 2))
-        weights = NO_WEIGHTS if problem.row_weights is None else problem.row_weights[places.start : places.stop]
-        add_column_sums(rows.stored, (places.start, places.stop), read_only(weights), sums)
+        sums = np.zeros((1, rows.n_features, 2))
+        weights = NONE if row_weights is None else row_weights[places.start : places.stop]
+        add_column_sums(rows.stored, (places.start, places.stop), read_only(weights), sums[0])
         return sums
 
-    total = add_up(range(0))  # compile before threads do
-    for part in map_in_order(add_up, ranges_of(rows.n_rows, rows.tile_rows)):
-        total += part
-    return total[:, 0].copy(), total[:, 1].copy()
+    first = part.first // rows.tile_rows
+    tree = TileTree((rows.n_features, 2), first - (-rows.n_rows // rows.tile_rows), first)
+    add_up(range(0))  # compile before threads do
+    for sums in map_in_order(add_up, ranges_of(rows.n_rows, rows.tile_rows)):
+        tree.push(sums)
+    return tree.nodes()
 
 
-def sums_over_rows(
-    problem: Problem,
-    loss: str,
-    centre: Array,
-    exactness: float,
-    map_in_order: MapInOrder[Any, Any],
-    observer: Observer = NOBODY,
-) -> SumsOverRows | SumsOverSparseRows:
-    """Return what reads the rows of a problem, of whatever kind they are; see SumsOverRows."""
-    kind = SumsOverSparseRows if isinstance(problem.rows, SparseRows) else SumsOverRows
-    return kind(problem, loss, centre, exactness, map_in_order, observer)
+COLUMN_SUMS = Question(_column_sums, merge_nodes)
+
+
+def column_sums(problem: Problem, map_in_order: MapInOrder[Any, Any]) -> tuple[Array, Array]:
+    """Return the columns' sums and sums of squares, by the rows' own weights; of sparse rows."""
+    rows, exponent = problem.rows, exponent_of(problem.row_weights)
+    nodes = ask_rows(problem, COLUMN_SUMS, exponent, map_in_order=map_in_order)
+    sums, squares = total(nodes, (rows.n_features, 2), -(-rows.n_rows // rows.tile_rows)).T.copy()
+    return sums, squares

@@ -4,7 +4,7 @@ Rows are cut into tiles at absolute row numbers, so that the answers of parts, w
 cut, add up to the same bits (tile_tree.py).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,23 +15,13 @@ from fastperceptron.kernels.objective import (
     NARROW,
     moments_shape,
     objective_kernel,
-    rows_per_tile,
     scratch_shape,
     sums_shape,
 )
-from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.softmax_objective import softmax_objective_kernel, softmax_scratch_shape
 from fastperceptron.training.checkpoint import TILES_AT_A_TIME, digest, hash_tiles
-from fastperceptron.training.threads import MapInOrder, ranges_of
-from fastperceptron.training.tile_tree import Nodes, TileTree
 
-# Tiles of a task; a tile has 65,536 elements, 20 us of work, and a task costs 20 us itself.
-TILES_PER_TASK, FEWEST_TILES_PER_TASK = 16, 4
-# Tasks per read at least, where there are enough tiles, so that threads end at about the same time.
-TASKS_PER_READ = 8
-# Rows of a run of tiles: 2 to 5 ms of work of a Hessian for a part of TILE columns, 0.5 ms for 20 columns.
-FEWEST_ROWS, VALUES_PER_RUN = 2048, 1 << 19
-_NONE = read_only(np.empty(0))
+NONE = read_only(np.empty(0))
 
 
 class Part(NamedTuple):
@@ -68,15 +58,6 @@ class TileSums(NamedTuple):
     hashes: Array  # (n_tiles,) uint64 of the rows; none where they were not asked for
 
 
-def rows_per_run(n_features: int) -> int:
-    """Return the rows of a run of tiles, a power of two of them: those of a task of the Hessian.
-
-    Parts begin at a multiple of it, so that neither tiles nor runs are cut.
-    """
-    tile_size, wanted = rows_per_tile(n_features), max(FEWEST_ROWS, VALUES_PER_RUN // padded_size(n_features))
-    return int(tile_size << max(wanted // tile_size, 1).bit_length() - 1)
-
-
 def shapes(n_neurons: int, n_features: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the shapes of the sums and of the moments of a tile."""
     return sums_shape(1, n_neurons, n_features)[1:], moments_shape(1, n_neurons, n_features)[1:]
@@ -84,12 +65,12 @@ def shapes(n_neurons: int, n_features: int) -> tuple[tuple[int, ...], tuple[int,
 
 def tile_sums(part: Part, request: Request, is_hashing: bool = False) -> Callable[[range], TileSums]:
     """Return the function that adds up the tiles of a range of rows, which are numbered from the part's first on."""
-    rows, precision = part.rows, request.weights.dtype
-    shape, tile_size = (len(request.positives), rows.n_features), rows_per_tile(rows.n_features)
+    rows, precision, tile_size = part.rows, request.weights.dtype, part.rows.tile_rows
+    shape = len(request.positives), rows.n_features
     neurons = read_only(request.weights), read_only(request.positives)
     centre = read_only(np.ascontiguousarray(request.centre, precision))
-    row_weights = _NONE if part.row_weights is None else part.row_weights
-    class_weights = _NONE if request.class_weights is None else read_only(request.class_weights)
+    row_weights = NONE if part.row_weights is None else part.row_weights
+    class_weights = NONE if request.class_weights is None else read_only(request.class_weights)
     kernel, shape_of_scratch = _kernel_of(request, rows.n_features)
 
     def add_up(places: range) -> TileSums:
@@ -119,30 +100,3 @@ def _kernel_of(request: Request, n_features: int) -> tuple[Any, Any]:
     if request.is_softmax:
         return softmax_objective_kernel(), softmax_scratch_shape
     return objective_kernel(request.loss, n_features < NARROW), scratch_shape
-
-
-def tasks_of(n_rows: int, n_features: int, first: int = 0) -> Iterator[range]:
-    """Yield runs of tiles that make a task each, from row `first` on; the result of a read does not depend on it."""
-    tile_size = rows_per_tile(n_features)
-    return ranges_of(n_rows, tile_size * tiles_per_task(-(-n_rows // tile_size)), first)
-
-
-def tiles_per_task(n_tiles: int) -> int:
-    """Return how many tiles make a task."""
-    return min(TILES_PER_TASK, max(FEWEST_TILES_PER_TASK, -(-n_tiles // TASKS_PER_READ)))
-
-
-def answer(part: Part, request: Request, map_in_order: MapInOrder[Any, Any]) -> tuple[Nodes, Nodes]:
-    """Return the nodes of the sums and, if asked for, of the moments of a part's tiles."""
-    n_rows, n_features = part.rows.n_rows, part.rows.n_features
-    tile_size = rows_per_tile(n_features)
-    first = part.first // tile_size
-    stop = first + -(-n_rows // tile_size)
-    of_sums, of_moments = shapes(len(request.positives), n_features)
-    sums, moments = TileTree(of_sums, stop, first), TileTree(of_moments, stop if request.has_moments else first, first)
-    add_up = tile_sums(part, request)
-    add_up(range(0))  # compile before threads do
-    for found in map_in_order(add_up, tasks_of(n_rows, n_features)):
-        sums.push(found.sums)
-        moments.push(found.moments)
-    return sums.nodes(), moments.nodes()

@@ -16,6 +16,7 @@ from fastperceptron.checks import Array
 from fastperceptron.data.arrays import Rows, read_only
 from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.training.observer import Observer, Progress
+from fastperceptron.training.parted_rows import PartedRows, Question
 from fastperceptron.training.problem import (
     LARGEST,
     SMALLEST,
@@ -27,6 +28,7 @@ from fastperceptron.training.problem import (
     WeightRange,
     range_of,
 )
+from fastperceptron.training.tile_sums import Part
 from fastperceptron.training.tile_tree import sum_of_weights
 
 # Deviations of columns whose squares, and those of rare or outlying values, are within the precision.
@@ -82,7 +84,7 @@ def _solve(solve: Solve[Options], problem: Problem, options: Options, start: Arr
 
 def _with_units(solution: Solution, given: Problem, solved: Problem, exponents: Array | None = None) -> Solution:
     """Return the solution of a problem in units, whose memory says what those are."""
-    if solution.memory is None:
+    if solution.memory is None or (solved is given and exponents is None):
         return solution
     unit, divided = 1.0, solved.row_weights
     if given.row_weights is not None:
@@ -176,8 +178,12 @@ def check_weights(weights: Array) -> None:
 
 
 def scaled(rows: Any) -> Any:
-    """Return rows with columns divided by powers of two; their `units` turn weights for them into those for `rows`."""
-    return ScaledSparseRows(rows) if isinstance(rows, SparseRows) else ScaledRows(rows)
+    """Return rows with columns divided by powers of two, so that no value is above 1.
+
+    Their `units` turn weights for them into those for `rows`.
+    """
+    sizes = rows.ask(SIZES) if isinstance(rows, PartedRows) else [_sizes(Part(rows, None))]
+    return _divided(rows, np.frexp(np.max(sizes, axis=0))[1])
 
 
 def units_of(exponents: Array) -> Array:
@@ -187,34 +193,49 @@ def units_of(exponents: Array) -> Array:
     return units
 
 
-class ScaledSparseRows(SparseRows):
-    """A copy of sparse rows whose columns are divided by powers of two, so that no value is above 1."""
-
-    def __init__(self, rows: SparseRows) -> None:
-        largest = np.zeros(rows.n_features)
+def _sizes(part: Part, map_in_order: Any = map) -> Array:  # noqa: ARG001
+    """Return the size of the largest value of each column of a part: (n_features,) float64."""
+    rows, largest = part.rows, np.zeros(part.rows.n_features)
+    if rows.is_sparse:
         np.maximum.at(largest, rows.indices, np.abs(rows.values.astype(np.float64)))
-        self.exponents = np.frexp(largest)[1]
-        values = np.ldexp(rows.values.astype(np.float64), -self.exponents[rows.indices])
-        super().__init__(rows.indptr, rows.indices, values, rows.n_features)
-        self.units = units_of(self.exponents)
+        return largest
+    for _, block in rows.blocks():
+        np.maximum(largest, np.abs(block).max(axis=0), out=largest)
+    return largest
+
+
+SIZES = Question(_sizes)
+
+
+def _divided(rows: Any, exponents: Array) -> Any:
+    if isinstance(rows, PartedRows):
+        rows = rows.changed(_divided_part, exponents)
+        rows.exponents, rows.units = exponents, units_of(exponents)
+        return rows
+    return (ScaledSparseRows if rows.is_sparse else ScaledRows)(rows, exponents)
+
+
+def _divided_part(part: Part, exponents: Array) -> Part:
+    return part._replace(rows=_divided(part.rows, exponents))
+
+
+class ScaledSparseRows(SparseRows):
+    """A copy of sparse rows whose columns are divided by powers of two."""
+
+    def __init__(self, rows: SparseRows, exponents: Array) -> None:
+        values = np.ldexp(rows.values.astype(np.float64), -exponents[rows.indices])
+        super().__init__(rows.indptr, rows.indices, values, rows.n_features, rows.tile_rows)
+        self.exponents, self.units = exponents, units_of(exponents)
 
 
 class ScaledRows(Rows):
-    """Rows whose columns are divided by powers of two, so that no value is above 1."""
+    """Rows whose columns are divided by powers of two."""
 
     is_in_place = False
 
-    def __init__(self, rows: Any) -> None:
+    def __init__(self, rows: Any, exponents: Array) -> None:
         super().__init__(rows.n_rows, rows.n_features, rows.dtype)
-        self._rows, largest = rows, np.zeros(rows.n_features)
-        for _, block in rows.blocks():
-            np.maximum(largest, np.abs(block).max(axis=0), out=largest)
-        self.exponents = np.frexp(largest)[1]
-
-    @property
-    def units(self) -> Array:
-        """What weights for these rows are multiplied with to be weights for the original ones."""
-        return units_of(self.exponents)
+        self._rows, self.exponents, self.units = rows, exponents, units_of(exponents)
 
     def _scaled(self, rows: Array) -> Array:
         return read_only(np.ldexp(rows, -self.exponents))

@@ -15,11 +15,14 @@ from fastperceptron.estimator.solvers import thread_count
 from fastperceptron.estimator.table import open_fitted
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.training.information import Information, Point, RowsAt, read_information, read_scores_of_groups
+from fastperceptron.training.parted_rows import PerRow, Question, ask_rows
 from fastperceptron.training.problem import OutOfRangeError, Problem
 from fastperceptron.training.threads import MapInOrder, open_pool
-from fastperceptron.training.units import ScaledRows
+from fastperceptron.training.tile_sums import Part
+from fastperceptron.training.units import scaled
+from fastperceptron.uncertainty.by_class import InferenceByClass
 from fastperceptron.uncertainty.figures import Asked, Reading, inference_from
-from fastperceptron.uncertainty.result import Inference, InferenceByClass
+from fastperceptron.uncertainty.result import Inference
 from fastperceptron.uncertainty.softmax import softmax_inference
 from fastperceptron.uncertainty.standing import Options, standing_of
 
@@ -126,7 +129,7 @@ def inference(
     ):
         _check_size(problem, options, asked)
         asked = asked._replace(groups=_numbers_of(groups, problem))
-        n_groups = None if asked.groups is None else _groups_of_weight(problem, asked.groups)
+        n_groups = None if asked.groups is None else _groups_of_weight(problem, asked.groups, map_in_order)
         if getattr(classifier.model_, "activation", "sigmoid") == "softmax":
             if problem.absent:
                 raise ValueError(
@@ -203,8 +206,7 @@ def _read(
     try:
         return _read_rows(problem, options, asked, neuron, map_in_order)
     except OutOfRangeError:
-        rows: Any = ScaledRows(problem.rows)
-        return _read_rows(dataclasses.replace(problem, rows=rows), options, asked, neuron, map_in_order)
+        return _read_rows(dataclasses.replace(problem, rows=scaled(problem.rows)), options, asked, neuron, map_in_order)
 
 
 def _read_rows(
@@ -240,10 +242,19 @@ def sums_of_outer_products(scores: Array) -> Array:
     return total
 
 
-def _groups_of_weight(problem: Problem, groups: Array) -> int:
+def _present_groups(part: Part, groups: PerRow, map_in_order: MapInOrder[Any, Any]) -> Array:  # noqa: ARG001
+    """Return the numbers of the groups of a part's rows of positive weight."""
+    own = groups.at(range(part.first, part.first + part.rows.n_rows))
+    return np.unique(own if part.row_weights is None else own[part.row_weights[:] > 0])
+
+
+def _groups_of_weight(problem: Problem, groups: Array, map_in_order: MapInOrder[Any, Any]) -> int:
     """Return the number of groups that have a row of positive weight."""
-    present = np.concatenate([np.unique(groups[places]) for places in problem.present_rows()])
+    present = np.concatenate(ask_rows(problem, PRESENT_GROUPS, PerRow(groups), map_in_order=map_in_order))
     n_groups = int(np.unique(present).size)
     if n_groups < 2:
         raise ValueError("groups holds one group only: covariance='cluster' needs two or more.")
     return n_groups
+
+
+PRESENT_GROUPS = Question(_present_groups)

@@ -1,6 +1,5 @@
 """The result of `inference`: figures of each coefficient and of the model, tests, and comparisons of models."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -40,18 +39,18 @@ class Inference:
         The classifier's own `intercept_` and `coef_`: the change of the log odds per unit of a column.
     standard_error : ndarray of shape (k,), float64
     covariance_matrix : ndarray of shape (k, k), float64
-        Of the coefficients.
+        The covariance matrix of the coefficients.
     covariance : str
         "classical", "HC0", "HC1" or "cluster": how `covariance_matrix` was estimated.
     level : float
-        Of the intervals.
+        The confidence level of the intervals.
     n : int or float
-        The number of rows; of frequency weights their sum.
+        The number of rows, or the sum of frequency weights.
     n_groups : int or None
-        For covariance="cluster".
+        The number of clusters with covariance="cluster".
     log_likelihood, null_log_likelihood : float
         Of the model, and of one that gives all rows the same probability (1/2, if there is no intercept and no constant
-        column). NaN for a loss that has no likelihood, as all that follows from it.
+        column). They are NaN for a loss without a likelihood, and so are the figures that follow from them.
     tjur_r2 : float
         The mean probability of the rows of the second class less that of the others (Tjur 2009).
     df_model, df_residual : int or float
@@ -60,15 +59,15 @@ class Inference:
         How many times collinearity with other columns raises the variance of a coefficient; NaN for the intercept. As
         ``car::vif`` in R for generalised linear models: by the information matrix, not by the columns alone.
     distance : float
-        From the optimum, in standard errors: the largest of all coefficients, estimated by a Newton step.
+        The distance from the optimum in standard errors, estimated by a Newton step: the largest of all coefficients.
     positive : bool, int, float or str, or None
         The class whose log odds the coefficients are of; None for a softmax layer.
     reference : bool, int, float or str, or None
         For a softmax layer, the first class: coefficients are those of each other class less its own, and names begin
         with the other class, as in "b: x0". It has no Tjur R2, variance inflation factors or leverages.
     C : float
-        Of the classifier. If it is finite, the information includes the penalty, and intervals are those of a posterior
-        mode, not of an unbiased estimate.
+        The classifier's `C`. If it is finite, the information includes the penalty, and intervals are those of a
+        posterior mode, not of an unbiased estimate.
     loss, weights : str
         "log_loss" or "squared_error"; "frequency" or "probability".
     not_determined, infinite : tuple of str
@@ -108,7 +107,7 @@ class Inference:
 
     @cached_property
     def p_value(self) -> Array:
-        """Of each hypothesis that a coefficient is 0, two-sided, by the normal distribution of z; (k,)."""
+        """The two-sided p-value of each hypothesis that a coefficient is 0, by the normal distribution of z; (k,)."""
         return two_sided(self.z)
 
     @cached_property
@@ -154,7 +153,7 @@ class Inference:
 
     @property
     def likelihood_ratio_test(self) -> ChiSquared:
-        """Of the hypothesis that all weights are 0."""
+        """The likelihood-ratio test of the hypothesis that all weights are 0."""
         statistic = self.null_deviance - self.deviance
         return ChiSquared(statistic, self.df_model, chi_squared_above(statistic, self.df_model))
 
@@ -291,50 +290,6 @@ class Inference:
     def _repr_html_(self) -> str:
         """Return the table for notebooks."""
         return as_html(self)
-
-
-class InferenceByClass(Mapping[Any, Inference]):
-    """The result of `fastperceptron.inference` for three or more classes: an `Inference` for each neuron, by class.
-
-    Each neuron separates its class from all others; it has a likelihood and standard errors of its own.
-    """
-
-    def __init__(self, of_class: dict[Any, Inference]) -> None:
-        self._of_class = of_class
-
-    def __getitem__(self, label: Any) -> Inference:
-        """Return the inference of the neuron of a class."""
-        return self._of_class[label]
-
-    def __iter__(self) -> Iterator[Any]:
-        """Iterate over the classes."""
-        return iter(self._of_class)
-
-    def __len__(self) -> int:
-        """Return the number of classes."""
-        return len(self._of_class)
-
-    def to_frame(self, backend: str | None = None) -> Any:
-        """Return one frame of all classes, see `Inference.to_frame`, whose first column is the class."""
-        return as_frame(self.table(), backend)
-
-    def table(self) -> dict[str, list[Any]]:
-        """Return the columns of `to_frame` by name."""
-        tables = [each.table() for each in self.values()]
-        labels = [label for label, each in self.items() for _ in each.names]
-        return {"class": labels, **{name: [value for table in tables for value in table[name]] for name in tables[0]}}
-
-    def __str__(self) -> str:
-        """Return the tables as text."""
-        return "\n\n".join(map(str, self.values()))
-
-    def __repr__(self) -> str:
-        """Show the classes; `print` shows the tables."""
-        return f"InferenceByClass({', '.join(map(repr, self))})"
-
-    def _repr_html_(self) -> str:
-        """Return the tables for notebooks."""
-        return "".join(each._repr_html_() for each in self.values())
 
 
 def _exp(values: Array) -> Array:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.training.information import Information, RowsAt, read_dots, read_largest
+from fastperceptron.training.information import Information, RowsAt, dots_of, read_largest
 from fastperceptron.training.problem import weights_in_loss
 from fastperceptron.uncertainty.estimable import Relation
 
@@ -51,24 +51,35 @@ def separation_of(rows: RowsAt, information: Information, step: Array, decrement
         return Separation("perfectly", np.ones(step.size, bool))
     if information.least_curvature * LEAST_CHANGE**2 > decrement:
         return None
-    problem, point, _ = rows
-    n = problem.rows.n_features
+    point, n = rows.point, rows.problem.rows.n_features
     weights = np.zeros(point.weights.size)
     weights[: n + 1] = step * point.factors[: n + 1]
-    moved: list[int] = []
-    most = back = 0.0
-    for places, dots in read_dots(rows, weights):
-        codes = np.asarray(problem.codes[places.start : places.stop])
-        change = np.where(codes == point.positive, dots, -dots)
-        if problem.row_weights is not None:
-            change *= np.asarray(problem.row_weights[places.start : places.stop]) > 0
-        most, back = max(most, float(change.max())), max(back, float(-change.min()))
-        moved.extend((places.start + np.flatnonzero(change > LEAST_CHANGE))[: MOST_ROWS - len(moved)].tolist())
+    found = rows.ask(_changes, weights)
+    most, back = (max(each[k] for each in found) for k in (0, 1))
     if most <= LEAST_CHANGE or back > MOST_BACK * most:
         return None
-    parts = np.abs((problem.rows.rows_at(np.array(moved)) - point.centre[:n]) * weights[:n]).max(axis=0)
+    moved = np.concatenate([each[2] for each in found])[:MOST_ROWS]
+    parts = np.abs((rows.problem.rows.rows_at(moved) - point.centre[:n]) * weights[:n]).max(axis=0)
     bias = weights[n] - (weights[:n] * point.centre[:n]).sum()
     return Separation("quasi-completely", np.append(parts > LEAST_PART, abs(bias) > LEAST_SHIFT))
+
+
+def _changes(rows: RowsAt, weights: Array) -> tuple[float, float, Array]:
+    """Return the largest change of z to the side of a row's class, that away from it, and the first separated rows."""
+    problem, moved, most, back = rows.problem, list[int](), 0.0, 0.0
+
+    def change_of(places: range) -> tuple[range, Array]:
+        dots, codes = dots_of(rows, weights, places), np.asarray(problem.codes[places.start : places.stop])
+        change = np.where(codes == rows.point.positive, dots, -dots)
+        if problem.row_weights is not None:
+            change *= np.asarray(problem.row_weights[places.start : places.stop]) > 0
+        return rows.numbers(places), change
+
+    change_of(range(0))  # compile before threads do
+    for places, change in rows.map_in_order(change_of, rows.ranges()):
+        most, back = max(most, float(change.max())), max(back, float(-change.min()))
+        moved.extend((places.start + np.flatnonzero(change > LEAST_CHANGE))[: MOST_ROWS - len(moved)].tolist())
+    return most, back, np.array(moved, np.int64)
 
 
 def layer_separation_of(rows: RowsAt, steps: Array) -> Separation | None:
@@ -76,10 +87,20 @@ def layer_separation_of(rows: RowsAt, steps: Array) -> Separation | None:
 
     `steps`, (n_classes, d + 1), are the Newton step in standardised columns; `is_infinite` is by class, too.
     """
-    problem, point, _ = rows
-    d = problem.rows.n_features
-    weights, largest = steps * point.factors[: d + 1], np.zeros(steps.shape)
-    most = back = 0.0
+    point, d = rows.point, rows.problem.rows.n_features
+    weights = steps * point.factors[: d + 1]
+    most, back, largest = (np.max(each, axis=0) for each in zip(*rows.ask(_layer_changes, weights), strict=True))
+    if most <= LEAST_CHANGE or back > MOST_BACK * most:
+        return None
+    bias = np.abs(weights[:, d] - (weights[:, :d] * point.centre[:d]).sum(axis=1))
+    is_infinite = np.column_stack([largest[:, :d] > LEAST_PART, bias > LEAST_SHIFT])
+    return Separation("quasi-completely", is_infinite.ravel())
+
+
+def _layer_changes(rows: RowsAt, weights: Array) -> tuple[float, float, Array]:
+    """Return the largest change of z against another class, that of another class, and the part of each weight."""
+    problem, point, d = rows.problem, rows.point, rows.problem.rows.n_features
+    largest, most, back = np.zeros(weights.shape), 0.0, 0.0
     for places in rows.ranges():
         block, codes = problem.rows.labelled(problem.codes, places.start, places.stop)
         counts = weights_in_loss(problem.row_weights, problem.class_weights, places, codes) > 0
@@ -89,8 +110,4 @@ def layer_separation_of(rows: RowsAt, steps: Array) -> Separation | None:
         most, back = max(most, float(change.max(initial=0.0))), max(back, float(-change.min(initial=0.0)))
         of_columns = np.abs(moved_rows[(change > LEAST_CHANGE).any(axis=1)]).max(axis=0, initial=0.0)
         np.maximum(largest[:, :d], of_columns * np.abs(weights[:, :d]), out=largest[:, :d])
-    if most <= LEAST_CHANGE or back > MOST_BACK * most:
-        return None
-    bias = np.abs(weights[:, d] - (weights[:, :d] * point.centre[:d]).sum(axis=1))
-    is_infinite = np.column_stack([largest[:, :d] > LEAST_PART, bias > LEAST_SHIFT])
-    return Separation("quasi-completely", is_infinite.ravel())
+    return most, back, largest

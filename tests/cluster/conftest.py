@@ -15,10 +15,13 @@ from fastperceptron.data.dataset import Dataset
 
 
 class PartedArrays(Dataset):
-    """Arrays cut at some places, in so many bundles."""
+    """Arrays cut at some places, in so many bundles; loaded one by one, or on so many shelves."""
 
-    def __init__(self, X: Any, y: Any, weights: Any = None, cuts: Sequence[int] = (), n_groups: int = 1) -> None:
-        self._parts, self._cuts, self._n_groups = (X, y, weights), [0, *sorted(cuts), len(X)], n_groups
+    def __init__(
+        self, X: Any, y: Any, weights: Any = None, cuts: Sequence[int] = (), n_groups: int = 1, n_shelves: int = 0
+    ) -> None:
+        self._parts, self._cuts, self._n_groups = (X, y, weights), [0, *sorted(cuts), X.shape[0]], n_groups
+        self._n_shelves = n_shelves
         self.n_rows, self.n_features = X.shape
 
     def blocks(self) -> Any:
@@ -31,7 +34,8 @@ class PartedArrays(Dataset):
             for number, (a, b) in enumerate(places)
         ]
         names = [f"partition {k}" for k in range(len(places))]
-        return nullcontext(parted_table(engine, tasks, names, 1, rows_read))
+        shelves = SerialEngine(self._n_shelves).together(tasks) if self._n_shelves else None
+        return nullcontext(parted_table(engine, tasks, names, 1, rows_read, shelves=shelves))
 
 
 def table(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 import fastperceptron as fp
 from cluster.conftest import table
@@ -74,6 +75,26 @@ def test_a_fit_has_the_bytes_of_the_arrays(
         assert type(fitted.coef_) is np.ndarray
         if "frame" in name:
             assert fitted.feature_names_in_.tolist() == [f"c{k}" for k in range(5)]
+
+
+@pytest.mark.parametrize("has_client", [False, True])
+def test_sparse_blocks(has_client: bool, request: pytest.FixtureRequest) -> None:
+    X, y = table(N_ROWS, 40)
+    X[np.random.default_rng(0).random(X.shape) > 0.1] = 0
+    whole, own = sparse.csr_array(X), np.random.default_rng(1).exponential(size=len(y))
+    expected = fp.PerceptronClassifier(loss="log_loss").fit(whole, y, own)
+    if has_client:
+        request.getfixturevalue("client")
+    for chunks in (-1, (6000, 0, 14_000, 11)):
+        dense, labels, weights = (
+            da.from_array(each, chunks=(chunks,) + (-1,) * (each.ndim - 1)) for each in (X, y, own)
+        )
+        for kind in (sparse.csr_array, sparse.csr_matrix, sparse.coo_array):
+            blocks = dense.map_blocks(kind, meta=kind((0, 40), dtype=X.dtype))
+            fitted = fp.PerceptronClassifier(loss="log_loss").fit(blocks, labels, weights)
+            assert bits(fitted) == bits(expected), (chunks, kind)
+        assert fitted.predict(blocks).compute().tolist() == expected.predict(whole).tolist()
+        np.testing.assert_allclose(fitted.score(blocks, labels, weights), expected.score(whole, y, own), rtol=1e-12)
 
 
 @pytest.mark.parametrize("has_client", [False, True])
@@ -243,6 +264,32 @@ def test_a_fit_within_a_task_ends(client: Any) -> None:
 
     futures = [client.submit(task, key=f"fit-{k}") for k in range(6)]  # more than there are threads
     assert set(client.gather(futures)) == {expected}
+
+
+def test_the_tasks_of_a_persisted_collection_are_as_many_as_its_bundles(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task costs a millisecond, whatever it does: 10,000 partitions must not have one each."""
+    from fastperceptron.cluster.dask_engine import BUNDLES_PER_THREAD, DaskEngine
+
+    n_tasks, submit = [0], DaskEngine._submit
+
+    def counting(self: Any, name: str, function: Any, each: list[Any]) -> Any:
+        n_tasks[0] += len(each)
+        return submit(self, name, function, each)
+
+    monkeypatch.setattr(DaskEngine, "_submit", counting)
+    X, y = table(N_ROWS, 5)
+    frame = pd.DataFrame(X, columns=[*"abcde"]).assign(y=y)
+    expected = fp.PerceptronClassifier().fit(X, y)
+    n_bundles = BUNDLES_PER_THREAD * sum(client.nthreads().values())
+    arrays = client.persist([da.from_array(X, chunks=(50, -1)), da.from_array(y, chunks=50)])
+    for data in (arrays, [fp.dataset(client.persist(dd.from_pandas(frame, npartitions=400)), target="y")]):
+        n_tasks[0] = 0
+        fitted = fp.PerceptronClassifier().fit(*data)
+        assert bits(fitted) == bits(expected)
+        once, reads = 3 * n_bundles + n_bundles**2, 2 + fitted.n_iter_  # a sample is taken, too
+        assert n_tasks[0] <= once + reads * n_bundles
 
 
 def test_nothing_stays_on_the_workers(client: Any) -> None:

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +16,21 @@ import pytest
 
 import fastperceptron as fp
 from cluster.conftest import table
+from fastperceptron.cluster.dask_engine import NO_WORKERS
+from fastperceptron.cluster.parted_dataset import Bundles
 from tables import bits
 
 distributed = pytest.importorskip("distributed")
 da = pytest.importorskip("dask.array")
+import dask  # noqa: E402  # skipped where Dask is missing
 from dask import delayed  # noqa: E402  # skipped where Dask is missing
 
 quiet = pytest.mark.filterwarnings("ignore")  # of ports in use, sockets that a killed worker left, and the like
 pytestmark = [pytest.mark.compiled, quiet]
-# On two busy cores, a nanny may take longer to start a worker again than anybody waits for it.
-kills_processes = pytest.mark.skipif(
-    "FASTPERCEPTRON_FAULTS" not in os.environ, reason="kills processes for minutes; FASTPERCEPTRON_FAULTS=1 asks for it"
-)
+# How often a worker is killed at a random moment; FASTPERCEPTRON_FAULTS=30 asks for more.
+N_KILLS = int(os.environ.get("FASTPERCEPTRON_FAULTS", "6"))
+# Seconds until a test gives up waiting for what other work on the machine may delay: no bound of ours.
+LONG = 600
 N_CHUNKS, ROWS = 16, 30_000
 
 
@@ -49,8 +55,9 @@ def fit(*data: Any, checkpoint: Any = None) -> bytes:
 
 @pytest.fixture
 def processes() -> Iterator[tuple[Any, Any]]:
-    """Return a cluster of two processes, which a nanny starts again, and a client."""
+    """Return a cluster of two processes, which a nanny starts again, however long that takes, and a client."""
     with (
+        dask.config.set({NO_WORKERS: LONG}),
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):
@@ -62,31 +69,46 @@ def pids(cluster: Any) -> list[int]:
     return [pid for pid in own if pid]
 
 
-def kill_after(seconds: float, cluster: Any, n: int) -> threading.Timer:
-    timer = threading.Timer(seconds, lambda: [os.kill(pid, signal.SIGKILL) for pid in pids(cluster)[-n:]])
-    timer.start()
-    return timer
+def kill(cluster: Any, n: int) -> None:
+    for pid in pids(cluster)[-n:]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
-@kills_processes
+def seconds_of_a_restart(cluster: Any, client: Any) -> float:
+    """Kill a worker; return how long its nanny takes to start another, while nothing else is to be done."""
+    started, known = time.monotonic(), set(client.nthreads())
+    kill(cluster, 1)
+    while len(now := set(client.nthreads())) < len(known) or now == known:
+        assert time.monotonic() - started < LONG
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+@pytest.mark.slow
 def test_workers_killed_at_any_moment(processes: tuple[Any, Any]) -> None:
     cluster, client = processes
     expected = fit(*(np.concatenate([*map(make, range(N_CHUNKS))]) for make in (rows_of, labels_of)))
-    fit(*collections())
-    started = time.monotonic()
-    assert fit(*collections()) == expected
-    seconds = time.monotonic() - started
-    for moment in np.random.default_rng(0).uniform(0, seconds, 30).tolist():
-        killer = kill_after(moment, cluster, 1)
+
+    def seconds_of_a_fit() -> float:
         started = time.monotonic()
         assert fit(*collections()) == expected
-        assert time.monotonic() - started < 2 * seconds + 10
+        return time.monotonic() - started
+
+    seconds_of_a_fit()
+    before = seconds_of_a_fit()
+    for share in np.random.default_rng(0).random(N_KILLS).tolist():
+        killer = threading.Timer(share * before, kill, (cluster, 1))
+        killer.start()
+        seconds = seconds_of_a_fit()
         killer.join()
-        cluster.scale(2)
-        client.wait_for_workers(2, timeout=60)
+        restart = seconds_of_a_restart(cluster, client)
+        after = seconds_of_a_fit()
+        assert seconds < 2 * max(before, after) + max(10, 4 * restart)
+        before = after
 
 
-@kills_processes
+@pytest.mark.slow
 def test_workers_that_restart_retire_and_come(processes: tuple[Any, Any]) -> None:
     cluster, client = processes
     expected = fit(*collections())
@@ -109,11 +131,14 @@ def test_workers_that_restart_retire_and_come(processes: tuple[Any, Any]) -> Non
         thread.start()
         assert fit(*collections()) == expected
         thread.join()
-        cluster.scale(2)
-        client.wait_for_workers(2, timeout=60)
+        started = time.monotonic()
+        while len(client.nthreads()) != 2:  # a cluster hears of a worker that retired some seconds later
+            assert time.monotonic() - started < LONG
+            cluster.scale(2)
+            time.sleep(0.5)
 
 
-@kills_processes
+@pytest.mark.slow
 def test_a_partition_that_always_kills_its_worker_is_named_and_others_are_not(
     processes: tuple[Any, Any], tmp_path: Path
 ) -> None:
@@ -122,30 +147,37 @@ def test_a_partition_that_always_kills_its_worker_is_named_and_others_are_not(
             os.kill(os.getpid(), signal.SIGKILL)
         return rows_of(chunk)
 
+    # Dask gives a task up after the fourth worker that died while it had it, and it is asked for once more.
+    bound = max(60, 8 * 2 * seconds_of_a_restart(*processes))
     started = time.monotonic()
     with pytest.raises(RuntimeError, match="the workers that had partition 5 died again and again"):
         fit(*collections(load))
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < bound
 
 
-@kills_processes
-def test_a_partition_that_is_another_when_it_is_made_again_is_named(processes: tuple[Any, Any]) -> None:
+@pytest.mark.slow
+def test_a_partition_that_is_another_when_it_is_made_again_is_named(
+    processes: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     cluster, _ = processes
 
     def load(chunk: int) -> np.ndarray:
         return rows_of(chunk) + np.float32(time.time() % 1 if chunk == 7 else 0)
 
-    def fit_while_workers_die() -> None:
-        for moment in np.random.default_rng(0).uniform(0.2, 2, 20).tolist():
-            killer = kill_after(moment, cluster, 2)
-            fit(*collections(load))
-            killer.join()
+    ask, n_asked = Bundles.ask, [0]
 
+    def ask_after_all_died(self: Bundles, *arguments: Any, **named: Any) -> Any:
+        n_asked[0] += 1
+        if n_asked[0] == 3:  # all rows have been read once
+            kill(cluster, 2)
+        return ask(self, *arguments, **named)
+
+    monkeypatch.setattr(Bundles, "ask", ask_after_all_died)
     with pytest.raises(RuntimeError, match="partition 7 was lost, and what was made again"):
-        fit_while_workers_die()
+        fit(*collections(load))
 
 
-@kills_processes
+@pytest.mark.slow
 def test_a_client_that_is_killed_goes_on_with_other_partitions(processes: tuple[Any, Any], tmp_path: Path) -> None:
     """Begun on a cluster, stopped within the second read; ended with other partitions, and on one machine."""
     from fastperceptron.training.checkpoint import Checkpoint
@@ -167,11 +199,9 @@ def test_a_client_that_is_killed_goes_on_with_other_partitions(processes: tuple[
         path.unlink()
 
 
-def test_a_cluster_without_workers_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from fastperceptron.cluster import dask_engine
-
-    monkeypatch.setattr(dask_engine, "PATIENCE", 1.0)
+def test_a_cluster_without_workers_is_an_error() -> None:
     with (
+        dask.config.set({NO_WORKERS: 1}),
         distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster,
         distributed.Client(cluster),
         pytest.raises(RuntimeError, match=r"the cluster at inproc.* has had no worker for 1 seconds"),
@@ -179,20 +209,40 @@ def test_a_cluster_without_workers_is_an_error(monkeypatch: pytest.MonkeyPatch) 
         fit(*collections())
 
 
-@kills_processes  # under pytest-xdist, the signal does not reach a fit
-def test_what_is_queued_is_cancelled_where_a_fit_is_interrupted(client: Any) -> None:
-    def slow(chunk: int) -> np.ndarray:
-        time.sleep(0.2)
-        return rows_of(chunk)
+INTERRUPTED = """
+import time
+from distributed import Client, LocalCluster
+from cluster.test_faults import LONG, N_CHUNKS, collections, fit, rows_of
 
-    fit(*collections())  # while LLVM compiles, Python does not hear of the signal
-    threading.Timer(0.5, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
+def slow(chunk):
+    print("loading", flush=True)
+    time.sleep(2)
+    return rows_of(chunk)
+
+options = {"threads_per_worker": 2, "processes": False, "dashboard_address": None}
+with LocalCluster(1, **options) as cluster, Client(cluster):
+    try:
         fit(*collections(slow))
-    deadline = time.monotonic() + 10
-    while client.cluster.scheduler.tasks and time.monotonic() < deadline:
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+    deadline = time.monotonic() + LONG
+    while cluster.scheduler.tasks and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not client.cluster.scheduler.tasks
+    print(len(cluster.scheduler.tasks), "left", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_what_is_queued_is_cancelled_where_a_fit_is_interrupted() -> None:
+    """In a process of its own: where pytest-xdist runs tests, a signal does not reach a fit."""
+    process = subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True)
+    output = process.stdout
+    assert output is not None
+    assert output.readline() == "loading\n"
+    process.send_signal(signal.SIGINT)
+    lines = [line for line in output if line != "loading\n"]
+    assert lines == ["interrupted\n", "0 left\n"]
+    assert process.wait() == 0
 
 
 def test_other_versions_on_a_worker_are_named(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:

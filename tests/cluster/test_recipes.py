@@ -1,7 +1,10 @@
 """What users do around a fit: searches on Dask's joblib backend, predictions as Spark, polars and Ray call them."""
 
 import pickle
+import shutil
+import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -44,6 +47,30 @@ def test_a_model_predicts_in_a_pandas_udf() -> None:
 
     found = pd.concat(list(predict(frame.iloc[k : k + 700] for k in range(0, 3000, 700))), ignore_index=True)
     assert found.tolist() == model.predict(frame).tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
+def test_a_model_predicts_in_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    sql = pytest.importorskip("pyspark.sql")
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    X, y = table(3000, 3)
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    model = fp.PerceptronClassifier().fit(frame, y).model_
+
+    def predict_batches(batches: Iterator[pd.DataFrame]) -> Iterator[pd.Series]:
+        for batch in batches:
+            yield pd.Series(model.predict(batch))
+
+    session = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+    try:
+        predict = sql.functions.pandas_udf(predict_batches, "long")
+        rows = session.createDataFrame(frame.assign(row=range(len(frame))))
+        found = rows.select("row", predict(sql.functions.struct("a", "b", "c")).alias("label")).toPandas()
+    finally:
+        session.stop()
+    assert found.sort_values("row").label.tolist() == model.predict(frame).tolist()
 
 
 def test_a_model_predicts_in_polars_map_batches() -> None:

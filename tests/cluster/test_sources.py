@@ -62,6 +62,23 @@ def test_frames(choice: dict[str, Any], has_client: bool, request: pytest.Fixtur
     assert classifier.score(data) == pytest.approx(classifier.score(fp.dataset(rows, **choice)), rel=1e-12)
 
 
+def many_levels() -> pd.DataFrame:
+    """Return rows of numbers and of a column of 1000 levels, of which some are in one partition only."""
+    rng = np.random.default_rng(2)
+    return frame().assign(town=np.array([f"town {k}" for k in np.sort(rng.integers(0, 1000, N_ROWS))]))
+
+
+@both
+def test_a_column_of_many_levels(has_client: bool, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    rows, choice = many_levels(), {"target": "kind", "features": ["a", "town"], "categorical": ["town"]}
+    expected = fit(fp.dataset(rows, **choice))
+    engine = {"engine": request.getfixturevalue("client")} if has_client else {}
+    assert fit(fp.dataset(dd.from_pandas(rows, npartitions=4), **choice)) == expected
+    for k in range(3):
+        rows[k * 7000 : (k + 1) * 7000].to_parquet(tmp_path / f"rows-{k}.parquet", index=False)
+    assert fit(fp.dataset(str(tmp_path / "rows-*.parquet"), **choice, **engine)) == expected
+
+
 @both
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_files_that_workers_read(ending: str, has_client: bool, tmp_path: Path, request: pytest.FixtureRequest) -> None:

@@ -13,7 +13,7 @@ import pytest
 from pyarrow import json as arrow_json
 
 import fastperceptron as fp
-from fastperceptron.commands import write_synthetic
+from fastperceptron.cli.synthesize import write_synthetic
 from fastperceptron.data import formats
 from fastperceptron.data.files import SourceFile
 from fastperceptron.data.formats import ColumnFormat, OpenFile

@@ -7,10 +7,10 @@ import pytest
 from numba.core import config
 
 from fastperceptron.data.arrays import ArrayRows
+from fastperceptron.kernels.objective import rows_per_run
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.hessian import FARTHEST_FACTOR, NARROW, WIDEST_CURVATURES, hessian_of_rows
 from fastperceptron.training.threads import open_pool
-from fastperceptron.training.tile_sums import rows_per_run
 from tables import layouts
 
 IS_COMPILED = not config.DISABLE_JIT

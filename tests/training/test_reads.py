@@ -9,7 +9,7 @@ from numba.core import config
 from fastperceptron.data.arrays import ArrayRows, read_only
 from fastperceptron.kernels.objective import rows_per_tile
 from fastperceptron.kernels.rows import padded_size
-from fastperceptron.training import reads, tile_sums
+from fastperceptron.training import reads
 from fastperceptron.training.problem import Problem
 from fastperceptron.training.reads import SumsOverRows
 from fastperceptron.training.threads import open_pool
@@ -44,9 +44,9 @@ def sums_of(problem: Problem, n_threads: int = 1) -> bytes:
 def test_threads_and_tasks(monkeypatch: pytest.MonkeyPatch, tiles_per_task: int, n_threads: int) -> None:
     problems = [example(5.3), example(4, 3, is_weighted=True)]
     expected = [sums_of(problem) for problem in problems]
-    monkeypatch.setattr(tile_sums, "TILES_PER_TASK", tiles_per_task)
+    monkeypatch.setattr(reads, "TILES_PER_TASK", tiles_per_task)
     monkeypatch.setattr(reads, "SINGLE_THREAD_VALUES", 0)
-    assert all(tile_sums.tiles_per_task(n_tiles) < n_tiles for n_tiles in (6, 4)) or tiles_per_task == 32
+    assert all(reads.tiles_per_task(n_tiles) < n_tiles for n_tiles in (6, 4)) or tiles_per_task == 32
     assert [sums_of(problem, n_threads) for problem in problems] == expected
 
 

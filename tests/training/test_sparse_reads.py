@@ -14,7 +14,7 @@ from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.kernels import sparse_objective
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.problem import Problem
-from fastperceptron.training.sparse_reads import sums_over_rows
+from fastperceptron.training.reads import SumsOverRows
 from fastperceptron.training.threads import open_pool
 from sparse_tables import random_table, sparse_rows
 
@@ -39,7 +39,7 @@ def sums(problem: Problem, loss: str = "log_loss", n_threads: int = 1, has_centr
     weights[:, : n + 1] = np.random.default_rng(1).normal(size=(problem.n_neurons, n + 1))
     centre[:n] = np.random.default_rng(2).normal(size=n) * has_centre
     with open_pool(n_threads) as map_in_order:
-        read = sums_over_rows(problem, loss, centre, 1.0, map_in_order)
+        read = SumsOverRows(problem, loss, centre, 1.0, map_in_order)
         positives = np.array(problem.positives)
         return [*read(weights, positives, False), *read(weights, positives, True)]
 
@@ -75,7 +75,8 @@ LAYERS = [(2, False), (3, False), (9, False), (3, True), (9, True)]
 def test_sums_of_many_tiles_are_those_of_dense_rows(
     monkeypatch: pytest.MonkeyPatch, n_classes: int, is_softmax: bool, has_centre: bool
 ) -> None:
-    monkeypatch.setattr(sparse_objective, "TILE_VALUES", 30)
+    for name, value in (("TILE_VALUES", 30), ("FEWEST", 2), ("FEW_TILES", 16)):
+        monkeypatch.setattr(sparse_objective, name, value)
     X = random_table(220, 7)
     X[:, 3] = 0  # a column without a stored value
     X[:, 4] = np.arange(1, 221)  # one with all

@@ -10,12 +10,12 @@ from hypothesis import given, strategies as st
 from numba.core import config
 
 from fastperceptron.data.arrays import ArrayRows, read_only
-from fastperceptron.kernels.objective import rows_per_tile
+from fastperceptron.kernels.objective import rows_per_run, rows_per_tile
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.tree import WEIGHTS_PER_TILE
 from fastperceptron.training.problem import Problem
-from fastperceptron.training.reads import SumsOverRows
-from fastperceptron.training.tile_sums import Part, Request, answer, rows_per_run
+from fastperceptron.training.reads import SumsOverRows, answer
+from fastperceptron.training.tile_sums import Part, Request
 from fastperceptron.training.tile_tree import (
     Nodes,
     TileTree,

@@ -12,7 +12,7 @@ from fastperceptron.data.arrays import ArrayRows, read_only
 from fastperceptron.training.newton.newton import minimise_by_newton
 from fastperceptron.training.problem import NewtonOptions, Problem, SgdOptions, Solution
 from fastperceptron.training.sgd.sgd import minimise_by_sgd
-from fastperceptron.training.units import SURE, ScaledRows
+from fastperceptron.training.units import SURE, scaled
 
 LOSSES = ["log_loss", "squared_error"]
 SHARED = [HealthCheck.function_scoped_fixture]  # all examples are of one solver
@@ -151,15 +151,15 @@ def test_a_column_whose_weight_overflows_is_named(value: float) -> None:
 def test_scaled_rows_are_the_rows_over_powers_of_two() -> None:
     X, y = table(np.float32)
     X *= np.array([1e-38, 1, 1e37, 0], np.float32)
-    rows = ScaledRows(ArrayRows(X))
-    scaled = rows.read(0, N_ROWS)
-    assert scaled.dtype == np.float32
-    assert (np.abs(scaled).max(axis=0)[:3] < 1).all()
-    assert (np.abs(scaled).max(axis=0)[:3] >= 0.5).all()
-    np.testing.assert_array_equal(scaled.astype(float) / rows.units, X)
+    rows = scaled(ArrayRows(X))
+    read = rows.read(0, N_ROWS)
+    assert read.dtype == np.float32
+    assert (np.abs(read).max(axis=0)[:3] < 1).all()
+    assert (np.abs(read).max(axis=0)[:3] >= 0.5).all()
+    np.testing.assert_array_equal(read.astype(float) / rows.units, X)
     places = np.array([5, 2, 9])
     taken, codes, where = rows.take(places, y)
-    np.testing.assert_array_equal(taken[where], scaled[places])
+    np.testing.assert_array_equal(taken[where], read[places])
     np.testing.assert_array_equal(codes[where], y[places])
 
 

@@ -180,12 +180,12 @@ def hessian_of_blocks(blocks: Array, n_classes: int) -> Array:
     """Return the Hessian with the gauge, (size of a point, same), from the upper triangles of its blocks."""
     size = blocks.shape[1]
     hessian = np.zeros((n_classes, size, n_classes, size))
-    pairs = [(k, other) for k in range(n_classes) for other in range(k, n_classes)]
-    diagonals = np.array([block.diagonal() for block, (k, other) in zip(blocks, pairs, strict=True) if k == other])
-    gauge = np.diag(_gauge(diagonals))
-    for block, (k, other) in zip(blocks, pairs, strict=True):
-        upper = np.triu(block)
-        hessian[k, :, other] = upper + np.triu(upper, 1).T + gauge
+    one, other = np.triu_indices(n_classes)
+    gauge = np.diag(_gauge(blocks[one == other].diagonal(axis1=1, axis2=2)))
+    whole = np.triu(blocks)
+    whole += np.triu(blocks, 1).swapaxes(1, 2)
+    whole += gauge
+    hessian[one, :, other] = whole
     return hessian.reshape(n_classes * size, n_classes * size)
 
 

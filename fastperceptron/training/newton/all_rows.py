@@ -19,7 +19,7 @@ from fastperceptron.training.minimise.softmax_objective import hessian_of_blocks
 from fastperceptron.training.newton.curvatures import Asked, blocks_of_hessian
 from fastperceptron.training.observer import Observer
 from fastperceptron.training.problem import NewtonOptions, Problem
-from fastperceptron.training.sparse_reads import sums_over_rows
+from fastperceptron.training.reads import SumsOverRows
 from fastperceptron.training.threads import MapInOrder
 from fastperceptron.training.units import check_range
 
@@ -72,7 +72,7 @@ class AllRows:
         """Set the loss of the reads from now on."""
         self.loss, self.exactness = loss, exactness
         problem, centre = self._problem, self._coordinates.centre
-        self._sums = sums_over_rows(problem, loss, centre, exactness, self._map, self._observer)
+        self._sums = SumsOverRows(problem, loss, centre, exactness, self._map, self._observer)
 
     def read(
         self, points: Sequence[Array], layers: Sequence[tuple[int, ...]], is_float32: bool, has_moments: bool = False
@@ -147,7 +147,7 @@ class AllRows:
         options = self._options
         raw_units = getattr(self._problem.rows, "units", None)
         penalty = self._coordinates.penalty(options.penalty, deviations if options.standardize else raw_units)
-        self.penalty = np.tile(penalty, len(self._problem.layers[0]))
+        self.penalty = np.concatenate([penalty] * len(self._problem.layers[0]))
 
 
 def consecutive(sizes: Iterable[int]) -> Iterator[slice]:

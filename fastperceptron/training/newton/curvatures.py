@@ -11,6 +11,7 @@ import numpy as np
 
 from fastperceptron.checks import Array
 from fastperceptron.kernels.hessian import curvatures_kernel
+from fastperceptron.kernels.objective import rows_per_run
 from fastperceptron.kernels.softmax_sample import scratch_shape, set_probabilities_of_rows
 from fastperceptron.training.coordinates import Coordinates
 from fastperceptron.training.hessian import (
@@ -31,7 +32,7 @@ from fastperceptron.training.parted_rows import (
 )
 from fastperceptron.training.problem import Problem, weights_in_loss
 from fastperceptron.training.threads import MapInOrder, ranges_of
-from fastperceptron.training.tile_sums import Part, rows_per_run
+from fastperceptron.training.tile_sums import Part
 from fastperceptron.training.tile_tree import Nodes, total
 
 OfParts = dict[tuple[int, int], Nodes]  # by first row and column of a part of a matrix

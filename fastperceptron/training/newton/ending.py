@@ -34,11 +34,12 @@ class End(NamedTuple):
 
 def searched(neuron: Neuron) -> Searched:
     """Return where a neuron's search over all rows is; where these are the sample, where it ended there."""
-    found, search = neuron.found, neuron.search
-    if math.isinf(search.value) and found is not None:
+    found = neuron.found
+    if found is not None and neuron.diagonal.size == 0:  # no search over all rows began
         return Searched(
             found.state.point, found.step, found.state.value, found.gap, found.state.exactness, is_confirmed=True
         )
+    search = neuron.search
     hessian_point = neuron.hessian_point if neuron.pace.way is Way.HESSIAN else None
     return Searched(
         search.point, search.step, search.value, search.gap, neuron.exactness, search.is_confirmed, hessian_point

@@ -6,6 +6,7 @@ all rows at a point of the neuron, or the exact diagonal alone.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -124,10 +125,8 @@ class Neuron:
         self.hessian: OwnHessian | DiagonalOnly | KroneckerHessian = DiagonalOnly(len(classes))
         self.found: Found | None = None  # the minimum over the sample
         self.certificate = Certificate(math.inf, 0.0)
-        self.search: Search = LBFGS(point, math.inf, np.zeros_like(point), np.copy)  # over all rows
         # As `point`: of the Hessian over all rows, exact, and the point that it was read at.
         self.diagonal, self.diagonal_point = np.empty(0), point
-        self.pace = Pace()
         self.mismatch = math.inf  # the largest relative error of a column's curvature in the first sample
         self.hessian_point: Array | None = None  # where its Hessian is of all rows
         self.has_gained = False  # whether a step was accepted
@@ -136,6 +135,16 @@ class Neuron:
         self.is_beyond = False
         self.values: list[float] = []  # of the objective, at the points that the present search accepted
         self.is_done = False  # whether the goal is reached, or nothing more can be gained
+
+    @cached_property
+    def search(self) -> Search:
+        """Over all rows; nothing is known before it begins."""
+        return LBFGS(self.point, math.inf, np.zeros_like(self.point), np.copy)
+
+    @cached_property
+    def pace(self) -> Pace:
+        """Of the search over all rows."""
+        return Pace()
 
     @property
     def exactness(self) -> float:

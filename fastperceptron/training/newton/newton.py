@@ -11,7 +11,9 @@ less (ways.py, turns.py). Where a first Hessian costs more than it saves (sample
 diagonal.
 """
 
+import dataclasses
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,6 +57,9 @@ def minimise_by_newton(
     ValueError
         If a row holds NaN or infinity, or values overflow.
     """
+    rows = problem.rows.for_many_reads()
+    if rows is not problem.rows:
+        problem = dataclasses.replace(problem, rows=rows)
     with open_pool(options.n_threads) as map_in_order:
 
         def solve(problem: Problem, options: NewtonOptions, start: Array | None) -> Solution:
@@ -73,9 +78,13 @@ class Newton:
         self._start = start_of(problem, options, map_in_order)
         self._all_rows = AllRows(problem, options, self._start.coordinates, map_in_order, observer)
         self._is_float32 = problem.rows.dtype == np.float32 and problem.is_float32_enough
-        self._turns = Turns(problem, options, self._start, self._all_rows, map_in_order)
+        self._map = map_in_order
         self._curve: list[float] = []
         self._n_reported = 0
+
+    @cached_property
+    def _turns(self) -> Turns:
+        return Turns(self._problem, self._options, self._start, self._all_rows, self._map)
 
     def run(self, weights: Array | None) -> Solution:
         """Return the solution; `weights` are those to start from."""
@@ -254,9 +263,10 @@ class Newton:
             curve += np.array([*found.values, *[found.values[-1]] * (curve.size - len(found.values))])
         n_reads = max(found.n_evaluations for found in all_found)
         solution = self._solution(neurons, n_reads, curve)
+        values = solution.loss_curve.tolist()
         for read in range(n_reads):
             is_last = read == n_reads - 1
-            value = solution.loss_curve[-1 if is_last else min(read, curve.size - 1)]
+            value = values[-1 if is_last else min(read, len(values) - 1)]
             self._observer.read_done(Progress(read + 1, value, solution.optimality_gap if is_last else math.nan))
         return solution
 

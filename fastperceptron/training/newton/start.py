@@ -3,6 +3,8 @@
 Where the sample is all rows, its minimum is the fit's.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -260,6 +262,7 @@ class Start:
         """
         is_all, options, n_parameters = self.sample.is_all, self._options, self._problem.n_parameters
         objective, exactness = self.objective(neuron, loss, penalty), 0.0 if LOSSES[loss].IS_CONVEX else 1.0
+        certificate = self._certificates(loss)
         rough = rough_goal(loss, n_parameters, self._expansion, self._totals.unit)
         rough *= GIVEN if is_given else 1.0
         if objective.work >= LARGE_WORK and not is_all:
@@ -281,7 +284,7 @@ class Start:
             found = minimise(
                 objective,
                 start,
-                lambda state: self.certificate(state, loss).goal(options.tol) if is_all else rough,
+                lambda state: certificate(state).goal(options.tol) if is_all else rough,
                 exactness,
                 max(budget, 1),
                 polishing_steps=POLISHING_STEPS if is_polished else 0,
@@ -293,7 +296,7 @@ class Start:
         is_unchecked = not is_all and found.gap > rough
         neuron.found, neuron.point = found, found.end if is_unchecked else found.state.point
         neuron.hessian = OwnHessian(found.state.hessian, found.state.exactness)
-        neuron.certificate = self.certificate(found.state, loss)
+        neuron.certificate = certificate(found.state)
         if is_all and len(found.values) == 1 and not neuron.certificate.is_reached(found.gap, options.tol):
             neuron.point = found.state.point + objective.safe_step(found.state.point, found.step, found.gap)
             neuron.is_beyond = True
@@ -313,12 +316,15 @@ class Start:
 
     def certificate(self, state: State, loss: str) -> Certificate:
         """Return what the gaps of a neuron are compared with, given its state on the sample."""
-        problem = self._problem
-        return certificate_of(
-            state,
-            loss,
-            problem.n_parameters,
-            self._totals,
-            self._expansion,
+        return self._certificates(loss)(state)
+
+    def _certificates(self, loss: str) -> Callable[[State], Certificate]:
+        """Return `certificate` as a function of the state alone, for the present sample."""
+        return partial(
+            certificate_of,
+            loss=loss,
+            n_parameters=self._problem.n_parameters,
+            totals=self._totals,
+            expansion=self._expansion,
             is_penalised=self._options.penalty > 0,
         )

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.checks import Array
-from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.kernels.arithmetic import sum_in_order
 from fastperceptron.kernels.column_statistics import deviations_of
 from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.rows import padded_size
+from fastperceptron.kernels.tree import WEIGHTS_PER_TILE
 from fastperceptron.training.coordinates import Coordinates
 from fastperceptron.training.minimise.objective import State
 from fastperceptron.training.newton.all_rows import Reading
@@ -22,9 +22,12 @@ from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron
 from fastperceptron.training.newton.sample import Sample, rough_log_odds
 from fastperceptron.training.newton.sample_size import hessian_rows
 from fastperceptron.training.newton.start import Searched, Start, stages
-from fastperceptron.training.problem import ROWS_AT_A_TIME, NewtonOptions, Problem, weights_in_loss
+from fastperceptron.training.parted_rows import Question, ask_rows, exponent_of, merge_nodes, weighted
+from fastperceptron.training.problem import NewtonOptions, Problem, counts_of
 from fastperceptron.training.sparse_reads import column_sums
-from fastperceptron.training.threads import MapInOrder, ranges_of
+from fastperceptron.training.threads import MapInOrder
+from fastperceptron.training.tile_sums import Part
+from fastperceptron.training.tile_tree import Nodes, nodes_of_weights, total, weights_by_class
 from fastperceptron.training.units import check_range
 
 # Steps whose read renews the diagonal, at the price of two more: one-hot rows took 12 reads instead of 17, text 9
@@ -40,9 +43,7 @@ def start_of(problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[
     """Return the start of a fit: without a sample where rows are sparse and its Hessian would cost too much."""
     rows = problem.rows
     n_vectors = len(problem.layers[0])
-    is_wide = isinstance(rows, SparseRows) and not hessian_rows(
-        rows.n_rows, rows.n_features, n_vectors, rows.read_width
-    )
+    is_wide = rows.is_sparse and not hessian_rows(rows.n_rows, rows.n_features, n_vectors, rows.read_width)
     return (WideStart if is_wide else Start)(problem, options, map_in_order)
 
 
@@ -56,7 +57,7 @@ class WideStart(Start):
         check_range(problem, coordinates.deviations)
         panel, nothing = np.empty((0, coordinates.scale.size)), np.empty(0)
         self.sample = Sample(panel, problem.codes[:0], nothing, coordinates, is_all=False, is_plain=problem.is_plain)
-        self._class_sums, squares = _weight_sums(problem)
+        self._class_sums, squares = _weight_sums(problem, map_in_order)
         weight = float(sum_in_order(self._class_sums))
         self._row_totals = RowTotals(weight, squares / weight, problem.is_plain)
 
@@ -133,13 +134,22 @@ def coordinates_of_sparse_rows(
     return Coordinates(n, centre, scale, deviations)
 
 
-def _weight_sums(problem: Problem) -> tuple[Array, float]:
+def _weight_sums(problem: Problem, map_in_order: MapInOrder[Any, Any]) -> tuple[Array, float]:
     """Return the sum of the weights in the loss of each class, and that of all squared weights."""
-    sums, squares = np.zeros(problem.n_classes), 0.0
-    for places in ranges_of(problem.rows.n_rows, ROWS_AT_A_TIME):
-        codes = problem.codes[places.start : places.stop]
-        weights = weights_in_loss(problem.row_weights, problem.class_weights, places, codes)
-        squares += float(sum_in_order(weights * weights))
-        for code in range(problem.n_classes):
-            sums[code] += sum_in_order(weights * (codes == code))
-    return sums, squares
+    n_classes, codes, own = problem.n_classes, problem.codes, problem.row_weights
+    factors = np.ones(n_classes) if problem.class_weights is None else problem.class_weights
+    if own is None:
+        sums = squares = counts_of(codes, n_classes).astype(np.float64)
+    else:
+        n_tiles = -(-problem.rows.n_rows // WEIGHTS_PER_TILE)
+        nodes = ask_rows(problem, SQUARES, n_classes, exponent_of(own), map_in_order=map_in_order)
+        sums, squares = weights_by_class(own, codes, n_classes), total(nodes, (n_classes,), n_tiles)
+    return sums * factors, float(sum_in_order(squares * factors * factors))
+
+
+def _squares(part: Part, n_classes: int, exponent: int, map_in_order: MapInOrder[Any, Any]) -> Nodes:  # noqa: ARG001
+    """Return the nodes of the sums of a part's squared weights, by class."""
+    return nodes_of_weights(weighted(part, exponent).row_weights[:] ** 2, part.first, part.codes, n_classes)
+
+
+SQUARES = Question(_squares, merge_nodes)

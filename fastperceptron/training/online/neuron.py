@@ -79,8 +79,8 @@ class Neuron(NamedTuple):
 
     def moved(self, move: Move, bias: int) -> "Neuron":
         """Return the neuron in other coordinates; `bias` is the bias's index."""
-        memory = None if self.memory is None else _moved(self.memory, move, bias)
-        return self._replace(quadratic=_moved(self.quadratic, move, bias), memory=memory)
+        memory = None if self.memory is None else moved_quadratic(self.memory, move, bias)
+        return self._replace(quadratic=moved_quadratic(self.quadratic, move, bias), memory=memory)
 
     def about(self, point: Array, penalty: Array) -> "Neuron":
         """Return the neuron at another point, which it takes for the optimum of all rows so far; none are kept."""
@@ -109,7 +109,8 @@ class Neuron(NamedTuple):
         return objective.at(self.point, 0.0, has_hessian=False).value
 
 
-def _moved(quadratic: Quadratic, move: Move, bias: int) -> Quadratic:
+def moved_quadratic(quadratic: Quadratic, move: Move, bias: int) -> Quadratic:
+    """Return a quadratic function in other coordinates; `bias` is the bias's index."""
     point, gradient, hessian, curvature = quadratic
     return Quadratic(
         move.of_point(point, bias), move.of_gradient(gradient, bias), move.of_hessian(hessian, bias), curvature

@@ -37,9 +37,9 @@ from fastperceptron.kernels.vectors import LANES
 from fastperceptron.training.coordinates import Coordinates, coordinates_of
 from fastperceptron.training.observer import NOBODY, Observer, Progress
 from fastperceptron.training.problem import ROWS_AT_A_TIME, Problem, SgdOptions, Solution
+from fastperceptron.training.reads import SumsOverRows
 from fastperceptron.training.separation import PERFECT, is_separated
 from fastperceptron.training.sgd.buffers import Buffer, Buffers
-from fastperceptron.training.sparse_reads import sums_over_rows
 from fastperceptron.training.units import check_range, solve_in_units
 
 # Epochs that must together lower the objective by tol times its sampling error.
@@ -99,7 +99,7 @@ class _Sgd:
         self._total = _total_in_loss(problem)
         self._decay = 1.0 / max(options.C * self._total, np.finfo(np.float64).tiny)
         self._coordinates = self._exact_coordinates() if options.standardize else _raw_coordinates(rows.n_features)
-        self._exact = sums_over_rows(problem, options.loss, self._coordinates.centre, 0.0, map, observer)
+        self._exact = SumsOverRows(problem, options.loss, self._coordinates.centre, 0.0, map, observer)
         self._buffers = Buffers(
             problem,
             self._total / rows.n_rows,
@@ -173,7 +173,7 @@ class _Sgd:
         rows, n = self._problem.rows, self._n_features
         places = np.arange(min(rows.n_rows, ROWS_FOR_CENTRE)) * rows.n_rows // min(rows.n_rows, ROWS_FOR_CENTRE)
         centre = coordinates_of(rows.rows_at(places), np.ones(places.size), has_intercept=True).centre
-        exact = sums_over_rows(self._problem, self._options.loss, centre, 0.0, map, self._observer)
+        exact = SumsOverRows(self._problem, self._options.loss, centre, 0.0, map, self._observer)
         moments = exact(aligned_zeros((1, centre.size), np.float64), np.array([0]), has_moments=True)[1]
         if not np.isfinite(moments).all():
             self._problem.raise_not_finite()

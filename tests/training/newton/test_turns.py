@@ -122,7 +122,7 @@ def test_each_way_ends_at_the_minimum(
 
 @pytest.mark.parametrize("make", HARD)
 def test_hard_tables_take_a_handful_of_reads(make: Callable[[int], Table], ways: list[Way]) -> None:
-    assert check(*make(60_000), "log_loss").n_iter_ <= 8
+    assert check(*make(40_000), "log_loss").n_iter_ <= 8
     assert ways
 
 

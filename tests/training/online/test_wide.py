@@ -1,9 +1,11 @@
 """partial_fit of wide rows: the optimum of all rows while they are kept, near it when they had to be dropped."""
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from fastperceptron import PerceptronClassifier
 from fastperceptron.data.arrays import ArrayRows
@@ -25,9 +27,17 @@ def problem_of(
     return Problem(rows, y.astype(np.uint8), n_classes, weights, **others)
 
 
-def taught(X: Any, y: Any, options: NewtonOptions, chunk: int, weights: Any = None, **others: Any) -> WideOnline:
+def taught(
+    X: Any,
+    y: Any,
+    options: NewtonOptions,
+    chunk: int,
+    weights: Any = None,
+    engine: WideOnline | None = None,
+    **others: Any,
+) -> WideOnline:
     n_classes, is_softmax = others.get("n_classes", 2), others.get("is_softmax", False)
-    engine = WideOnline(X.shape[1], n_classes, options, is_softmax=is_softmax)
+    engine = engine or WideOnline(X.shape[1], n_classes, options, is_softmax=is_softmax)
     for start in range(0, len(X), chunk):
         part = slice(start, start + chunk)
         engine.update(problem_of(X[part], y[part], None if weights is None else weights[part], **others))
@@ -86,6 +96,36 @@ def test_dropping_too_few_rows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = sparse_table(100, 19)
     with pytest.warns(UserWarning, match="drops 100 rows of 19 features"):
         taught(X, y, NewtonOptions(), 100)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("order", ["random", "sorted", "drifting"])
+def test_rows_that_were_dropped_and_came_sorted_are_told(
+    n_classes: int, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = sparse_table(6000, 19, n_classes)
+    shift = {"random": 0.0, "sorted": 10.0, "drifting": 0.4}[order]
+    places = np.argsort(shift * (y == 0) + np.random.default_rng(0).random(len(y)))
+    X, y = X[places], y[places]
+    for most_bytes in (1 << 29, 400_000, 100_000):
+        monkeypatch.setattr(wide, "MOST_BYTES", most_bytes)
+        engine = taught(X, y, NewtonOptions(), 300, n_classes=n_classes)
+        is_told = order != "random" and most_bytes < 1 << 29
+        assert math.isnan(engine.doubt) if is_told else engine.doubt == 0
+        # Later rows in random order do not repair it.
+        assert math.isnan(taught(X, y, NewtonOptions(), 300, engine=engine, n_classes=n_classes).doubt) == is_told
+
+
+def test_partial_fit_warns_of_wide_rows_that_came_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = tfidf_like(8000, 501)
+    monkeypatch.setattr(wide, "MOST_BYTES", 11_000_000)  # 5500 rows
+    order = np.argsort(y, kind="stable")
+    learner, n = PerceptronClassifier(loss="log_loss"), 6000
+    learner.partial_fit(X[order[:n]], y[order[:n]], classes=[0, 1])
+    with pytest.warns(ConvergenceWarning, match="came sorted by class"):
+        learner.partial_fit(X[order[n:]], y[order[n:]])
+    learner = PerceptronClassifier(loss="log_loss").partial_fit(X[:n], y[:n], classes=[0, 1])
+    learner.partial_fit(X[n:], y[n:])  # no warning
 
 
 def test_softmax_layers_are_learnt() -> None:
