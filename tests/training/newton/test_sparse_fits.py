@@ -11,8 +11,9 @@ from fastperceptron.data.arrays import ArrayRows, read_only
 from fastperceptron.kernels import sparse_objective
 from fastperceptron.training.newton import wide_start
 from fastperceptron.training.newton.all_rows import AllRows
+from fastperceptron.training.newton.certificate import further_gain
 from fastperceptron.training.newton.newton import minimise_by_newton
-from fastperceptron.training.newton.wide_start import WideStart, further_gain, start_of
+from fastperceptron.training.newton.wide_start import WideStart, start_of
 from fastperceptron.training.problem import NewtonOptions, Problem, Solution
 from fastperceptron.training.units import OutOfRangeError
 from oracle import StandardisedObjective
