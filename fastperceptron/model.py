@@ -56,6 +56,8 @@ class Perceptron(Exports):
     feature_names : sequence of str, optional
     target_name : str, optional
         The name of the column of the labels.
+    first_column : {0, 1}, optional
+        The number of the first feature in the svmlight files that the model was trained on.
     activation : {"sigmoid", "softmax"}
         Softmax is for three or more classes.
     history : History
@@ -86,6 +88,7 @@ class Perceptron(Exports):
     classes: Array
     feature_names: tuple[str, ...] | None = None
     target_name: str | None = field(default=None, kw_only=True)
+    first_column: int | None = field(default=None, kw_only=True)
     activation: str = field(default="sigmoid", kw_only=True)
     history: History = field(default_factory=History)
 
@@ -100,6 +103,8 @@ class Perceptron(Exports):
             raise ValueError(f"feature_names has {len(names)} names for {weights.shape[-1]} weights.")
         if not isinstance(self.target_name, str | None):
             raise ValueError(f"target_name must be text or None, but is {self.target_name!r}.")
+        if self.first_column not in (None, 0, 1):
+            raise ValueError(f"first_column must be 0, 1 or None, but is {self.first_column!r}.")
         choice(self.activation, ACTIVATIONS, "activation")
         if self.activation == "softmax" and weights.ndim == 1:
             raise ValueError("activation='softmax' is for three or more classes: two are those of one sigmoid neuron.")
@@ -237,7 +242,7 @@ class Perceptron(Exports):
             return columns_by_name(data, self.feature_names)
         if self.feature_names is not None and data.feature_names is not None:
             data = data.with_features(self.feature_names, has_labels=has_labels, classes=self.classes)
-        data = data.widened(self.n_features)
+        data = data.widened(self.n_features, self.first_column)
         if data.n_features != self.n_features:
             raise ValueError(f"X has {data.n_features} features, but the model was trained on {self.n_features}.")
         return data
@@ -269,7 +274,7 @@ class Perceptron(Exports):
             )
             for each in (self, other)
         )
-        names = ("feature_names", "target_name", "activation", "history")
+        names = ("feature_names", "target_name", "first_column", "activation", "history")
         return arrays == others and all(getattr(self, name) == getattr(other, name) for name in names)
 
     def __hash__(self) -> int:

@@ -22,6 +22,8 @@ def write_model(path: str | os.PathLike[str], model: Any) -> None:
     described: dict[str, Any] = {name: getattr(model.history, name) for name in _HISTORY_NUMBERS}
     described["feature_names"] = None if model.feature_names is None else list(model.feature_names)
     described["target_name"], described["activation"] = model.target_name, model.activation
+    if model.first_column is not None:
+        described["first_column"] = model.first_column
     if model.classes.dtype.kind in "UO":
         described["classes"], described["classes_dtype"] = model.classes.tolist(), model.classes.dtype.str
     else:
@@ -48,7 +50,8 @@ def read_model(path: str | os.PathLike[str], make: Callable[..., Model]) -> Mode
         bias = bias if weights.ndim == 2 else bias.reshape(())
         # Files that were written before there was softmax say neither.
         target, activation = described.get("target_name"), described.get("activation", "sigmoid")
-        names = described["feature_names"]
-        return make(weights, bias, classes, names, history, target_name=target, activation=activation)
+        names, first = described["feature_names"], described.get("first_column")
+        others = {"target_name": target, "first_column": first, "activation": activation}
+        return make(weights, bias, classes, names, history, **others)
     except Exception as error:  # whatever the file holds in place of these, it is not a model
         raise not_a_model(path, error) from error

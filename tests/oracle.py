@@ -1,5 +1,6 @@
 """What is right, by NumPy and SciPy in float64: losses, objectives with their derivatives, and minima."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -80,3 +81,46 @@ class StandardisedObjective(Objective):
     def log_loss_of(self, X: np.ndarray, y: np.ndarray, v: np.ndarray) -> float:
         """Return the mean log loss of other rows."""
         return float(losses_at("log_loss", ((X - self.mean) / self.scale) @ v[:-1] + v[-1], y)[0].mean())
+
+
+class SoftmaxObjective:
+    """sum(loss) + |w|^2 / (2 C) of softmax over standardised columns; points are (n_classes, n_features + 1)."""
+
+    def __init__(self, X: np.ndarray, codes: np.ndarray, C: float) -> None:
+        self.mean, self.scale = standards(X)
+        self._rows, self._codes = np.column_stack([(X - self.mean) / self.scale, np.ones(len(X))]), codes
+        self._penalty = np.append(np.full(X.shape[1], 1 / C), 0.0)
+
+    def standardised(self, fitted: Any) -> np.ndarray:
+        """Return the point of a fitted classifier."""
+        return np.column_stack([fitted.coef_ * self.scale, fitted.intercept_ + fitted.coef_ @ self.mean])
+
+    def value(self, point: np.ndarray) -> float:
+        """Return the objective."""
+        cost = softmax_at(self._rows @ point.T, self._codes)[0]
+        return float(cost.sum() + (self._penalty * point**2).sum() / 2)
+
+    def least(self, point: np.ndarray) -> float:
+        """Return the minimum, or infimum, by Newton steps from a point until they gain nothing."""
+        value, gain = self.value(point), math.inf
+        while gain > 1e-12 * value:
+            step = self._step(point)
+            lengths = (0.5**halvings for halvings in range(12))
+            better = min((point + length * step for length in lengths), key=self.value)
+            point, gain = better, value - self.value(better)
+            value -= max(gain, 0.0)
+        return value
+
+    def _step(self, point: np.ndarray) -> np.ndarray:
+        _, slopes, curvatures = softmax_at(self._rows @ point.T, self._codes)
+        p = slopes + (self._codes[:, None] == np.arange(len(point)))
+        (n_classes, size), rows = point.shape, self._rows
+        hessian = np.zeros((n_classes, size, n_classes, size))
+        for k in range(n_classes):
+            for other in range(n_classes):
+                block = curvatures[:, k] if k == other else -p[:, k] * p[:, other]
+                hessian[k, :, other] = (rows * block[:, None]).T @ rows + (k == other) * np.diag(self._penalty)
+        gradient = (slopes.T @ rows + self._penalty * point).reshape(-1)
+        whole = hessian.reshape(point.size, point.size)
+        whole[np.diag_indices(point.size)] += 1e-10 * whole.diagonal().mean()  # collinear columns, the common part
+        return np.linalg.solve(whole, -gradient).reshape(point.shape)

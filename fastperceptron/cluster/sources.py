@@ -12,7 +12,13 @@ from fastperceptron.cluster.made_rows import MadeOnWorkers
 from fastperceptron.data.dataset import Dataset
 from fastperceptron.data.files import find_files
 from fastperceptron.data.formats import ArrayFormat, format_of_files, has_known_ending
-from fastperceptron.data.sources import ARROW_MISSING, check_options, dataset as local_dataset, refuse
+from fastperceptron.data.sources import (
+    ARROW_MISSING,
+    check_options,
+    dataset as local_dataset,
+    refuse,
+    refuse_first_column,
+)
 from fastperceptron.data.synthetic import SyntheticDataset
 
 
@@ -26,6 +32,7 @@ def dataset(
     max_levels: int | None = None,
     csv: dict[str, Any] | None = None,
     dtype: Any = None,
+    first_column: int | None = None,
     cache_dir: Any = None,
     engine: Any = None,
 ) -> Dataset:
@@ -40,7 +47,8 @@ def dataset(
           sample_weight, or is a sparse matrix that scipy.sparse.save_npz wrote). Several files, all of one format, are
           read one after the other, by name. Hidden files and those that begin with "_" are left out. Folders called
           "column=value" below a folder or pattern hold a column. svmlight (LIBSVM) files have their labels; they are
-          read by scikit-learn, and their columns are counted from 1 unless a column 0 occurs, which the data set tells.
+          read by scikit-learn, and their columns are counted from 1 unless a column 0 occurs, which the data set tells,
+          or from `first_column`. A model counts the columns of later files as those that it learnt from.
         - A frame or table (pandas, polars, pyarrow, DuckDB, a lazy frame of polars, a dataset of pyarrow, ...), or any
           object that streams Arrow (``__arrow_c_stream__``). The index of a pandas frame is not a feature.
         - An array, memory map or sparse matrix of shape (n_rows, n_columns); or (X, y) or (X, y, weights), each an
@@ -75,6 +83,8 @@ def dataset(
     dtype : float32 or float64, optional
         By default float64, and float32 if that is the type of the columns where they come from. Numbers in text (CSV)
         are read as float64.
+    first_column : {0, 1}, optional
+        The number of the first column in svmlight files.
     cache_dir : path, optional
         The directory of decoded rows during a fit: the user's cache directory by default.
     engine : distributed.Client, optional
@@ -106,6 +116,8 @@ def dataset(
     """
     chosen = {"target": target, "features": features, "weight": weight}
     coded = {"categorical": categorical, "dtype": dtype, "max_levels": max_levels, "csv": csv}
+    if engine is not None or is_collection(source) or _are_delayed(source):
+        refuse_first_column(first_column)
     if _are_delayed(source):
         refuse("delayed chunks", **chosen, **coded)
         return DelayedDataset(source if isinstance(source, list) else [source], client=engine)
@@ -118,7 +130,7 @@ def dataset(
         refuse("a synthetic data set", **chosen, **coded)
         return MadeOnWorkers(source, client=engine)
     if engine is None:
-        return local_dataset(source, **chosen, **coded, cache_dir=cache_dir)
+        return local_dataset(source, **chosen, **coded, first_column=first_column, cache_dir=cache_dir)
     paths = source if isinstance(source, list) else [source]
     if not (paths and all(isinstance(each, str | os.PathLike) for each in paths)):
         raise TypeError(

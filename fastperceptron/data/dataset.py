@@ -71,6 +71,7 @@ class Dataset(ABC):
     n_features: int
     feature_names: tuple[str, ...] | None = None
     target_name: str | None = None
+    first_column: int | None = None  # its number in svmlight files
     classes: Array | None = None
     dtype: np.dtype = np.dtype(np.float32)
     cache_dir: Any = None
@@ -113,8 +114,11 @@ class Dataset(ABC):
         """Return the same rows with the features at these places only, in this order."""
         raise NotImplementedError(f"{type(self).__name__} has no names to pick features by.")
 
-    def widened(self, n_features: int) -> "Dataset":  # noqa: ARG002
-        """Return the same rows with this many features where the source leaves open how many follow, all 0."""
+    def widened(self, n_features: int, first_column: int | None = None) -> "Dataset":  # noqa: ARG002
+        """Return the same rows with this many features where the source leaves open how many follow, all 0.
+
+        Where it also leaves open what the number of the first column is, that is `first_column`, if known.
+        """
         return self
 
     def head(self, n: int = 5) -> Block:

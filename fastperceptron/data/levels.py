@@ -5,6 +5,7 @@ A value has one name, however it is stored: text, integer, float32, float64 or b
 model's columns find its levels in the same way, so that a model of a CSV file predicts rows of a frame.
 """
 
+import itertools
 import math
 import re
 import warnings
@@ -121,7 +122,9 @@ def read_levels(
         n_rows += piece.batch.num_rows
         for name in names if piece.batch.num_rows else ():
             coded = coded_column(piece, name)
-            levels[name].update(coded.values[code] for code in np.unique(coded.codes))
+            is_held = np.zeros(len(coded.values), bool)  # by a row: np.unique took 5 ms for 130,000
+            is_held[coded.codes] = True
+            levels[name].update(itertools.compress(coded.values, is_held))
             # Checked before the levels take memory, where the number of rows is known or already large.
             if reader.n_rows is not None or len(levels[name]) > 1000 * MAX_LEVELS:
                 _check_level_count(name, len(levels[name]), max(n_rows, reader.n_rows or 0), max_levels)

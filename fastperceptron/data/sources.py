@@ -33,6 +33,7 @@ def dataset(
     max_levels: int | None = None,
     csv: dict[str, Any] | None = None,
     dtype: Any = None,
+    first_column: int | None = None,
     cache_dir: Any = None,
 ) -> Dataset:
     """Return a data set of rows that lie here; cluster/sources.py describes the arguments and what it raises.
@@ -49,12 +50,16 @@ def dataset(
     cache_dir = None if cache_dir is None else os.path.expanduser(cache_dir)
     if isinstance(source, Dataset):
         raise TypeError("this is a Dataset already: pass it on as it is.")
-    if _is_path(source) or (isinstance(source, list) and source and all(map(_is_path, source))):
+    are_files = _is_path(source) or (isinstance(source, list) and len(source) > 0 and all(map(_is_path, source)))
+    if not are_files:
+        refuse_first_column(first_column)
+    if are_files:
         files = find_files(source, has_known_ending)
         form = format_of_files(files)
         if isinstance(form, ArrayFormat):
             refuse(form.name, **others)
-            return _array_files(files, form, columns, cache_dir)
+            return _array_files(files, form, columns, first_column, cache_dir)
+        refuse_first_column(first_column)
         source = files
     elif isinstance(source, list) and source and all(isinstance(chunk, tuple) for chunk in source):
         refuse("chunks", **columns, **others)
@@ -80,13 +85,22 @@ def check_options(dtype: Any, max_levels: Any) -> None:
         whole_number(max_levels, "max_levels")
 
 
-def _array_files(files: list[SourceFile], form: ArrayFormat, columns: dict[str, Any], cache_dir: Any) -> Dataset:
+def _array_files(
+    files: list[SourceFile], form: ArrayFormat, columns: dict[str, Any], first_column: int | None, cache_dir: Any
+) -> Dataset:
     if form is not SVMLIGHT:
+        refuse_first_column(first_column)
         return open_array_files([Path(file.path) for file in files], **columns, cache_dir=cache_dir)
     if any(value is not None for value in columns.values()):
         given = next(name for name, value in columns.items() if value is not None)
         raise ValueError(f"{given} cannot be chosen in svmlight files, which have their labels: leave it out.")
-    return open_svmlight(files)
+    return open_svmlight(files, first_column)
+
+
+def refuse_first_column(first_column: int | None) -> None:
+    """Raise ValueError if the number of the first column is given for a source that is not of svmlight files."""
+    if first_column is not None:
+        raise ValueError("first_column is for svmlight files, whose columns are counted from 0 or 1: leave it out.")
 
 
 def _is_path(source: Any) -> bool:

@@ -186,5 +186,6 @@ def _in_order(X: Any) -> Any:
 
 def _without_zeros(X: CsrArray) -> CsrArray:
     kept = X.data != 0
-    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept, dtype=np.int64)])
-    return CsrArray(ends[X.indptr], X.indices[kept], X.data[kept], X.shape[1])
+    # Searched, since a running count of all stored values took 0.5 s for 30 million, of which two were 0.
+    n_left_out = np.searchsorted(np.flatnonzero(~kept), X.indptr)
+    return CsrArray(X.indptr - n_left_out, X.indices[kept], X.data[kept], X.shape[1])

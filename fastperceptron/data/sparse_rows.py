@@ -3,6 +3,7 @@
 Kernels that want arrays get dense blocks of them, of float64.
 """
 
+import functools
 import os
 from typing import Any
 
@@ -12,7 +13,7 @@ from fastperceptron.checks import Array, not_finite
 from fastperceptron.data.arrays import Rows, read_only
 from fastperceptron.kernels.fingerprint import fingerprint
 from fastperceptron.kernels.sparse_objective import tile_rows as rows_per_tile
-from fastperceptron.kernels.sparse_rows import scatter_rows
+from fastperceptron.kernels.sparse_rows import are_ones, scatter_rows
 
 # Values of a dense float32 row that are read in the time of a stored one, which also reads its place: 0.4 and 2.6 ns.
 VALUE_PRICE = 6.0
@@ -52,6 +53,11 @@ class SparseRows(Rows):
         """The rows as kernels take them: unsigned places, which need no test for negative ones."""
         indptr, indices, values = map(read_only, (self.indptr, self.indices, self.values))  # rows that travelled
         return indptr.view(np.uint64), indices.view(np.uint32), values
+
+    @functools.cached_property
+    def are_ones(self) -> bool:
+        """Whether there are stored values and all are 1, as those of one-hot columns: reads may leave them out."""
+        return bool(are_ones(self.values))
 
     @property
     def read_width(self) -> float:

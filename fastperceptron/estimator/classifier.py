@@ -27,7 +27,7 @@ except ModuleNotFoundError as error:
 from fastperceptron.estimator import table
 from fastperceptron.estimator.callbacks import FIT_DEPTH, CallbackSupportMixin, report_to_callbacks, with_callbacks
 from fastperceptron.estimator.coefficients import Learnt, are_set, forget_learnt, unchanged_by_failure
-from fastperceptron.estimator.going_on import engine_to_go_on_with
+from fastperceptron.estimator.going_on import check_objective, engine_to_go_on_with, objective_of
 from fastperceptron.estimator.input import check_parameters, classes_to_expect
 from fastperceptron.estimator.multi_class import asks_for_softmax
 from fastperceptron.estimator.predictions import Predictions
@@ -217,6 +217,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
                 solution = SOLVERS[self.solver](self, problem, start, Observer(display.rows_read, read_done, kept))
             self._online: Any = None  # the engine of partial_fit
             self._memory, self._is_softmax = solution.memory, asks_for_softmax(self)
+            self._learnt_with = objective_of(self)
             self._target_name = table.name_of_labels(X, y)
             self._keep(solution, classes)
         if not solution.is_converged or solution.separation:
@@ -234,6 +235,10 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         Without a Hessian, that is after a fit by "sgd" or of classes without weight, or if the coefficients were set
         without a fit, they are only where the search starts, and a warning says so: no rows are known behind them, so
         that the result is that of the rows given since.
+
+        Of the parameters, `loss`, `multi_class`, `C`, `fit_intercept`, `standardize` and `class_weight` have an effect.
+        They must stay as they were when the first of the rows were learnt from, by `fit` or here: rows that are gone
+        cannot be learnt from again. `sample_weight` may differ from call to call, in place of `class_weight`.
 
         Chunks of fewer than two rows per column are put together, so that one row costs O(n_features**2). The
         attributes always tell of all rows; to ask for them after each of such chunks costs a step each time.
@@ -254,8 +259,8 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         Raises
         ------
         ValueError, TypeError
-            As `fit`; or if `classes` are missing in the first call or differ later, or y holds others. The classifier
-            is then as it was before the call.
+            As `fit`; or if `classes` are missing in the first call or differ later, or y holds others; or if one of
+            the parameters above was changed. The classifier is then as it was before the call.
 
         Warns
         -----
@@ -267,6 +272,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
         from fastperceptron.training.online.wide import online_engine
 
         check_parameters(self, RULES)
+        check_objective(self)
         X, y, sample_weight = table.as_data(self, X, y, sample_weight, "partial_fit")
         is_first = self.__dict__.get("_online") is None and not are_set(self)
         if classes is None and isinstance(X, Dataset) and is_first:
@@ -291,6 +297,7 @@ class PerceptronClassifier(CallbackSupportMixin, Predictions, BaseEstimator):  #
                 self._target_name = table.name_of_labels(X, y)
             forget_learnt(self)
             self._online, self._memory, self._classes_learnt = online, None, known.copy()
+            self._learnt_with = objective_of(self)
             self.classes_, self.optimality_gap_ = known.copy(), math.nan
         if not online.doubt <= NEGLIGIBLE_DOUBT:  # NaN is unknown
             warnings.warn(

@@ -86,7 +86,7 @@ def coefficients_of(estimator: Any) -> Coefficients:
     number, or if classes are missing or there twice.
     """
     if not are_set(estimator):
-        check_is_fitted(estimator)  # takes 20 us
+        check_is_fitted(estimator)  # only for its error: it looks through all attributes and tags
     classes = np.asarray(estimator.classes_)
     labels = as_labels(estimator.classes_, "classes_")
     if len(labels) < 2 or len(set(labels.tolist())) < len(labels):
@@ -109,10 +109,11 @@ def coefficients_of(estimator: Any) -> Coefficients:
 def model_of(estimator: Any, target_name: str | None) -> Perceptron:
     """Return the present coefficients and feature names of a classifier as a model; it raises as `coefficients_of`."""
     weights, bias, classes, names = coefficients_of(estimator)
+    others = {"target_name": target_name, "first_column": vars(estimator).get("_first_column")}
     if len(bias) == 1:
-        return Perceptron(weights[0], bias[0], classes, names, target_name=target_name)
+        return Perceptron(weights[0], bias[0], classes, names, **others)
     activation = "softmax" if has_softmax(estimator) else "sigmoid"
-    return Perceptron(weights, bias, classes, names, target_name=target_name, activation=activation)
+    return Perceptron(weights, bias, classes, names, **others, activation=activation)
 
 
 @contextmanager

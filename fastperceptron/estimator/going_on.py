@@ -1,4 +1,7 @@
-"""The engine of partial_fit where it goes on: from its own coefficients, from a fit's, or from what a user set."""
+"""The engine of partial_fit where it goes on: from its own coefficients, from a fit's, or from what a user set.
+
+It goes on with what is minimised: rows that are gone cannot be learnt from again with another loss, penalty or layer.
+"""
 
 import copy
 import warnings
@@ -7,10 +10,42 @@ from typing import Any
 import numpy as np
 
 from fastperceptron.estimator.coefficients import are_as_learnt, coefficients_of
-from fastperceptron.estimator.multi_class import has_softmax
+from fastperceptron.estimator.multi_class import asks_for_softmax, has_softmax
 from fastperceptron.estimator.solvers import options_of
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.training.problem import NewtonOptions
+
+# The parameters that say what is minimised. The others have no effect on partial_fit.
+OBJECTIVE = ("loss", "C", "fit_intercept", "standardize", "class_weight")
+LAYER = ("multi_class", "solver")  # multi_class="auto" goes by the solver, too
+
+
+def objective_of(estimator: Any) -> dict[str, Any]:
+    """Return the parameters that rows are learnt with, to be compared when more rows come."""
+    return {name: copy.copy(getattr(estimator, name)) for name in (*OBJECTIVE, *LAYER)}
+
+
+def check_objective(estimator: Any) -> None:
+    """Raise ValueError if a parameter that says what is minimised was changed since rows were learnt from.
+
+    Only the layer counts where nothing is kept of these rows. A dict of class weights may follow "balanced", which
+    partial_fit cannot continue.
+    """
+    own = vars(estimator)
+    known = own.get("_learnt_with")
+    if known is None:
+        return
+    are_kept = own.get("_online") is not None or own.get("_memory") is not None
+    names = [name for name in OBJECTIVE if are_kept and not (name == "class_weight" and isinstance(known[name], str))]
+    if len(estimator.classes_) > 2 and own["_is_softmax"] != asks_for_softmax(estimator):
+        names += LAYER
+    for name in names:
+        value = getattr(estimator, name)
+        if value != known[name]:
+            raise ValueError(
+                f"{name}={value!r}, but the rows so far were learnt with {name}={known[name]!r}, which partial_fit "
+                "cannot change afterwards. Set it back, or begin again: with fit, or with a new classifier."
+            )
 
 
 def engine_to_go_on_with(estimator: Any) -> Any:

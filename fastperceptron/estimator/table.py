@@ -41,7 +41,7 @@ def open_problem(
         display.begin("decoding", X.n_rows, 4 * X.n_features)
         opened = X.open_table(display.rows_read)
     else:
-        rows = as_rows(estimator, X, is_first=True)
+        rows, estimator._first_column = as_rows(estimator, X, is_first=True), None
         classes, codes, counts = encode_classes(as_label_vector(estimator, y, len(rows)), len(rows))
         opened = nullcontext(Table(rows_of(rows), classes, codes, as_row_weights(sample_weight, len(rows)), counts))
     with opened as table:
@@ -127,6 +127,8 @@ def chunk_problems(
 ) -> Iterator[Problem]:
     """Yield the problem of each block of checked rows of `partial_fit`; the first call sets the features."""
     if not isinstance(X, Dataset):
+        if is_first:
+            estimator._first_column = None
         yield _chunk_problem(estimator, as_rows(estimator, X, is_first=is_first), y, sample_weight, classes)
         return
     check_goes_alone(y, sample_weight)
@@ -182,7 +184,7 @@ def _digest_of(problem: Problem, classes: Array) -> str:
 
 def note_features(estimator: Any, data: Dataset) -> None:
     """Set the number and the names of the estimator's features to those of a data set."""
-    estimator.n_features_in_ = data.n_features
+    estimator.n_features_in_, estimator._first_column = data.n_features, data.first_column
     vars(estimator).pop("feature_names_in_", None)
     if data.feature_names is not None:
         estimator.feature_names_in_ = np.array(data.feature_names, object)
@@ -197,7 +199,7 @@ def with_features_of(estimator: Any, data: Dataset, classes: Array | None = None
     if known is not None and data.feature_names is not None:
         data = data.with_features(tuple(known), has_labels=classes is not None, classes=classes)
     n_features = estimator.n_features_in_ if hasattr(estimator, "n_features_in_") else np.shape(estimator.coef_)[-1]
-    data = data.widened(n_features)
+    data = data.widened(n_features, vars(estimator).get("_first_column"))
     check_n_features(estimator, data.n_features)
     return data
 

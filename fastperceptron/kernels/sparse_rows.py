@@ -14,3 +14,12 @@ def scatter_rows(rows, places, out):
         row = out[k]
         for e in range(indptr[places[k]], indptr[places[k] + 1]):
             row[indices[e]] = values[e]
+
+
+@jit
+def are_ones(values):
+    """Return whether there are values and all are 1; it ends at the first that is not."""
+    for e in range(values.size):
+        if values[e] != 1:
+            return False
+    return values.size > 0

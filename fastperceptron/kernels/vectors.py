@@ -115,6 +115,18 @@ def load_masked(builder, start, offset, mask, otherwise):
     return _call_llvm(builder, "llvm.masked.load", ".p0", otherwise.type, arguments)
 
 
+def gather(builder, start, places):
+    """Return the elements start[place] of a vector of places, INDEX."""
+    element, lanes = start.type.pointee, places.type.count
+    size = constant(INDEX, _alignment(element), lanes)
+    first = splat(builder, builder.ptrtoint(start, INDEX), lanes)
+    addresses = builder.add(first, builder.mul(places, size))
+    pointers = builder.inttoptr(addresses, ir.VectorType(start.type, lanes))
+    vector, is_read = ir.VectorType(element, lanes), constant(ir.IntType(1), 1, lanes)
+    arguments = [pointers, INT32(_alignment(element)), is_read, ir.Constant(vector, ir.Undefined)]
+    return _call_llvm(builder, "llvm.masked.gather", f".v{lanes}p0", vector, arguments)
+
+
 def store(builder, vector, start, offset):
     """Write a vector to the elements from start[offset] on."""
     pointer = builder.bitcast(builder.gep(start, [offset]), vector.type.as_pointer())
@@ -169,7 +181,11 @@ class Sum:
 
 def totals_of_eight(builder, sums):
     """Return the vector of the totals of eight sums: to the bit what `total` gives, at a third of the instructions."""
-    lanes = [total.lanes for total in sums]
+    return totals_of_lanes(builder, [total.lanes for total in sums])
+
+
+def totals_of_lanes(builder, lanes):
+    """Return the vector of the totals of eight vectors; see `totals_of_eight`."""
     # Of two sums, the lower half of one and the upper half of the other are added to what is left, and so on.
     halves, quarters = (
         ((0, 1, 2, 3, 12, 13, 14, 15), (4, 5, 6, 7, 8, 9, 10, 11)),
@@ -194,7 +210,7 @@ def sum_of_sums(builder, sums):
 
 
 def _alignment(element):
-    return 4 if isinstance(element, ir.FloatType) else 8
+    return 4 if isinstance(element, ir.FloatType) or element == INT32 else 8
 
 
 def _call_llvm(builder, name, suffix, vector_type, arguments):

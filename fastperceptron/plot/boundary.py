@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastperceptron.checks import as_matrix, check_finite
 from fastperceptron.data.holdout import row_hashes
 from fastperceptron.data.labels import codes_of
+from fastperceptron.data.sparse_arrays import CsrArray, rows_of
+from fastperceptron.data.sparse_input import as_matrix_or_csr
 from fastperceptron.evaluation.comparison import as_perceptron
 from fastperceptron.plot.drawing import (
     as_text,
@@ -40,7 +41,7 @@ def plot_boundary(
     Parameters
     ----------
     model : Perceptron or PerceptronClassifier
-    X : array-like or frame of shape (n_rows, n_features)
+    X : array-like, frame or sparse matrix of shape (n_rows, n_features)
     y : array-like of shape (n_rows,)
     features : sequence of two str or int, optional
         The features of the axes, by name or number: by default the two whose weight times standard deviation is
@@ -69,13 +70,14 @@ def plot_boundary(
     ('x0', 'x1')
     """
     model = as_perceptron(model)
-    rows = as_matrix(model.aligned(X), model.n_features)
-    check_finite(rows, 0)
+    rows = as_matrix_or_csr(model.aligned(X), model.n_features)
+    rows_of(rows).check_finite()
     codes = codes_of(y, len(rows), model.classes)
     shown = rows_to_show(codes, len(model.classes))
     section, ax = section_of(model, rows, features), axes_or_new(ax)
     # float64 before columns are chosen: the places of a few rows.
-    points, own = rows[shown][:, section.places].astype(np.float64), codes[shown]
+    points, own = rows[shown][:, section.places], codes[shown]
+    points = (points.toarray() if isinstance(points, CsrArray) else points).astype(np.float64)
     mark = None if unknown is None else np.asarray(unknown, dtype=float)
     at_mark = points[:0] if mark is None else mark.reshape(1, -1)[:, section.places]
     everything = np.vstack([points, at_mark])

@@ -7,6 +7,7 @@ import numpy as np
 
 from fastperceptron.checks import Array, is_whole
 from fastperceptron.data.holdout import row_hashes
+from fastperceptron.data.sparse_arrays import CsrArray, Matrix
 from fastperceptron.model import Perceptron
 
 MOST_SHOWN = 2000  # rows; more cover each other
@@ -22,7 +23,7 @@ class Section(NamedTuple):
     held: dict[str, float]  # the other features, the most important first
 
 
-def section_of(model: Perceptron, rows: Array, features: Sequence[Any] | None) -> Section:
+def section_of(model: Perceptron, rows: Matrix, features: Sequence[Any] | None) -> Section:
     """Return the model over the named features, or the two most important ones; others are held at their means.
 
     Importance is the largest absolute weight of any class, times the standard deviation of the feature.
@@ -32,7 +33,7 @@ def section_of(model: Perceptron, rows: Array, features: Sequence[Any] | None) -
         if model.n_features == 2
         else tuple(f"x{place}" for place in range(model.n_features))
     )
-    means, deviations = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
+    means, deviations = _moments_of(rows)
     order = np.argsort(-np.abs(np.atleast_2d(model.weights)).max(axis=0) * deviations, kind="stable").tolist()
     places = sorted(order[:2]) if features is None else _places_of(features, names)
     others = [place for place in order if place not in places]
@@ -40,6 +41,17 @@ def section_of(model: Perceptron, rows: Array, features: Sequence[Any] | None) -
     shown = Perceptron(model.weights[..., places], bias, model.classes, activation=model.activation)
     drawn = [names[place] for place in places]
     return Section(shown, places, drawn, {names[place]: float(means[place]) for place in others})
+
+
+def _moments_of(rows: Matrix) -> tuple[Array, Array]:
+    """Return the means and standard deviations of all columns; of sparse rows the zeros count, too."""
+    if not isinstance(rows, CsrArray):
+        return rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
+    (n_rows, n_features), places = rows.shape, rows.indices
+    means = np.bincount(places, rows.data, n_features) / n_rows
+    squares = np.bincount(places, (rows.data - means[places]) ** 2, n_features)
+    n_zeros = n_rows - np.bincount(places, minlength=n_features)
+    return means, np.sqrt((squares + n_zeros * means**2) / n_rows)
 
 
 def _places_of(features: Sequence[Any], names: tuple[str, ...]) -> list[int]:

@@ -10,10 +10,9 @@ from fastperceptron.data.arrays import read_only
 from fastperceptron.kernels.linear_algebra import inner_product
 from fastperceptron.kernels.objective import moments_shape, sums_shape
 from fastperceptron.kernels.sparse_objective import (
-    IN_TURN,
     add_column_sums,
     group_rows,
-    scratch_shape,
+    scratch_shapes,
     separate_neurons,
     set_centred,
     sparse_kernel,
@@ -51,9 +50,9 @@ def sparse_tile_sums(part: Part, request: Request, is_hashing: bool = False) -> 
         table = sums[0, 0, :width].reshape(width, 1) if n_padded == 1 else np.zeros((width, n_padded))
         totals = np.zeros(totals_shape(n_padded))
         squares = np.zeros(squares_shape(width * request.has_moments, n_padded))
-        place, scratch = (places.start, places.stop, group), np.zeros(scratch_shape(n_padded))
+        place = places.start, places.stop, group, rows.are_ones
+        scratch = tuple(map(np.zeros, scratch_shapes(n_padded)))
         kernel(rows.stored, place, labels, neurons, centre, (table, totals, squares), scratch, request.exactness)
-        totals = _joined(totals.reshape(4, IN_TURN, n_padded))
         set_centred((table, totals, squares), centre, sums[0], moments)
         return TileSums(sums, moments, rows.hashes(places.start, places.stop) if is_hashing else np.empty(0, np.uint64))
 
@@ -69,12 +68,6 @@ def _by_column(request: Request, n: int, n_padded: int) -> tuple[Array, Array]:
     for neuron, its_weights in enumerate(weights):
         biases[neuron] = its_weights[n] - inner_product(its_weights, request.centre)
     return read_only(by_column), biases
-
-
-def _joined(parts: Array) -> Array:
-    """Return the sums of IN_TURN parts, as a fixed tree."""
-    joined: Array = (parts[:, 0] + parts[:, 1]) + (parts[:, 2] + parts[:, 3])
-    return joined
 
 
 def _column_sums(part: Part, exponent: int | None, map_in_order: MapInOrder[Any, Any]) -> Nodes:

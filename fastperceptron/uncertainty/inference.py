@@ -44,9 +44,10 @@ def inference(
     """Return standard errors, intervals and tests of the coefficients of a fitted classifier.
 
     The rows are those of the fit. One read of them gives the exact Hessian of the loss, H, at the classifier's
-    coefficients, in float64; the memory is that of H. The figures are of the `coef_` that the classifier has: with the
-    default ``tol=0.01`` these are within 0.01 standard errors of the optimum. For as many digits as other packages
-    print, fit with ``tol=1e-6``. Figures of an unpenalised logistic regression are those of
+    coefficients, in float64; the memory is that of H, times the logarithm of the number of rows at most. The figures
+    are of the `coef_` that the classifier has: with the default ``tol=0.01`` these are within 0.01 standard errors of
+    the optimum. For as many digits as other packages print, fit with ``tol=1e-6``. Figures of an unpenalised logistic
+    regression are those of
     ``PerceptronClassifier(loss="log_loss", C=float("inf"))``.
 
     Parameters

@@ -254,7 +254,9 @@ def test_influence_and_inference_of_rows_without_a_class(monkeypatch: pytest.Mon
     X, y, own = X[y > 0], y[y > 0], own[y > 0]
     monkeypatch.setattr(PartedRows, "labelled", None)  # rows are not read here
     found = fp.inference(fitted, PartedArrays(X, y, own, (7, 9000), 2))[2]
-    assert found.standard_error.tobytes() == fp.inference(fitted, X, y, own)[2].standard_error.tobytes()
+    expected = fp.inference(fitted, X, y, own)[2]
+    assert found.standard_error.tobytes() == expected.standard_error.tobytes()
+    assert found.log_likelihood == expected.log_likelihood  # by its labels, too
 
 
 def _each(found: Any) -> list[Any]:

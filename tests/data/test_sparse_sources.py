@@ -1,5 +1,6 @@
 """Sparse rows in data sets: tuples, chunks, .npz files of scipy.sparse, svmlight files."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -227,3 +228,63 @@ def test_columns_cannot_be_chosen_in_svmlight_files(tmp_path: Path) -> None:
         fp.dataset(tmp_path / "rows.svm", target=0)
     with pytest.raises(ValueError, match="dtype is for files and frames"):
         fp.dataset(tmp_path / "rows.svm", dtype=np.float32)
+
+
+def written(folder: Path, name: str, rows: np.ndarray, first_column: int) -> Path:
+    dump_svmlight_file(rows, Y, str(folder / name), zero_based=first_column == 0)
+    return folder / name
+
+
+@pytest.mark.parametrize("is_partly", [False, True])
+def test_a_file_without_column_0_is_counted_as_the_one_that_the_model_learnt_from(
+    tmp_path: Path, is_partly: bool
+) -> None:
+    train = fp.dataset(written(tmp_path, "train.svm", X, 0))
+    without = np.rint(4 * X)
+    without[:, 0] = 0.0
+    test = fp.dataset(written(tmp_path, "test.svm", without, 0))
+    assert (train.first_column, test.first_column) == (0, 1)
+    fitted = fp.PerceptronClassifier()
+    fitted = fitted.partial_fit(train) if is_partly else fitted.fit(train)
+    fitted.model_.save(tmp_path / "model")
+    expected = fitted.predict_proba(without).tolist()
+    for model in (fitted, fitted.model_, fp.load(tmp_path / "model"), pickle.loads(pickle.dumps(fitted))):
+        assert model.predict_proba(test).tolist() == expected
+    assert fitted.score(test) == fitted.score(without, Y)
+    assert fp.evaluate(fitted, test).scores["accuracy"] == fitted.score(without, Y)
+
+
+def test_a_file_with_column_0_is_refused_by_a_model_that_learnt_from_columns_counted_from_1(tmp_path: Path) -> None:
+    fitted = fit(fp.dataset(written(tmp_path, "train.svm", X, 1)))
+    path = written(tmp_path, "test.svm", X, 0)
+    for model in (fitted, fitted.model_):
+        with pytest.raises(ValueError, match="this svmlight file has a column 0, but the model was trained on one"):
+            model.predict(fp.dataset(path))
+    assert (
+        fitted.predict(fp.dataset(path, first_column=0)).tolist()
+        == fitted.predict(fp.dataset(path).arrays()[0]).tolist()
+    )
+
+
+def test_the_owner_says_how_columns_are_counted(tmp_path: Path) -> None:
+    without = np.rint(4 * X)
+    without[:, 0] = 0.0
+    path = written(tmp_path, "rows.svm", without, 0)
+    data = fp.dataset(path, first_column=0)
+    assert data.first_column == 0
+    assert data.arrays()[0].toarray().tolist() == without.tolist()
+    with pytest.raises(ValueError, match="has a column 0, so that its columns cannot be counted from first_column=1"):
+        fp.dataset(written(tmp_path, "zero.svm", X, 0), first_column=1)
+    for wrong in (2, -1, True, "0"):
+        with pytest.raises(ValueError, match="first_column must be 0 or 1"):
+            fp.dataset(path, first_column=wrong)
+    np.save(tmp_path / "rows.npy", X)
+    for source in (X, (X, Y), tmp_path / "rows.npy", [(X, Y)]):
+        with pytest.raises(ValueError, match="first_column is for svmlight files"):
+            fp.dataset(source, first_column=0)
+
+
+def test_a_later_fit_on_arrays_forgets_how_the_columns_of_files_were_counted(tmp_path: Path) -> None:
+    fitted = fit(fp.dataset(written(tmp_path, "train.svm", X, 0)))
+    assert fitted.model_.first_column == 0
+    assert fitted.fit(X, Y).model_.first_column is None

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import fastperceptron as fp
 from fastperceptron import PerceptronClassifier
+from oracle import SoftmaxObjective
 from tables import bits, classes_around_centres, classes_of_mixed_scales
 
 is_compiled = not config.DISABLE_JIT
@@ -70,6 +71,43 @@ def test_softmax_over_many_rows_is_logistic_regression(n_rows: int, n_features: 
     X, y = drawn(n_rows, n_features, n_classes)
     classifier = PerceptronClassifier(tol=1e-6, C=C).fit(X, y)
     assert_as_logistic_regression(classifier, X, y, C=C)
+
+
+def levels_that_nearly_tell_the_class(
+    n_rows: int, n_levels: tuple[int, ...], n_classes: int, sharpness: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return one-hot columns of groups of levels, some of them rare, and classes that they all but determine."""
+    rng = np.random.default_rng(seed)
+    drawn = [rng.choice(size, n_rows, p=rng.dirichlet(np.full(size, 0.7))) for size in n_levels]
+    z = sum(sharpness * rng.normal(size=(size, n_classes))[of] for size, of in zip(n_levels, drawn, strict=True))
+    X = np.column_stack([np.eye(size)[of] for size, of in zip(n_levels, drawn, strict=True)])
+    return X, (z + rng.gumbel(size=(n_rows, n_classes))).argmax(axis=1)
+
+
+@compiled_only
+@pytest.mark.parametrize("C", [1.0, 100.0, float("inf")])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_gap_of_nearly_determined_classes_is_within_a_factor_of_3_or_unknown(seed: int, C: float) -> None:
+    n_levels, n_classes = [((15, 15, 10), 3), ((10, 10, 10, 10), 4)][seed % 2]
+    X, y = levels_that_nearly_tell_the_class(2000 + 500 * (seed % 2), n_levels, n_classes, 3.0 + 2 * (seed // 2), seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier = PerceptronClassifier(C=C, n_jobs=1).fit(X, y)
+    objective = SoftmaxObjective(X, y, C)
+    start = objective.standardised(classifier)
+    true, told = objective.value(start) - objective.least(start), classifier.optimality_gap_ * len(y)
+    assert np.isnan(told) or true < 1e-8 or told / 3 <= true <= 3 * told
+
+
+@compiled_only
+@pytest.mark.parametrize("C", [1.0, 100.0])
+def test_a_layer_too_large_for_a_hessian_ends_within_its_goal(C: float) -> None:
+    X, y = drawn(2500, 60, 30)
+    classifier, exact = (PerceptronClassifier(C=C, tol=tol).fit(X, y) for tol in (0.01, 1e-5))
+    objective = SoftmaxObjective(X, y, C)
+    value, least = (objective.value(objective.standardised(each)) for each in (classifier, exact))
+    assert np.isnan(classifier.optimality_gap_)
+    assert value - least <= 1e-4 * 29 * 61 / 2  # 3 and 13 times that where the product's own gap ended the search
 
 
 @pytest.mark.parametrize("C", [1.0, float("inf")])

@@ -3,7 +3,9 @@
 import copy
 import functools
 import pickle
+import re
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -305,3 +307,66 @@ def test_more_rows_than_are_kept_end_near_the_optimum(
             streamed.partial_fit(X[chunk], y[chunk], [0, 1])
     whole.fit(X, y)
     np.testing.assert_allclose(streamed.coef_, whole.coef_, atol=0.5 * np.abs(whole.coef_).max())
+
+
+@pytest.mark.parametrize("is_after_fit", [False, True])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"loss": "squared_error"},
+        {"C": 10.0},
+        {"fit_intercept": False},
+        {"standardize": False},
+        {"class_weight": {0: 2.0, 1: 1.0, 2: 1.0}},
+        {"multi_class": "one_vs_rest"},
+    ],
+)
+def test_a_changed_objective_is_refused_and_leaves_the_classifier_as_it_was(
+    change: dict[str, Any], is_after_fit: bool
+) -> None:
+    X, y = classes_around_centres(3, 60)
+    classifier = fp.PerceptronClassifier(n_jobs=1)
+    classifier = classifier.fit(X, y) if is_after_fit else classifier.partial_fit(X, y, [0, 1, 2])
+    before, ((name, new),) = classifier.coef_.copy(), change.items()
+    old = getattr(classifier, name)
+    classifier.set_params(**change)
+    with pytest.raises(
+        ValueError, match=re.escape(f"{name}={new!r}, but the rows so far were learnt with {name}={old!r}")
+    ):
+        classifier.partial_fit(X, y)
+    assert (classifier.coef_ == before).all()
+    classifier.set_params(**{name: old}).partial_fit(X, y)
+    assert (classifier.coef_ != before).any()
+
+
+def test_a_dict_of_class_weights_that_was_changed_in_place_is_refused_too() -> None:
+    X, y = classes_around_centres(3, 60)
+    factors = {0: 1.0, 1: 1.0, 2: 3.0}
+    classifier = fp.PerceptronClassifier(class_weight=factors).partial_fit(X, y, [0, 1, 2])
+    factors[0] = 2.0
+    with pytest.raises(ValueError, match="class_weight="):
+        classifier.partial_fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"multi_class": "softmax"}, {"tol": 0.1}, {"max_iter": 3}, {"n_jobs": 1}, {"random_state": 3}, {"eta0": 0.1}],
+)
+def test_what_does_not_change_the_objective_may_change(change: dict[str, Any]) -> None:
+    X, y = classes_around_centres(3, 60)
+    classifier, known = (fp.PerceptronClassifier().partial_fit(X, y, [0, 1, 2]) for _ in range(2))
+    assert bits(classifier.set_params(**change).partial_fit(X, y)) == bits(known.partial_fit(X, y))
+
+
+def test_weights_of_classes_may_follow_balanced_ones_of_a_fit() -> None:
+    X, y = classes_around_centres(3, 60)
+    classifier = fp.PerceptronClassifier(class_weight="balanced", n_jobs=1).fit(X, y)
+    classifier.set_params(class_weight=None).partial_fit(X, y)
+    with pytest.raises(ValueError, match="class_weight="):
+        classifier.set_params(class_weight={0: 2.0}).partial_fit(X, y)
+
+
+def test_two_classes_have_no_layer_to_change() -> None:
+    X, y = classes_around_centres(2, 60)
+    classifier = fp.PerceptronClassifier().partial_fit(X, y, [0, 1])
+    classifier.set_params(multi_class="one_vs_rest").partial_fit(X, y)

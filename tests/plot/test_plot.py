@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from scipy import sparse
 
 import fastperceptron as fp
 from fastperceptron.history import History
@@ -244,3 +245,19 @@ def test_the_forest_plot_has_a_line_per_coefficient() -> None:
         plot_coefficients(found, columns=[])
     with pytest.raises(TypeError, match="inference must be an Inference, but is a PerceptronClassifier"):
         plot_coefficients(classifier)
+
+
+@pytest.mark.parametrize("kind", ["csr_array", "csc_matrix", "coo_array"])
+def test_a_boundary_over_sparse_rows_is_that_over_the_same_rows_dense(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 5)) * (rng.random((60, 5)) < 0.4)
+    y = (X[:, 1] - 2 * X[:, 3] + rng.logistic(size=60) > 0).astype(int)
+    model = fp.Perceptron([0.1, 1.0, 0.2, -2.0, 0.3], 0.1, [0, 1])
+    of_sparse, of_dense = (plot_boundary(model, rows, y) for rows in (getattr(sparse, kind)(X), X))
+    for one, other in zip(of_sparse.collections, of_dense.collections, strict=True):
+        np.testing.assert_allclose(one.get_offsets(), other.get_offsets(), rtol=1e-12)
+    assert [text.get_text() for text in of_sparse.texts] == [text.get_text() for text in of_dense.texts]
+    assert of_sparse.get_title(loc="left") == of_dense.get_title(loc="left")
+    X[3, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        plot_boundary(model, getattr(sparse, kind)(X), y)

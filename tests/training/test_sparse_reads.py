@@ -13,6 +13,7 @@ from fastperceptron.data.arrays import ArrayRows, read_only
 from fastperceptron.data.sparse_rows import SparseRows
 from fastperceptron.kernels import sparse_objective
 from fastperceptron.kernels.rows import padded_size
+from fastperceptron.kernels.sparse_products import PRODUCTS
 from fastperceptron.training.problem import Problem
 from fastperceptron.training.reads import SumsOverRows
 from fastperceptron.training.threads import open_pool
@@ -111,6 +112,48 @@ def test_a_neuron_has_the_same_bits_beside_any_others() -> None:
     for one, many in zip(alone[:2], together[:2], strict=True):
         assert one[:1].tobytes() == many[:1].tobytes()
     assert alone[3][:3].tobytes() == together[3][:3].tobytes()
+
+
+def test_sums_of_rows_of_ones_have_the_bits_of_any_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.where(random_table(300, 20) != 0, 1.0, 0.0)
+    ones, dense = both(X, 2, 0, is_weighted=True)
+    assert ones.rows.are_ones
+    found = sums(ones)
+    assert_alike(found, sums(dense))
+    others, _ = both(X * 2, 2, 0, is_weighted=True)
+    assert not others.rows.are_ones
+    monkeypatch.setattr(SparseRows, "are_ones", False)
+    for one, other in zip(found, sums(both(X, 2, 0, is_weighted=True)[0]), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_sums_do_not_depend_on_how_many_rows_are_worked_on_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    sparse, _ = both(random_table(600, 20), 2, 0, is_weighted=True)
+    found = []
+    for n_values in (1 << 8, 1 << 9, 1 << 10):  # of a part of the rows, the values per row may be others
+        monkeypatch.setattr(sparse_objective, "GROUP_VALUES", n_values)
+        found.append(b"".join(each.tobytes() for each in sums(sparse)))
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+@pytest.mark.parametrize("width", [0, 1, 7, 8, 9, 300])
+def test_rows_of_any_length_are_summed(width: int, n_classes: int) -> None:
+    X = np.zeros((40, 300))
+    X[::3, :width] = np.random.default_rng(0).normal(size=(14, width))
+    X[1] = 1.5
+    sparse, dense = both(X, n_classes, 0, is_weighted=False)
+    assert_alike(sums(sparse), sums(dense))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_rows_longer_than_what_is_multiplied_at_once_are_summed(n_classes: int) -> None:
+    rng = np.random.default_rng(0)
+    X = scipy.sparse.random_array((30, 131_081), density=0.1, rng=rng, format="csr")
+    sparse = Problem(sparse_rows(X), read_only(rng.integers(0, n_classes, 30).astype(np.uint8)), n_classes)
+    assert sparse.rows.values.size > 8 * PRODUCTS
+    assert_alike(sums(sparse), sums(dataclasses.replace(sparse, rows=ArrayRows(X.toarray()))))
 
 
 def test_column_numbers_beyond_16_bits_are_taken() -> None:

@@ -28,6 +28,11 @@ PARALLEL_WORK, N_PARTS = 1 << 24, 4
 MOST_GROWTH, MOST_EXCESS = 1.3, 1.5
 # The upper bound, likewise, of a curvature that hardly changes.
 SMALL_GROWTH = 1.02
+# The upper bound, likewise, up to which a Hessian still holds where the search went on from it: rows whose z has
+# changed by 1, and their curvature by a factor of e, have a bound of 1.44.
+MOST_DRIFT = 1.44
+# The share of a gap that a sample has to see along a step, to say whether a Hessian of all rows still holds there.
+LEAST_SEEN = 0.2
 # A gap below this share of the objective is the rounding error of its sum.
 ROUNDING = 1e-14
 # A step is safe if the bound leaves a quarter of the decrease that the slope foretells, and z changes by no more.
@@ -87,7 +92,7 @@ class Reach(NamedTuple):
         gap agrees, the last step over all rows gained what was foretold (`is_confirmed`; true where the rows are all),
         and the curvature changes little. All three are, if its loss differs: of classes that hardly overlap, a sample
         has few rows that count. Where the gap is from a Hessian of all rows (`is_of_all`), there is nothing to agree
-        with.
+        with, but that has to hold here still, see `is_fresh`.
         """
         if gap <= ROUNDING * abs(value):
             return True
@@ -95,6 +100,17 @@ class Reach(NamedTuple):
         is_alike = is_of_all or are_alike(self.quadratic, gap)
         asked = 2 if is_of_all or are_alike(self.value, value) else 3
         return self.upper <= MOST_GROWTH * self.quadratic and is_small + is_confirmed + is_alike >= asked
+
+    def is_fresh(self, gap: float, then: "Reach", moved: "Reach") -> bool:
+        """Whether a Hessian that was taken at an earlier point holds at the present one, as the sample says.
+
+        `then` is the reach of the same step from the earlier point, `moved` that of what the search moved since. A gap
+        from the Hessian before nearly separated rows moved on was told 14 times too small: L-BFGS does not learn flat
+        directions in few steps.
+        """
+        is_seen = self.quadratic >= LEAST_SEEN * gap
+        is_near = moved.upper <= MOST_DRIFT * moved.quadratic
+        return is_seen and is_near and are_alike(then.quadratic, self.quadratic)
 
 
 def are_alike(one: float, other: float) -> bool:

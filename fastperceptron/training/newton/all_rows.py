@@ -85,16 +85,16 @@ class AllRows:
         coordinates = self._coordinates
         vectors = np.concatenate(points).reshape(-1, coordinates.scale.size)
         weights = aligned_zeros(vectors.shape, np.float32 if is_float32 else np.float64)
-        weights[:] = vectors / coordinates.scale
+        np.divide(vectors, coordinates.scale, out=weights, casting="same_kind")
         sums, moments = self._sums(weights, np.concatenate([np.array(classes) for classes in layers]), has_moments)
         self.n_reads += 1
-        if not (np.isfinite(sums).all() and np.isfinite(moments).all()):
+        if not (np.isfinite(sums).all() and (not has_moments or np.isfinite(moments).all())):
             self._problem.raise_not_finite()
         diagonals = np.empty((len(vectors), 0))
         if has_moments:
             self._take_moments(moments)
             diagonals = np.where(self.is_constant, 0.0, moments[2:] / coordinates.scale**2)
-        rounded = weights.astype(np.float64) * coordinates.scale
+        rounded = weights * coordinates.scale  # float64
         return [self._reading(rounded[part], sums[part], diagonals[part]) for part in consecutive(map(len, layers))]
 
     def _reading(self, vectors: Array, sums: Array, diagonals: Array) -> Reading:
@@ -103,7 +103,7 @@ class AllRows:
         size, n = coordinates.scale.size, coordinates.n_features
         shrinking = self.penalty * point
         gradient = sums[:, :size] / coordinates.scale + shrinking.reshape(n_classes, size)
-        gradient[:, self.is_constant] = 0.0
+        np.copyto(gradient, 0.0, where=self.is_constant)
         gradient[:, n] *= self._options.fit_intercept
         value = float(sums[0, size] + inner_product(shrinking, point) / 2)
         diagonal = with_gauge_on_diagonal(diagonals.reshape(-1), n_classes) if diagonals.size else np.empty(0)

@@ -40,9 +40,9 @@ def searched(neuron: Neuron) -> Searched:
             found.state.point, found.step, found.state.value, found.gap, found.state.exactness, is_confirmed=True
         )
     search = neuron.search
-    is_of_all = neuron.pace.way is Way.HESSIAN
+    hessian_point = neuron.hessian_point if neuron.pace.way is Way.HESSIAN else None
     return Searched(
-        search.point, search.step, search.value, search.gap, neuron.exactness, search.is_confirmed, is_of_all
+        search.point, search.step, search.value, search.gap, neuron.exactness, search.is_confirmed, hessian_point
     )
 
 
@@ -92,7 +92,8 @@ def _end_of(neuron: Neuron, problem: Problem, options: NewtonOptions, start: Sta
     is_blind = not facts.IS_CONVEX and end.exactness == 0
     reach = start.reach(neuron, end, options.loss, penalty)
     is_split = is_free and facts.IS_CONVEX and is_partly_separated(problem, reach, end.gap)
-    is_known = (reach.is_local(end.value, end.gap, end.is_confirmed, end.is_of_all) or is_split) and not is_blind
+    is_local = reach.is_local(end.value, end.gap, end.is_confirmed, end.is_of_all)
+    is_known = (is_local or is_split) and start.is_fresh(neuron, end, reach, penalty) and not is_blind
     is_converged = is_reached and (is_known or (is_blind and not is_free))
     distance = math.nan if is_blind else certificate.distance(end.gap)
     is_known &= certificate.is_known and not neuron.is_beyond

@@ -134,8 +134,12 @@ class Newton:
             return
         for neuron in neurons:
             if not self._is_spent:
-                self._turns.take_hessian(neuron)
-                neuron.is_done = self._is_at_goal(neuron, tol)
+                self._take_hessian_of_all(neuron, tol)
+
+    def _take_hessian_of_all(self, neuron: Neuron, tol: float) -> None:
+        """Go on from a Hessian of all rows, unless that shows that the goal is reached."""
+        self._turns.take_hessian(neuron)
+        neuron.is_done = self._is_at_goal(neuron, tol)
 
     @property
     def _is_spent(self) -> bool:
@@ -238,7 +242,7 @@ class Newton:
             if way is Way.STEPS or self._is_spent:
                 neuron.is_done = neuron.search.is_stuck or neuron.n_unproven > MOST_UNPROVEN
             elif way is Way.HESSIAN:
-                self._turns.take_hessian(neuron)
+                self._take_hessian_of_all(neuron, tol)
             elif way is Way.DRAW and self._turns.draw(neuron) and not self._is_spent:
                 self._turns.correct_sample(neuron, *self._read([neuron], [neuron.point], has_moments=True))
             else:

@@ -4,7 +4,6 @@ The columns' means and deviations, and what the rows weigh, are taken from all r
 read gives the Hessian's exact diagonal, and L-BFGS steps do the rest.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from fastperceptron.kernels.losses import LOSSES
 from fastperceptron.kernels.rows import padded_size
 from fastperceptron.kernels.tree import WEIGHTS_PER_TILE
 from fastperceptron.training.coordinates import Coordinates
-from fastperceptron.training.minimise.objective import ROUNDING, State
+from fastperceptron.training.minimise.objective import State
 from fastperceptron.training.newton.all_rows import Reading
-from fastperceptron.training.newton.certificate import Certificate, RowTotals
+from fastperceptron.training.newton.certificate import Certificate, RowTotals, is_little_left
 from fastperceptron.training.newton.neuron import DiagonalOnly, Neuron
 from fastperceptron.training.newton.sample import Sample, rough_log_odds
 from fastperceptron.training.newton.sample_size import hessian_rows
@@ -38,10 +37,6 @@ RENEWING_STEPS = (6, 12, 24, 48, 96)
 # hardly overlap, few rows have any: a diagonal of those varies wildly between columns, and steps from it are rejected
 # (50,000 rows of 25,000 columns took 219 reads instead of 80, 100,000 of 100,000 took 42 instead of 17).
 LEAST_CURVATURE = 0.25
-# Steps whose gains are compared with those of as many before them.
-COMPARED_STEPS = (3, 5)
-# What a gap that nothing confirms may be, as a share of the goal.
-RESERVE = 0.01
 
 
 def start_of(problem: Problem, options: NewtonOptions, map_in_order: MapInOrder[Any, Any]) -> Start:
@@ -92,8 +87,13 @@ class WideStart(Start):
         return [self._options.loss] if is_given else stages(self._options.loss)
 
     def renews_diagonal(self, neuron: Neuron) -> bool:
-        """Return whether the next read is to renew the diagonal that steps begin from."""
-        return len(neuron.values) in RENEWING_STEPS
+        """Return whether the next read is to renew the diagonal that steps begin from.
+
+        The curvature of a row, p (1 - p), is at most twice its cost: where costs are small, that of all rows is known
+        to be below the least, and a read with moments, which takes as long as three, would be for nothing.
+        """
+        most = 2 * neuron.search.value
+        return len(neuron.values) in RENEWING_STEPS and most >= LEAST_CURVATURE * self._curvature(neuron.diagonal)
 
     def is_better_diagonal(self, neuron: Neuron, reading: Reading) -> bool:
         """Return whether the diagonal of a reading is to replace the neuron's."""
@@ -110,8 +110,13 @@ class WideStart(Start):
         The gap that follows from a diagonal may be far too small: by 250 times, of 1000 rows of 100,000 columns. Where
         rounding hides the gains, it must leave a reserve.
         """
-        goal, gain = neuron.certificate.goal(self._options.tol), further_gain(neuron.values)
-        return gain <= goal if gain > 0 else search.gap <= RESERVE * goal
+        return is_little_left(neuron.values, search.gap, neuron.certificate.goal(self._options.tol))
+
+    @property
+    def _n_parameters(self) -> int:
+        """Those of the problem; of more columns than rows as many as of rows: no more directions change a loss."""
+        of_vector, n_rows = self._problem.rows.n_features + 1, self._problem.rows.n_rows
+        return self._problem.n_parameters // of_vector * min(of_vector, n_rows)
 
     def certificate_at(self, neuron: Neuron, reading: Reading, loss: str, penalty: Array) -> Certificate:  # noqa: ARG002  # as of Start
         """Return what the gaps of a neuron are compared with; slopes have their typical size."""
@@ -124,23 +129,6 @@ class WideStart(Start):
     def safe_step(self, neuron: Neuron, loss: str, penalty: Array) -> Array:  # noqa: ARG002  # as of Start
         """Return no step: without a sample, none is sure."""
         return np.zeros_like(neuron.point)
-
-
-def further_gain(values: list[float]) -> float:
-    """Return what all further steps gain if gains go on to shrink as they do, given objectives in their order.
-
-    The gains of the last COMPARED_STEPS, or fewer, are compared with those of as many before. Rounding counts as none.
-    """
-    most = (len(values) - 1) // 2
-    return max(_further_gain(values, min(most, n_steps)) for n_steps in COMPARED_STEPS) if most else math.inf
-
-
-def _further_gain(values: list[float], n_steps: int) -> float:
-    before, middle, last = values[-1 - 2 * n_steps], values[-1 - n_steps], values[-1]
-    gain = middle - last
-    if gain <= 2 * ROUNDING * abs(last):
-        return 0.0
-    return gain * gain / (before - middle - gain) if before - middle > gain else math.inf
 
 
 def coordinates_of_sparse_rows(
