@@ -146,16 +146,17 @@ def _search_line(
 ) -> tuple[State | None, int]:
     """Return the state after the first of step, step / 2, step / 4, ... that decreases enough, and the evaluations.
 
-    `slope` is that of the objective along the step.
+    `slope` is that of the objective along the step. Of a step that is cut once, the next cuts are tried without a
+    Hessian: at 100 columns, a gradient takes a tenth of its time.
     """
     length = 1.0
     for used in range(1, min(MAXIMUM_HALVINGS, budget) + 1):
-        trial = objective.at(state.point + length * step, exactness)
-        if trial.value <= state.value + SUFFICIENT_DECREASE * length * slope:
-            return trial, used
+        has_hessian = length == 1.0
+        trial = objective.at(state.point + length * step, exactness, has_hessian)
+        is_lower = trial.value <= state.value + SUFFICIENT_DECREASE * length * slope
         # Where rounding hides the decrease, a slope that fell by half or more shows it.
         is_flat = trial.value <= state.value + ROUNDING * 10 * abs(state.value)
-        if is_flat and abs(float(inner_product(step, trial.gradient))) <= 0.5 * abs(slope):
-            return trial, used
+        if is_lower or (is_flat and abs(float(inner_product(step, trial.gradient))) <= 0.5 * abs(slope)):
+            return trial if has_hessian else objective.at(trial.point, exactness), used
         length /= 2
     return None, min(MAXIMUM_HALVINGS, budget)
