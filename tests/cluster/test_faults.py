@@ -248,14 +248,17 @@ with LocalCluster(1, **options) as cluster, Client(cluster):
 @pytest.mark.slow
 def test_what_is_queued_is_cancelled_where_a_fit_is_interrupted() -> None:
     """In a process of its own: where pytest-xdist runs tests, a signal does not reach a fit."""
-    process = subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True)
-    output = process.stdout
-    assert output is not None
-    assert output.readline() == "loading\n"
-    process.send_signal(signal.SIGINT)
-    lines = [line for line in output if line != "loading\n"]
-    assert lines == ["interrupted\n", "0 left\n"]
-    assert process.wait() == 0
+    tests = Path(__file__).parents[1]
+    paths = os.pathsep.join([str(tests.parent), str(tests), os.environ.get("PYTHONPATH", "")])
+    command, settings = [sys.executable, "-c", INTERRUPTED], {**os.environ, "PYTHONPATH": paths}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=settings) as process:
+        output = process.stdout
+        assert output is not None
+        assert output.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        lines = [line for line in output if line != "loading\n"]
+        assert lines == ["interrupted\n", "0 left\n"]
+    assert process.returncode == 0
 
 
 def test_other_versions_on_a_worker_are_named(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
