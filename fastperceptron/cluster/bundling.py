@@ -53,8 +53,7 @@ def bundled(
 
     `shelves` has the numbers of the partitions on each, and `numbers` the class numbers of each partition's labels.
     """
-    bundle_of = {shelf: bundle for bundle, group in enumerate(groups) for shelf in group}
-    where = {number: (shelf, place) for shelf, its in enumerate(shelves) for place, number in enumerate(its)}
+    bundle_of, where = _bundles_of_shelves(groups), _places_of_partitions(shelves)
     asked = [{bundle: Asked(group)} for bundle, group in enumerate(groups)]
     shares = [Shares(tile_rows) for _ in groups]
     for number, (plan, pieces) in enumerate(zip(plans, pieces_of(plans, lengths), strict=True)):
@@ -98,11 +97,7 @@ def recut(
 
     This is for partitions shorter than a run of tiles, whose rows have to be copied in any case.
     """
-    bundle_of = {shelf: bundle for bundle, group in enumerate(groups) for shelf in group}
-    where = [(0, 0)] * len(lengths)
-    for shelf, its in enumerate(shelves):
-        for place, number in enumerate(its):
-            where[number] = shelf, place
+    bundle_of, where = _bundles_of_shelves(groups), _places_of_partitions(shelves)
     ends = [*accumulate(lengths)]
     tasks, members = [], []
     for rows in ranges:
@@ -125,6 +120,16 @@ def recut(
     return bundles, members
 
 
+def _bundles_of_shelves(groups: Sequence[Sequence[int]]) -> dict[int, int]:
+    """Return the number of the bundle that each shelf belongs to."""
+    return {shelf: bundle for bundle, group in enumerate(groups) for shelf in group}
+
+
+def _places_of_partitions(shelves: Sequence[Sequence[int]]) -> dict[int, tuple[int, int]]:
+    """Return the shelf of each partition, and its place there."""
+    return {number: (shelf, place) for shelf, its in enumerate(shelves) for place, number in enumerate(its)}
+
+
 def ranges_of_bundles(n_rows: int, run: int, n_bundles: int) -> list[range]:
     """Return the rows of bundles of about the same size, whole runs of tiles, of `run` rows each."""
     n_runs = -(-n_rows // run)
@@ -134,7 +139,7 @@ def ranges_of_bundles(n_rows: int, run: int, n_bundles: int) -> list[range]:
 
 
 def plans_of(lengths: Sequence[int], run: int) -> list[Plan | None]:
-    """Return which rows each partition keeps: the runs, of so many rows, that begin in it; None where none does."""
+    """Return the rows that each partition keeps: the runs of `run` rows that begin in it; None if none begins there."""
     ends = [*accumulate(lengths)]
     plans: list[Plan | None] = []
     for end, length in zip(ends, lengths, strict=True):

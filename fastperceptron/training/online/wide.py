@@ -181,7 +181,7 @@ class WideOnline(OnlineEngine[WideKnowledge, WideRows]):
 def online_engine(
     n_features: int, n_classes: int, options: NewtonOptions, memory: Memory | None = None, *, is_softmax: bool = False
 ) -> OnlineNewton | WideOnline:
-    """Return the engine of partial_fit for so many features and classes."""
+    """Return the engine of partial_fit that suits the numbers of features and classes."""
     n_vectors = n_classes if is_softmax else 1
     is_wide = n_features > MOST_FEATURES or n_features * n_vectors > MOST_PARAMETERS
     engine = WideOnline if is_wide else OnlineNewton

@@ -49,7 +49,7 @@ def wide_rows_of(problem: Problem, units: Units) -> WideRows:
 
 
 def joined_rows(parts: tuple[WideRows, ...]) -> WideRows:
-    """Return rows as one. Dense rows beside sparse ones become sparse."""
+    """Return the rows of all parts, in their order. If any part is sparse, dense parts become sparse."""
     if len(parts) == 1:
         return parts[0]
     X, codes, own = zip(*parts, strict=True)
